@@ -1,0 +1,135 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::plan::{Faults, Plan};
+
+/// The hidden first argument that makes this program the gateway.
+pub(crate) const GATEWAY: &str = "gateway";
+
+pub(crate) const HELP: &str = "\
+A checkout that charges orders, over HTTP, at a payment gateway that misbehaves.
+
+usage: checkout [--orders N] [--seed N] [--faults none|mild|harsh] [--unprotected] [--json]
+
+  --orders N       how many orders, 1 to 100000 (1000; 50 arrive each second)
+  --seed N         the same seed is the same orders and the same misbehaviour (1)
+  --faults LEVEL   none, mild or harsh (harsh)
+  --unprotected    the same requests without policies and without an idempotency key
+  --json           the last line of standard output is one JSON object
+  --help           this text
+";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Checkout(Options),
+    Gateway { plan: Plan, book: PathBuf },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) orders: u64,
+    pub(crate) plan: Plan,
+    pub(crate) unprotected: bool,
+    pub(crate) json: bool,
+}
+
+/// Reads the arguments after the program's name. An error is one line for the person who typed them.
+pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
+    let mut args = args.into_iter().peekable();
+    let is_gateway = args.next_if(|arg| arg == GATEWAY).is_some();
+    let plan = Plan { seed: 1, faults: Faults::Harsh };
+    let mut options = Options { orders: 1_000, plan, unprotected: false, json: false };
+    let mut book = None;
+
+    while let Some(arg) = args.next() {
+        // Both `--seed 7` and `--seed=7`.
+        let (flag, inline) = match arg.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (arg.as_str(), None),
+        };
+        let is_switch = ["--unprotected", "--json", "--help", "-h"].contains(&flag);
+        if let (true, Some(value)) = (is_switch, &inline) {
+            return Err(format!("{flag}: takes no value, got {value:?}"));
+        }
+        let mut value = |expected: &str| {
+            inline.clone().or_else(|| args.next()).ok_or(format!("{flag}: no value; expected {expected}"))
+        };
+        match flag {
+            "--orders" => options.orders = number(flag, value, 1, 100_000)?,
+            "--seed" => options.plan.seed = number(flag, value, 0, u64::MAX)?,
+            "--faults" => options.plan.faults = faults(flag, &value(FAULTS)?)?,
+            "--unprotected" => options.unprotected = true,
+            "--json" => options.json = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            "--book" if is_gateway => book = Some(value("a file")?.into()),
+            _ => {
+                let known = "--orders, --seed, --faults, --unprotected, --json or --help";
+                return Err(format!("{arg:?}: no such argument; expected {known}"));
+            }
+        }
+    }
+    match (is_gateway, book) {
+        (false, _) => Ok(Command::Checkout(options)),
+        (true, Some(book)) => Ok(Command::Gateway { plan: options.plan, book }),
+        (true, None) => Err("--book: missing; expected a file".to_owned()),
+    }
+}
+
+const FAULTS: &str = "none, mild or harsh";
+
+fn faults(flag: &str, value: &str) -> Result<Faults, String> {
+    let known = Faults::ALL.into_iter().find(|faults| faults.name() == value);
+    known.ok_or_else(|| format!("{flag}: {value:?} is not valid; expected {FAULTS}"))
+}
+
+fn number(
+    flag: &str,
+    mut value: impl FnMut(&str) -> Result<String, String>,
+    min: u64,
+    max: u64,
+) -> Result<u64, String> {
+    let expected = format!("a whole number from {min} to {max}");
+    let value = value(&expected)?;
+    match u64::from_str(&value) {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!("{flag}: {value:?} is not valid; expected {expected}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, Faults, parse};
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn flags_are_read() {
+        let Ok(Command::Checkout(options)) = parsed("--orders 20 --faults=mild --seed 7 --json") else {
+            panic!()
+        };
+        assert_eq!((options.orders, options.plan.seed, options.plan.faults), (20, 7, Faults::Mild));
+        assert!(options.json && !options.unprotected);
+        assert_eq!(parsed("--help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn bad_flags_say_what_was_expected() {
+        for (line, said) in [
+            ("--orders many", "--orders: \"many\" is not valid; expected a whole number from 1 to 100000"),
+            ("--orders 0", "--orders: \"0\" is not valid; expected a whole number from 1 to 100000"),
+            ("--faults some", "--faults: \"some\" is not valid; expected none, mild or harsh"),
+            ("--faults", "--faults: no value; expected none, mild or harsh"),
+            ("--json=yes", "--json: takes no value, got \"yes\""),
+        ] {
+            assert_eq!(parsed(line), Err(said.to_owned()));
+        }
+        assert!(
+            parsed("--order 3").unwrap_err().starts_with("\"--order\": no such argument; expected --orders,")
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The customers. They are the same people in both modes, and they want their order.
+//!
+//! A customer who gets an error page, or none within `PATIENCE`, waits a little and submits the same order again. That
+//! is what people do, and what an order queue does for them. So an order is lost only if `SUBMISSIONS` of them all fail:
+//! nobody is called lost for having given up early, protected or not. Two customers of ten press the button twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep, timeout};
+
+use crate::dice::dice;
+use crate::order::Order;
+use crate::shop::Shop;
+
+const ARRIVALS_PER_SECOND: u32 = 50;
+/// Longer than the shop's own timeout, even for one who waited for a twin first.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SUBMISSIONS: u64 = 20;
+const PAUSE_MS: std::ops::Range<u64> = 500..1_500;
+
+/// All the customers of one run.
+pub(crate) struct Load {
+    pub(crate) shop: Shop,
+    pub(crate) seed: u64,
+    pub(crate) orders: u64,
+    pub(crate) unprotected: bool,
+    /// How many have their final answer.
+    pub(crate) done: AtomicU64,
+}
+
+/// How it went for one customer.
+pub(crate) struct Visit {
+    /// From the first submission to the final answer.
+    pub(crate) took: Duration,
+    pub(crate) submissions: u64,
+    pub(crate) has_receipt: bool,
+}
+
+impl Load {
+    /// Customers arrive at a steady rate, however badly those before them fare: a slow shop does not get a smaller load.
+    pub(crate) async fn run(self: Arc<Self>) -> Vec<Visit> {
+        let mut arrivals = interval(Duration::from_secs(1) / ARRIVALS_PER_SECOND);
+        let mut customers = JoinSet::new();
+        for id in 0..self.orders {
+            arrivals.tick().await;
+            customers.spawn(self.clone().customer(Order::new(self.seed, id)));
+        }
+        customers.join_all().await
+    }
+
+    async fn customer(self: Arc<Self>, order: Order) -> Visit {
+        let arrived = Instant::now();
+        let mut submissions = 0;
+        let receipt = loop {
+            let receipt = if submissions == 0 && self.is_impatient(order.id) {
+                let (one, other) = tokio::join!(self.submit(&order), self.submit(&order));
+                // The first page with a receipt is the one that counts.
+                one.into_iter().chain(other).min()
+            } else {
+                self.submit(&order).await
+            };
+            submissions += 1;
+            if receipt.is_some() || submissions == SUBMISSIONS {
+                break receipt;
+            }
+            sleep(self.pause(order.id, submissions)).await;
+        };
+        self.done.fetch_add(1, Relaxed);
+        let answered = receipt.unwrap_or_else(Instant::now);
+        Visit { took: answered - arrived, submissions, has_receipt: receipt.is_some() }
+    }
+
+    /// One press of the button: when the receipt came, if it came.
+    async fn submit(&self, order: &Order) -> Option<Instant> {
+        let receipt = async {
+            if self.unprotected {
+                self.shop.charge_unprotected(order).await
+            } else {
+                self.shop.charge(order).await
+            }
+        };
+        timeout(PATIENCE, receipt).await.ok()?.ok()?;
+        Some(Instant::now())
+    }
+
+    /// Exactly two of every ten.
+    fn is_impatient(&self, order: u64) -> bool {
+        dice(&[self.seed, order / 10]).choose_multiple(0..10, 2).contains(&(order % 10))
+    }
+
+    fn pause(&self, order: u64, submissions: u64) -> Duration {
+        Duration::from_millis(dice(&[self.seed, order, submissions]).u64(PAUSE_MS))
+    }
+}

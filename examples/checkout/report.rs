@@ -1,0 +1,107 @@
+//! The table at the end, and the same as JSON.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::args::Options;
+use crate::book::Tally;
+use crate::load::Visit;
+use crate::seen::Seen;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    protected: bool,
+    faults: &'static str,
+    seed: u64,
+    orders: u64,
+    // From the gateway's book:
+    requests: u64,
+    charged_once: u64,
+    double_charged: u64,
+    lost: u64,
+    // From the library's events:
+    replayed: u64,
+    retried: u64,
+    timed_out: u64,
+    breaker_opened: u64,
+    // From the customers:
+    resubmitted: u64,
+    gave_up: u64,
+    p50_ms: f64,
+    p99_ms: f64,
+    book: String,
+}
+
+impl Report {
+    pub(crate) fn new(options: &Options, tally: &Tally, seen: &Seen, visits: &[Visit], book: &Path) -> Self {
+        let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
+        took.sort_unstable();
+        Self {
+            protected: !options.unprotected,
+            faults: options.plan.faults.name(),
+            seed: options.plan.seed,
+            orders: options.orders,
+            requests: tally.requests,
+            charged_once: tally.charged_once,
+            double_charged: tally.double_charged,
+            lost: tally.lost,
+            replayed: seen.replayed.load(Relaxed),
+            retried: seen.retried.load(Relaxed),
+            timed_out: seen.timed_out.load(Relaxed),
+            breaker_opened: seen.breaker_opened.load(Relaxed),
+            resubmitted: visits.iter().map(|visit| visit.submissions - 1).sum(),
+            gave_up: visits.iter().map(|visit| u64::from(!visit.has_receipt)).sum(),
+            p50_ms: percentile(&took, 50),
+            p99_ms: percentile(&took, 99),
+            book: book.display().to_string(),
+        }
+    }
+}
+
+/// The smallest value that so many percent do not exceed, in milliseconds with one decimal.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).map_or(0.0, |took| (took.as_secs_f64() * 10_000.0).round() / 10.0)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.protected { "protected" } else { "unprotected" };
+        writeln!(f, "{mode}, {} faults, seed {}\n", self.faults, self.seed)?;
+        for (name, value) in [
+            ("orders", self.orders),
+            ("charged once", self.charged_once),
+            ("double charged", self.double_charged),
+            ("lost", self.lost),
+            ("replayed", self.replayed),
+            ("retried", self.retried),
+            ("timed out", self.timed_out),
+            ("breaker openings", self.breaker_opened),
+            ("requests at the gateway", self.requests),
+            ("resubmitted by customers", self.resubmitted),
+            ("customers who gave up", self.gave_up),
+        ] {
+            writeln!(f, "  {name:<26}{value:>10}")?;
+        }
+        writeln!(f, "  {:<26}{:>10.1} ms", "p50", self.p50_ms)?;
+        writeln!(f, "  {:<26}{:>10.1} ms", "p99", self.p99_ms)?;
+        write!(f, "\nThe gateway's book: {}", self.book)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, percentile};
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let took: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        assert!((percentile(&took, 50) - 100.0).abs() < 1e-9);
+        assert!((percentile(&took, 99) - 198.0).abs() < 1e-9);
+        assert!((percentile(&took[..1], 99) - 1.0).abs() < 1e-9);
+    }
+}

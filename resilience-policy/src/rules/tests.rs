@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use super::*;
+use crate::circuit_breaker::{CircuitBreaker, Window};
+use crate::idempotent::{Guarantee, Idempotent};
+use crate::retry::{Backoff, Jitter, Retry};
+use crate::timeout::Timeout;
+
+const fn timeout(ms: u64) -> Policy {
+    Policy::Timeout(Timeout { after: Duration::from_millis(ms) })
+}
+
+const RETRY: Policy = Policy::Retry(Retry { repeatable: true, ..Retry::DEFAULT });
+const BARE_RETRY: Policy = Policy::Retry(Retry::DEFAULT);
+const BREAKER: Policy = Policy::CircuitBreaker(CircuitBreaker::DEFAULT);
+const LEDGER: Policy = Policy::Idempotent(Idempotent::DEFAULT);
+const AT_MOST_ONCE: Policy =
+    Policy::Idempotent(Idempotent { guarantee: Guarantee::AtMostOnce, ..Idempotent::DEFAULT });
+
+const fn waits(attempts: u32, wait: u64, jitter: Jitter) -> Policy {
+    let backoff = Backoff::Fixed(Duration::from_millis(wait));
+    Policy::Retry(Retry { attempts, backoff, jitter, repeatable: true, ..Retry::DEFAULT })
+}
+
+const fn ledger(ttl: u64, lease: u64) -> Policy {
+    let (ttl, lease) = (Duration::from_secs(ttl), Duration::from_secs(lease));
+    Policy::Idempotent(Idempotent { ttl, lease, ..Idempotent::DEFAULT })
+}
+
+const fn window(calls: u32, min_calls: Option<u32>) -> Policy {
+    Policy::CircuitBreaker(CircuitBreaker {
+        window: Window::Calls(calls),
+        min_calls,
+        ..CircuitBreaker::DEFAULT
+    })
+}
+
+/// (rule, policy, argument) of the violation, if there is one.
+fn found(stack: &[Policy]) -> Option<(&'static str, usize, &'static str)> {
+    judge(stack, &[], false).map(|v| (v.rule.map_or("range", Rule::name), v.policy, v.argument))
+}
+
+#[test]
+fn sane_stacks_are_silent() {
+    for stack in [
+        &[LEDGER, timeout(2_000), BARE_RETRY, BREAKER, timeout(500)][..],
+        &[timeout(2_000), RETRY, BREAKER, timeout(500)],
+        &[RETRY, AT_MOST_ONCE, timeout(500)],
+        &[BARE_RETRY, LEDGER],
+        &[timeout(1_000), waits(4, 300, Jitter::None)],
+        &[timeout(1_000), waits(100, 3_000, Jitter::Full)],
+        &[window(20, Some(20))],
+        &[window(5, None)],
+        &[ledger(60, 60), waits(3, 1_000, Jitter::None), timeout(5_000)],
+        &[RETRY, BREAKER, RETRY],
+        &[],
+    ] {
+        assert_eq!(found(stack), None, "{stack:?}");
+    }
+}
+
+#[test]
+fn each_rule_finds_its_case() {
+    let cases: &[(&[Policy], &str, usize, &str)] = &[
+        (&[BARE_RETRY], "retry_unsafe", 0, ""),
+        (&[timeout(900), BREAKER, BARE_RETRY], "retry_unsafe", 2, ""),
+        (&[AT_MOST_ONCE, RETRY], "retry_unsafe", 1, ""),
+        (&[timeout(1_000), waits(5, 300, Jitter::None)], "unreachable_attempt", 1, "attempts"),
+        (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
+        (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),
+        (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
+        (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
+        (&[ledger(30, 60)], "short_memory", 0, "ttl"),
+        (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
+        (&[timeout(500), timeout(800)], "twice", 1, "after"),
+        (&[timeout(800), timeout(500)], "twice", 0, "after"),
+        (&[BREAKER, BREAKER], "twice", 1, ""),
+        (&[timeout(0)], "range", 0, "after"),
+    ];
+    for (stack, rule, policy, argument) in cases {
+        assert_eq!(found(stack), Some((*rule, *policy, *argument)), "{stack:?}");
+    }
+}
+
+#[test]
+fn opinions_wait_for_strict() {
+    let eager = Policy::Retry(Retry { backoff: Backoff::None, repeatable: true, ..Retry::DEFAULT });
+    for (stack, rule) in [(&[BREAKER][..], Rule::NoTimeout), (&[timeout(500), eager], Rule::EagerRetry)] {
+        assert!(judge(stack, &[], false).is_none());
+        assert_eq!(judge(stack, &[], true).and_then(|found| found.rule), Some(rule));
+    }
+}
+
+#[test]
+fn an_allowed_rule_is_silent_and_a_range_is_not() {
+    assert!(judge(&[BARE_RETRY], &[Rule::RetryUnsafe], false).is_none());
+    assert!(judge(&[timeout(0)], Rule::ALL, false).is_some());
+}
+
+#[test]
+fn a_rule_speaks_in_a_const_item() {
+    const FOUND: Option<Violation> = judge(&[timeout(500), RETRY, timeout(2_000)], &[], false);
+    let found = FOUND.expect("the inner timeout is longer");
+    assert!(found.blames(2, "after"));
+    assert!(found.message().starts_with(
+        "this timeout (2s) is not shorter than the one above it (500ms), so it can never fire\n  help: "
+    ));
+    assert!(found.message().ends_with("`#[policies(allow(dead_timeout = \"why\"))]`"));
+}
+
+#[test]
+fn a_message_is_never_cut() {
+    for rule in Rule::ALL {
+        assert_eq!(Rule::named(rule.name()), Some(*rule));
+    }
+    let found = judge(&[BARE_RETRY], &[], false).expect("unsafe");
+    assert!(found.message().ends_with("]`"), "{}", found.message());
+}

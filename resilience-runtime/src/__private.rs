@@ -1,0 +1,21 @@
+//! What generated code calls. Not an interface: any of it can change in any release.
+
+pub use linkme;
+pub use resilience_policy as policy;
+
+pub use crate::circuit_breaker::{Permit, SiteBreaker};
+pub use crate::context::enter;
+pub use crate::edge::{
+    Edge, Outcome, Slot, Stop, any_value, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
+};
+pub use crate::failure::Verdict;
+pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
+pub use crate::key::Encoded;
+pub use crate::retry::Attempts;
+pub use crate::site::{RESILIENCE_SITES_0_1, Site};
+pub use crate::timeout::timeout;
+
+/// Waits between two attempts.
+pub async fn pause(wait: std::time::Duration) {
+    crate::time::pause(wait).await;
+}

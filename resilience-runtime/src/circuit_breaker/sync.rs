@@ -1,0 +1,19 @@
+//! The atomics, which the model checker replaces by its own.
+
+#[cfg(resilience_loom)]
+pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(not(resilience_loom))]
+pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A constructor that is `const`, except under the model checker, whose atomics are not.
+macro_rules! cells {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block) => {
+        $(#[$doc])*
+        #[cfg(not(resilience_loom))]
+        $vis const fn $name($($arg: $ty),*) -> $ret $body
+        $(#[$doc])*
+        #[cfg(resilience_loom)]
+        $vis fn $name($($arg: $ty),*) -> $ret $body
+    };
+}
+pub(super) use cells;

@@ -1,0 +1,246 @@
+//! Where the user's types meet the policies: every bound on them is stated here, once per function.
+
+use crate::Error;
+use crate::context;
+use crate::failure::{Class, Failure, Verdict};
+
+/// What the layers of a stack hand to each other.
+pub type Outcome<T, E> = Result<T, Stop<E>>;
+
+/// Why there is no value.
+#[derive(Debug)]
+pub enum Stop<E> {
+    /// The body's own error.
+    Failure(E),
+    /// A policy of this stack stopped the call. It becomes an `E` at the outer edge only.
+    Rejection(Error),
+}
+
+impl<E> From<Error> for Stop<E> {
+    fn from(error: Error) -> Self {
+        Self::Rejection(error)
+    }
+}
+
+/// What an annotated function returns: a `Result`, because a rejection needs a place to go.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no place for a rejection",
+    label = "a function with a policy returns a `Result`",
+    note = "return `Result<{Self}, E>`, where `E` has `From<resilience::Error>`"
+)]
+pub trait Returns {
+    /// The value of a call that succeeded.
+    type Value;
+    /// The error of a call that did not.
+    type Error;
+
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
+    #[doc(hidden)]
+    fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E> Returns for Result<T, E> {
+    type Value = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
+}
+
+/// An error type that a rejection can become: everything with `From<resilience::Error>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot carry the rejection of a policy",
+    label = "this error type needs `From<resilience::Error>`",
+    note = "add a variant to the enum: `#[failure(policy)] Policy(resilience::Error)`, with `#[derive(resilience::Failure)]`",
+    note = "or write `impl From<resilience::Error> for {Self}`"
+)]
+pub trait CarriesRejection: From<Error> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Error>> CarriesRejection for E {}
+
+/// An error type that policies understand: everything with [`Failure`] and `From<resilience::Error>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error type that these policies understand",
+    label = "this error type needs `Failure` and `From<resilience::Error>`",
+    note = "derive both: `#[derive(resilience::Failure)]`, a class such as `#[failure(transient)]` on each variant, and one variant `#[failure(policy)] Policy(resilience::Error)`",
+    note = "or say at the policy which errors may pass (`when = |error| ...`), and write `impl From<resilience::Error> for {Self}`"
+)]
+pub trait PolicyError: Failure + From<Error> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Failure + From<Error>> PolicyError for E {}
+
+/// The functions of the user's error type that the layers call. They themselves have no bounds, so that a missing
+/// one is reported once, at the return type.
+pub struct Edge<R: Returns> {
+    reject: fn(Error) -> R::Error,
+    /// How an error counts, by its class.
+    pub class: fn(&R::Error) -> Verdict,
+    /// What an error says about the effect of the operation.
+    pub(crate) effect: fn(&R::Error) -> Effect,
+}
+
+/// What an error says about the effect of the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It certainly did not happen.
+    None,
+    /// It failed, and will fail again.
+    Permanent,
+    /// It failed.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl<R: Returns> Clone for Edge<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Returns> Copy for Edge<R> {}
+
+/// The edge of a stack that rejects, and asks what errors mean.
+pub fn edge<R: Returns<Error: PolicyError>>() -> Edge<R> {
+    Edge { reject: R::Error::from, class: Verdict::on_failure, effect: effect::<R::Error> }
+}
+
+/// The edge of a stack that rejects.
+pub fn edge_rejecting<R: Returns<Error: CarriesRejection>>() -> Edge<R> {
+    Edge { reject: R::Error::from, class: unclassified, effect: |_| Effect::Failed }
+}
+
+/// The edge of a stack that asks what errors mean.
+pub fn edge_classifying<R: Returns<Error: Failure>>() -> Edge<R> {
+    Edge {
+        reject: |_| unreachable!("no policy of this stack rejects"),
+        class: Verdict::on_failure,
+        effect: effect::<R::Error>,
+    }
+}
+
+/// The edge of a stack that does neither.
+pub fn edge_plain<R: Returns>() -> Edge<R> {
+    Edge {
+        reject: |_| unreachable!("no policy of this stack rejects"),
+        class: unclassified,
+        effect: |_| Effect::Failed,
+    }
+}
+
+/// Nobody said what this error means.
+fn unclassified<E>(_: &E) -> Verdict {
+    Verdict::Transient
+}
+
+fn effect<E: Failure>(error: &E) -> Effect {
+    // A rejection that comes out of the body speaks for a call that the body made, not for the body.
+    if let Some(rejection) = error.rejection() {
+        return if rejection.may_have_run() { Effect::Unknown } else { Effect::Failed };
+    }
+    match (error.may_have_run(), error.class()) {
+        (false, _) => Effect::None,
+        (true, Class::Permanent) => Effect::Permanent,
+        _ => Effect::Failed,
+    }
+}
+
+/// A predicate on values that finds no failure in any.
+pub fn any_value<T>(_: &T) -> bool {
+    false
+}
+
+impl<R: Returns> Edge<R> {
+    /// The body starts: from here on the operation may have run.
+    pub fn begin(&self) {
+        context::attempt_started();
+    }
+
+    /// The body has ended.
+    pub fn end(&self, returned: R) -> Outcome<R::Value, R::Error> {
+        let result = returned.into_result();
+        if let Err(error) = &result
+            && (self.effect)(error) == Effect::None
+        {
+            context::attempt_had_no_effect();
+        }
+        result.map_err(Stop::Failure)
+    }
+
+    /// A class by predicate: an error of which it holds may pass, any other is neutral.
+    pub fn when(&self, when: impl Fn(&R::Error) -> bool) -> impl Fn(&R::Error) -> Verdict {
+        move |error| if when(error) { Verdict::Transient } else { Verdict::Neutral }
+    }
+
+    /// A predicate on values, true for one that is a failure.
+    pub fn when_ok<P: Fn(&R::Value) -> bool>(&self, when_ok: P) -> P {
+        when_ok
+    }
+
+    /// How an outcome counts.
+    pub fn verdict(
+        &self,
+        outcome: &Outcome<R::Value, R::Error>,
+        on_error: impl Fn(&R::Error) -> Verdict,
+        failed_value: impl Fn(&R::Value) -> bool,
+    ) -> Verdict {
+        match outcome {
+            Ok(value) if failed_value(value) => Verdict::Transient,
+            Ok(_) => Verdict::Success,
+            Err(Stop::Failure(error)) => on_error(error),
+            Err(Stop::Rejection(error)) => Verdict::on_rejection(error),
+        }
+    }
+
+    /// What the caller gets.
+    pub fn leave(&self, outcome: Outcome<R::Value, R::Error>) -> R {
+        R::from_result(outcome.map_err(|stop| match stop {
+            Stop::Failure(error) => error,
+            Stop::Rejection(error) => (self.reject)(error),
+        }))
+    }
+}
+
+/// Pins the type of a block: `if false { return never::<R>() }`.
+pub fn never<R>() -> R {
+    unreachable!("never called")
+}
+
+/// An argument that a repeated body can have again: everything that is `Clone`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be handed to a second attempt",
+    label = "a repeated function gets its by-value arguments cloned, and this one is not `Clone`",
+    note = "take it by reference: `&{Self}`",
+    note = "or in an `Arc`, which is cheap to clone, or derive `Clone`"
+)]
+pub trait Repeatable: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Repeatable for T {}
+
+/// Holds a by-value argument between attempts.
+pub struct Slot<T> {
+    value: Option<T>,
+}
+
+impl<T> Slot<T> {
+    /// Takes the argument in.
+    pub fn new(value: T) -> Self {
+        Self { value: Some(value) }
+    }
+}
+
+/// Hands the argument out: itself to the last attempt, a clone to any other.
+pub fn hand_out<T: Repeatable>(slot: &mut Slot<T>, last: bool) -> T {
+    let value = if last { slot.value.take() } else { slot.value.clone() };
+    value.expect("no attempt after the last")
+}

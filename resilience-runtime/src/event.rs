@@ -1,0 +1,75 @@
+//! Every decision of a policy passes through here once, borrowed.
+
+use std::time::Duration;
+
+use crate::circuit_breaker::State;
+use crate::{Kind, Site};
+
+/// A decision, and where it fell.
+pub(crate) struct Event<'a> {
+    /// The site's name.
+    pub(crate) site: &'a str,
+    pub(crate) decision: Decision,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Decision {
+    /// A policy stopped the call.
+    Rejected(Kind),
+    /// The value came after its timeout, and was returned.
+    Late,
+    /// Another attempt follows after a wait.
+    RetryScheduled { attempt: u32, wait: Duration },
+    /// The last attempt has failed, or the next one has no time left.
+    RetryStopped { attempt: u32, why: &'static str },
+    /// A circuit breaker changed its state.
+    Transition { from: State, to: State },
+    /// A stored result was returned instead of a run.
+    Replayed,
+    /// An operation ended without anybody knowing whether it took effect.
+    InDoubt,
+    /// The result was returned, but the ledger could not write it yet.
+    Unrecorded,
+    /// A full ledger let its oldest result go.
+    Evicted,
+    /// Results are kept in memory because nobody chose a ledger.
+    NoLedgerChosen,
+}
+
+/// Tells whoever listens. Without a listener it costs the check of a static per kind of event.
+pub(crate) fn emit(event: &Event<'_>) {
+    let site = event.site;
+    match event.decision {
+        Decision::Rejected(kind) => {
+            tracing::debug!(target: "resilience", event = "rejected", site, kind = ?kind);
+        }
+        Decision::Late => tracing::debug!(target: "resilience", event = "late", site),
+        Decision::RetryScheduled { attempt, wait } => {
+            let wait = wait.as_secs_f64() * 1e3;
+            tracing::debug!(target: "resilience", event = "retry_scheduled", site, attempt, delay_ms = wait);
+        }
+        Decision::RetryStopped { attempt, why } => {
+            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why);
+        }
+        Decision::Transition { from, to } => {
+            let (from, to) = (from.name(), to.name());
+            tracing::info!(target: "resilience", event = "transition", site, from, to);
+        }
+        Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
+        Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
+        Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
+        Decision::Evicted => {
+            tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
+        }
+        Decision::NoLedgerChosen => tracing::warn!(
+            target: "resilience", event = "no_ledger_chosen", site,
+            "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND"
+        ),
+    }
+}
+
+/// Makes a rejection and tells of it.
+pub(crate) fn reject(kind: Kind, site: &'static Site) -> crate::Error {
+    emit(&Event { site: site.name(), decision: Decision::Rejected(kind) });
+    crate::Error::new(kind, site)
+}

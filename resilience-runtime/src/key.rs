@@ -1,0 +1,246 @@
+//! Idempotency keys: what users write, and the 32 bytes that a ledger keeps.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The longest key, in bytes of its text.
+const LONGEST: usize = 512;
+/// The version of the derivation. Another one means other keys.
+const FORMAT: &[u8] = b"resilience key 1";
+
+/// The key of an idempotent operation: 32 bytes over the site's name, the scope and the key as written. It shows as
+/// 64 hexadecimal digits, which fits an `Idempotency-Key` header.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey([u8; 32]);
+
+impl IdempotencyKey {
+    /// The key under which the site called `name` keeps the operation `key`, with the `scope` if the site has one.
+    ///
+    /// ```
+    /// # use resilience_runtime::IdempotencyKey;
+    /// let key = IdempotencyKey::of("payments.charge", Some(&"tenant-7"), &42).unwrap();
+    /// assert_eq!(key.to_string().len(), 64);
+    /// assert!(IdempotencyKey::of("payments.charge", None::<&str>, "").is_err());
+    /// ```
+    pub fn of<S: Key + ?Sized, K: Key + ?Sized>(
+        name: &str,
+        scope: Option<&S>,
+        key: &K,
+    ) -> Result<Self, KeyError> {
+        Ok(Self::derive(name, scope.map(Encoded::of).transpose()?.as_ref(), &Encoded::of(key)?))
+    }
+
+    pub(crate) fn derive(name: &str, scope: Option<&Encoded>, key: &Encoded) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let scope = scope.map_or(&[][..], |scope| &scope.bytes);
+        for part in [FORMAT, name.as_bytes(), scope, &key.bytes] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Something that names an operation: strings, integers, UUIDs, and tuples of them.
+///
+/// A type of your own names its parts:
+///
+/// ```
+/// use resilience_runtime::{Key, KeyParts};
+///
+/// struct OrderId(u64);
+///
+/// impl Key for OrderId {
+///     fn write(&self, parts: &mut KeyParts) {
+///         self.0.write(parts);
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an idempotency key",
+    label = "a key is a string, an integer, a UUID, or a tuple of them",
+    note = "name the operation by what identifies it, such as `order.id`",
+    note = "or implement `resilience::Key` for a type of your own"
+)]
+pub trait Key {
+    /// Adds the parts of the key.
+    fn write(&self, parts: &mut KeyParts);
+}
+
+/// The parts of a key, kept apart by their lengths: `("a", "bc")` is not `("ab", "c")`.
+#[derive(Debug, Default)]
+pub struct KeyParts {
+    bytes: Vec<u8>,
+    text: usize,
+    count: usize,
+    problem: Option<KeyError>,
+}
+
+impl KeyParts {
+    /// Adds a part. An empty one spoils the key: two operations that both lack their name are not the same.
+    pub fn push(&mut self, part: &str) {
+        if part.is_empty() {
+            self.problem.get_or_insert(KeyError::Empty);
+        }
+        self.bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(part.as_bytes());
+        self.text += part.len();
+        self.count += 1;
+    }
+
+    /// Says that a part is missing, which spoils the key.
+    pub fn missing(&mut self) {
+        self.problem.get_or_insert(KeyError::Missing);
+    }
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A part of the key is empty.
+    #[error("the key, or a part of it, is empty: it would name every operation")]
+    Empty,
+    /// A part of the key is `None`.
+    #[error("the key, or a part of it, is `None`: it would name every operation")]
+    Missing,
+    /// The key is too long.
+    #[error("the key is {0} bytes long, and {LONGEST} is the limit: use a hash of it")]
+    TooLong(usize),
+}
+
+/// A key that has been read from its expression.
+#[derive(Debug)]
+pub struct Encoded {
+    bytes: Vec<u8>,
+}
+
+impl Encoded {
+    /// Reads a key, or says why it is none.
+    pub fn of<K: Key + ?Sized>(key: &K) -> Result<Self, KeyError> {
+        let mut parts = KeyParts::default();
+        key.write(&mut parts);
+        match parts.problem {
+            Some(problem) => Err(problem),
+            None if parts.count == 0 => Err(KeyError::Empty),
+            None if parts.text > LONGEST => Err(KeyError::TooLong(parts.text)),
+            None => Ok(Self { bytes: parts.bytes }),
+        }
+    }
+
+    /// The key as operators know it.
+    pub(crate) fn text(&self) -> String {
+        let mut rest = &self.bytes[..];
+        let mut parts = Vec::new();
+        while let Some((length, tail)) = rest.split_first_chunk::<8>() {
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
+            parts.push(String::from_utf8_lossy(&tail[..length]));
+            rest = &tail[length..];
+        }
+        parts.join("/")
+    }
+}
+
+macro_rules! keys {
+    (text $($ty:ty)*) => { $(impl Key for $ty {
+        fn write(&self, parts: &mut KeyParts) {
+            parts.push(self);
+        }
+    })* };
+    (shown $($ty:ty)*) => { $(impl Key for $ty {
+        fn write(&self, parts: &mut KeyParts) {
+            parts.push(&self.to_string());
+        }
+    })* };
+    (inner $([$($generics:tt)*] $ty:ty)*) => { $(impl<$($generics)*> Key for $ty {
+        fn write(&self, parts: &mut KeyParts) {
+            (**self).write(parts);
+        }
+    })* };
+    (tuple $($name:ident)*) => { impl<$($name: Key),*> Key for ($($name,)*) {
+        #[allow(non_snake_case)] // the type's name serves for its value
+        fn write(&self, parts: &mut KeyParts) {
+            let ($($name,)*) = self;
+            $($name.write(parts);)*
+        }
+    } };
+}
+
+keys!(text str String);
+keys!(shown u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize char);
+keys!(inner [T: Key + ?Sized] &T [T: Key + ?Sized] &mut T [T: Key + ?Sized] Box<T> [T: Key + ?Sized] Arc<T> [T: Key + ?Sized] Rc<T>);
+keys!(inner [T: Key + ToOwned + ?Sized] Cow<'_, T>);
+keys!(tuple A B);
+keys!(tuple A B C);
+keys!(tuple A B C D);
+
+#[cfg(feature = "uuid")]
+keys!(shown uuid::Uuid);
+
+/// `None` is an error, not a key that all callers without one share.
+impl<T: Key> Key for Option<T> {
+    fn write(&self, parts: &mut KeyParts) {
+        match self {
+            Some(key) => key.write(parts),
+            None => parts.missing(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(key: &(impl Key + ?Sized)) -> IdempotencyKey {
+        IdempotencyKey::of("site", None::<&str>, key).expect("a good key")
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(of(&("a", "bc")), of(&("ab", "c")));
+        assert_ne!(of("7"), IdempotencyKey::of("site", Some("7"), "7").expect("good"));
+        assert_ne!(of("7"), IdempotencyKey::of("other", None::<&str>, "7").expect("good"));
+        assert_eq!(of(&7u32), of(&7i64), "the width of an integer is no part of the key");
+        assert_eq!(of(&Some("x")), of(&String::from("x")));
+    }
+
+    #[test]
+    fn the_derivation_is_pinned() {
+        // A change of these digits forgets every stored result of every user.
+        assert_eq!(
+            of(&("tenant", 42)).to_string(),
+            "0000000000000000000000000000000000000000000000000000000000000000"
+        );
+    }
+
+    #[test]
+    fn bad_keys_are_refused() {
+        let long = "x".repeat(513);
+        assert_eq!(Encoded::of("").err(), Some(KeyError::Empty));
+        assert_eq!(Encoded::of(&("tenant", "")).err(), Some(KeyError::Empty));
+        assert_eq!(Encoded::of(&None::<&str>).err(), Some(KeyError::Missing));
+        assert_eq!(Encoded::of(&(1, None::<u8>)).err(), Some(KeyError::Missing));
+        assert_eq!(Encoded::of(&long).err(), Some(KeyError::TooLong(513)));
+        assert!(Encoded::of(&long[1..]).is_ok());
+        assert_eq!(Encoded::of(&("a", 7)).expect("good").text(), "a/7");
+    }
+}

@@ -1,0 +1,119 @@
+//! Where the results of idempotent operations are kept.
+
+pub(crate) mod memory;
+mod operator;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use operator::{Entry, EntryState, Operator};
+
+use crate::key::IdempotencyKey;
+
+/// The answer of a ledger.
+pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
+
+/// Why a ledger could not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LedgerError(pub(crate) String);
+
+/// A store of claims and results. Every write carries the owner and the fence of its claim; only the ledger's own
+/// clock judges a lease.
+///
+/// It is not open to other crates until three kinds of ledger stand behind it.
+pub(crate) trait Ledger: Send + Sync {
+    /// Asks for the right to run an operation. Asked again by the same owner, it gives the same answer.
+    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed>;
+
+    /// Lets the claim stand for another lease.
+    fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written>;
+
+    /// Writes the result, to be kept for `ttl`.
+    fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written>;
+
+    /// Gives the claim back: the operation certainly has not happened, or may be run again.
+    fn release(&self, hold: Hold) -> Reply<'_, Written>;
+
+    /// Says that nobody knows whether the operation happened. Called from `drop`: it must not block.
+    fn abandon(&self, hold: Hold);
+
+    /// Waits until the claim with this fence has ended, or may have.
+    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// What is in doubt, oldest first.
+    fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>>;
+
+    /// One record.
+    fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>>;
+
+    /// Removes a record that is not running and still has this fence.
+    fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool>;
+
+    /// Makes a record that is in doubt, and still has this fence, a result.
+    fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool>;
+}
+
+/// What a claim is for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) key: IdempotencyKey,
+    /// For the eyes of operators.
+    pub(crate) site: &'static str,
+    pub(crate) text: String,
+    /// Made by the client, so that a claim whose answer was lost can be asked for again.
+    pub(crate) owner: u128,
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) version: u32,
+    pub(crate) lease: Duration,
+    pub(crate) ttl: Duration,
+    pub(crate) at_most_once: bool,
+}
+
+/// A claim that was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) key: IdempotencyKey,
+    pub(crate) owner: u128,
+    pub(crate) fence: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Claimed {
+    Granted {
+        fence: u64,
+    },
+    /// Somebody else runs it; the rest of their lease.
+    Running {
+        fence: u64,
+        left: Duration,
+    },
+    Done(Arc<Stored>),
+    /// It was interrupted, and must not be run again.
+    InDoubt,
+    /// The key stands for other values.
+    Mismatch,
+}
+
+/// Whether a write found its claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Yes,
+    LeaseLost,
+}
+
+/// A result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) version: u32,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Body {
+    Value(Vec<u8>),
+    Error(Vec<u8>),
+    /// It succeeded, and that is all that is known.
+    NotKept,
+}

@@ -1,0 +1,36 @@
+//! The engines behind the attributes of `resilience`. Depend on `resilience`, not on this crate.
+
+mod circuit_breaker;
+pub mod context;
+mod edge;
+mod error;
+mod event;
+mod failure;
+mod foreign;
+mod idempotent;
+mod key;
+mod ledger;
+mod retry;
+mod runtime;
+mod site;
+mod time;
+mod timeout;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use circuit_breaker::State;
+pub use edge::{CarriesRejection, PolicyError, Repeatable, Returns};
+pub use error::{Error, Kind};
+pub use failure::{Class, Failure};
+pub use idempotent::Stored;
+pub use key::{IdempotencyKey, Key, KeyError, KeyParts};
+pub use ledger::{Entry, EntryState, LedgerError, Operator};
+pub use runtime::{Builder, ConfigError, InstallError, NameClash, Runtime, spawn};
+pub use site::{Site, manifest};
+
+/// The named futures of this crate's functions.
+pub mod future {
+    pub use crate::context::WithDeadline;
+    pub use crate::runtime::Scope;
+}

@@ -1,0 +1,186 @@
+//! The engine of `#[retry]`.
+
+use std::time::Duration;
+
+use resilience_policy::retry::{Jitter, Retry};
+
+use crate::Site;
+use crate::context;
+use crate::event::{Decision, Event, emit};
+use crate::failure::Verdict;
+use crate::time::{self, Instant};
+
+/// The attempts of one call.
+pub struct Attempts {
+    site: &'static Site,
+    retry: &'static Retry,
+    attempt: u32,
+    /// Read only where `max_elapsed` needs it.
+    start: Option<Instant>,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Next {
+    /// The outcome stands.
+    Done,
+    /// It may pass, but there is no further attempt.
+    Stop(&'static str),
+    /// Another attempt after this wait.
+    Wait(Duration),
+}
+
+/// What the decision depends on, besides the parameters.
+#[derive(Debug, Clone, Copy)]
+struct After {
+    attempt: u32,
+    verdict: Verdict,
+    /// A retry further inside has given up on this very attempt.
+    exhausted: bool,
+    /// Time since the first attempt, where `max_elapsed` is given.
+    elapsed: Duration,
+    /// Time up to the deadline of the call, if it has one.
+    left: Option<Duration>,
+    /// From the half-open range of 0 to 1.
+    random: f64,
+}
+
+/// The whole policy: no clock, no await.
+fn decide(retry: &Retry, after: After) -> Next {
+    let floor = match after.verdict {
+        Verdict::Success | Verdict::Neutral => return Next::Done,
+        Verdict::Transient => Duration::ZERO,
+        Verdict::Throttled(pause) => pause.unwrap_or_default(),
+    };
+    if after.exhausted && !retry.nested {
+        return Next::Stop("a retry further inside has used up its attempts");
+    }
+    if after.attempt >= retry.attempts {
+        return Next::Stop("the attempts are used up");
+    }
+    let wait = vary(retry.jitter, retry.backoff.after(after.attempt), after.random).max(floor);
+    if retry.max_elapsed.is_some_and(|most| after.elapsed.saturating_add(wait) >= most) {
+        return Next::Stop("max_elapsed has passed before the next attempt");
+    }
+    if after.left.is_some_and(|left| wait >= left) {
+        return Next::Stop("the deadline comes before the next attempt");
+    }
+    Next::Wait(wait)
+}
+
+fn vary(jitter: Jitter, wait: Duration, random: f64) -> Duration {
+    match jitter {
+        Jitter::None => wait,
+        Jitter::Full => wait.mul_f64(random),
+        Jitter::Equal => wait / 2 + (wait / 2).mul_f64(random),
+    }
+}
+
+impl Attempts {
+    /// Before the first attempt.
+    pub fn new(site: &'static Site, retry: &'static Retry) -> Self {
+        let start = retry.max_elapsed.is_some().then(time::now);
+        Self { site, retry, attempt: 0, start }
+    }
+
+    /// An attempt begins.
+    pub fn begin(&mut self) {
+        self.attempt += 1;
+        context::with(|context| context.exhausted = false);
+    }
+
+    /// Whether no other attempt can follow the one that runs now.
+    pub fn last(&self) -> bool {
+        self.attempt >= self.retry.attempts
+    }
+
+    /// After an attempt: how long to wait for the next one, if there is one.
+    pub fn next(&self, verdict: Verdict) -> Option<Duration> {
+        if matches!(verdict, Verdict::Success | Verdict::Neutral) {
+            return None;
+        }
+        let (exhausted, deadline) = context::with(|context| (context.exhausted, context.deadline()));
+        let now = (deadline.is_some() || self.start.is_some()).then(time::now);
+        let since = |from: Option<Instant>| Some(now?.saturating_duration_since(from?));
+        let next = decide(
+            self.retry,
+            After {
+                attempt: self.attempt,
+                verdict,
+                exhausted,
+                elapsed: since(self.start).unwrap_or_default(),
+                left: deadline.and_then(|at| Some(at.saturating_duration_since(now?))),
+                random: fastrand::f64(),
+            },
+        );
+        let decision = match next {
+            Next::Done => return None,
+            Next::Wait(wait) => Decision::RetryScheduled { attempt: self.attempt + 1, wait },
+            Next::Stop(why) => {
+                // A retry that never repeats has not used anything up.
+                context::with(|context| context.exhausted |= self.retry.attempts > 1);
+                Decision::RetryStopped { attempt: self.attempt, why }
+            }
+        };
+        emit(&Event { site: self.site.name(), decision });
+        if let Next::Wait(wait) = next { Some(wait) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use resilience_policy::retry::Backoff;
+
+    use super::*;
+
+    const FIXED: Retry =
+        Retry { backoff: Backoff::Fixed(Duration::from_millis(100)), jitter: Jitter::None, ..Retry::DEFAULT };
+    const FIRST: After = After {
+        attempt: 1,
+        verdict: Verdict::Transient,
+        exhausted: false,
+        elapsed: Duration::ZERO,
+        left: None,
+        random: 0.0,
+    };
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_table() {
+        let wait = Next::Wait(ms(100));
+        assert_eq!(decide(&FIXED, FIRST), wait);
+        assert_eq!(decide(&FIXED, After { verdict: Verdict::Success, ..FIRST }), Next::Done);
+        assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
+        assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
+        assert!(matches!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Stop(_)));
+        assert_eq!(decide(&Retry { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
+        let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };
+        assert_eq!(decide(&FIXED, throttled(None)), wait);
+        assert_eq!(decide(&FIXED, throttled(Some(ms(20)))), wait);
+        assert_eq!(decide(&FIXED, throttled(Some(ms(700)))), Next::Wait(ms(700)));
+    }
+
+    #[test]
+    fn no_attempt_starts_at_the_deadline_or_after() {
+        assert!(matches!(decide(&FIXED, After { left: Some(ms(100)), ..FIRST }), Next::Stop(_)));
+        assert_eq!(decide(&FIXED, After { left: Some(ms(101)), ..FIRST }), Next::Wait(ms(100)));
+        let short = Retry { max_elapsed: Some(ms(150)), ..FIXED };
+        assert!(matches!(decide(&short, After { elapsed: ms(50), ..FIRST }), Next::Stop(_)));
+        assert_eq!(decide(&short, After { elapsed: ms(49), ..FIRST }), Next::Wait(ms(100)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_keeps_to_its_jitter(wait in 0u64..100_000, random in 0.0f64..1.0) {
+            let wait = ms(wait);
+            prop_assert!(vary(Jitter::Full, wait, random) <= wait);
+            let equal = vary(Jitter::Equal, wait, random);
+            prop_assert!(equal >= wait / 2 && equal <= wait);
+            prop_assert_eq!(vary(Jitter::None, wait, random), wait);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The shared parts behind the annotated functions, swapped in one place.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{self, Poll};
+
+use crate::circuit_breaker::{Breaker, SiteBreaker};
+use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
+use crate::ledger::{Ledger, Operator};
+use crate::site::{Site, manifest};
+
+const VARIABLE: &str = "RESILIENCE_BACKEND";
+
+/// Whether the process-wide runtime is in use (1), plus 2 for every scope that exists. A site's fast path is one load
+/// of it.
+static MODE: AtomicUsize = AtomicUsize::new(0);
+const IN_USE: usize = 1;
+const ONE_SCOPE: usize = 2;
+
+static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
+
+thread_local! {
+    static SCOPE: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+}
+
+/// The shared parts behind the annotated functions: the ledger, and the states of the circuit breakers.
+///
+/// Without any set-up, results are kept in memory. A program chooses at its start, before the first annotated
+/// function runs:
+///
+/// ```
+/// # use resilience_runtime::Runtime;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// Runtime::from_env().await?.install()?; // RESILIENCE_BACKEND=memory:
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A test runs under a runtime of its own, which sees nothing of the rest:
+///
+/// ```
+/// # use resilience_runtime::Runtime;
+/// # async fn charge() {}
+/// # async fn example() {
+/// Runtime::builder().build().scope(charge()).await;
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    ledger: Arc<dyn Ledger>,
+    memory: Option<Arc<MemoryLedger>>,
+    /// Somebody chose this ledger.
+    chosen: bool,
+    /// The breakers of a scope, by the address of their site's. Outside of a scope the site has its own.
+    breakers: Mutex<HashMap<usize, Arc<Breaker>>>,
+}
+
+impl Shared {
+    pub(crate) fn breaker(&self, site: &'static SiteBreaker) -> Arc<Breaker> {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            breakers.entry(std::ptr::from_ref(site).addr()).or_insert_with(|| Arc::new(Breaker::new())),
+        )
+    }
+}
+
+/// Makes a [`Runtime`] in code.
+#[derive(Debug)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct Builder {
+    capacity: usize,
+    chosen: bool,
+}
+
+impl Builder {
+    /// Keeps results in memory: they end with the process. It is the default; asked for, it does not warn.
+    pub fn memory(mut self) -> Self {
+        self.chosen = true;
+        self
+    }
+
+    /// How many results the memory ledger keeps (100 000). When it is full the oldest result goes; a running claim
+    /// never does.
+    pub fn memory_capacity(mut self, results: usize) -> Self {
+        self.capacity = results;
+        self.memory()
+    }
+
+    /// The runtime.
+    pub fn build(self) -> Runtime {
+        let memory = Arc::new(MemoryLedger::new(self.capacity));
+        let ledger = Arc::clone(&memory) as Arc<dyn Ledger>;
+        Runtime {
+            shared: Arc::new(Shared {
+                ledger,
+                memory: Some(memory),
+                chosen: self.chosen,
+                breakers: Mutex::default(),
+            }),
+        }
+    }
+}
+
+impl Runtime {
+    /// Starts a runtime in code.
+    pub fn builder() -> Builder {
+        Builder { capacity: USUAL_CAPACITY, chosen: false }
+    }
+
+    /// The runtime that the variable `RESILIENCE_BACKEND` asks for: `memory:`, or the default where it is not set.
+    #[allow(clippy::unused_async)] // backends with a connection open it here
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        match std::env::var(VARIABLE) {
+            Ok(value) => Self::from_url(&value),
+            Err(std::env::VarError::NotPresent) => Ok(Self::builder().build()),
+            Err(std::env::VarError::NotUnicode(value)) => {
+                Err(ConfigError { value: value.to_string_lossy().into_owned() })
+            }
+        }
+    }
+
+    fn from_url(url: &str) -> Result<Self, ConfigError> {
+        match url {
+            "memory:" => Ok(Self::builder().memory().build()),
+            _ => Err(ConfigError { value: without_password(url) }),
+        }
+    }
+
+    /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
+    /// or if two functions would keep results under one name.
+    pub fn install(self) -> Result<(), InstallError> {
+        if let Some(clash) = manifest().find_map(namesake) {
+            return Err(InstallError::NameClash(clash));
+        }
+        if MODE.load(Ordering::SeqCst) & IN_USE != 0 {
+            return Err(if INSTALLED.get().is_some_and(|shared| shared.chosen) {
+                InstallError::Twice
+            } else {
+                InstallError::TooLate
+            });
+        }
+        INSTALLED.set(self.shared).map_err(|_| InstallError::Twice)
+    }
+
+    /// Runs `future` under this runtime alone: its own ledger, its own breaker states. What it hands to
+    /// [`spawn`](crate::spawn) stays in the scope; what it hands to `tokio::spawn` does not.
+    pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
+        Scope { guard: ScopeGuard::new(Arc::clone(&self.shared)), future }
+    }
+
+    /// Looks into the ledger, and decides what is in doubt.
+    pub fn operator(&self) -> Operator {
+        Operator { ledger: Arc::clone(&self.shared.ledger) }
+    }
+
+    /// Results that the memory ledger let go because it was full.
+    pub fn evicted(&self) -> u64 {
+        self.shared.memory.as_ref().map_or(0, |memory| memory.evicted())
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("ledger", &"memory").finish_non_exhaustive()
+    }
+}
+
+/// A password has no place in a message.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// The variable `RESILIENCE_BACKEND` asks for something that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{VARIABLE} is `{value}`; expected `memory:` (results are kept in memory and end with the process)")]
+pub struct ConfigError {
+    value: String,
+}
+
+/// Why a runtime could not be installed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// `install` was called before.
+    #[error("a runtime is installed already: install one, once, at the start of the program")]
+    Twice,
+    /// An annotated function has run, and may have kept something.
+    #[error(
+        "an annotated function has run already: install the runtime at the start of the program, before any call"
+    )]
+    TooLate,
+    /// Two functions would keep results under one name.
+    #[error(transparent)]
+    NameClash(NameClash),
+}
+
+/// Two sites that would replay each other's results.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "two idempotent functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
+     `#[policies(name = \"...\")]`"
+)]
+pub struct NameClash {
+    name: &'static str,
+    one: String,
+    two: String,
+}
+
+/// Another site that keeps results under the name of this one.
+pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
+    if !site.remembers() {
+        return None;
+    }
+    let same =
+        |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && other.remembers();
+    let other = manifest().find(same)?;
+    let place = |site: &Site| format!("{}:{}", site.file(), site.line());
+    Some(NameClash { name: site.name(), one: place(site), two: place(other) })
+}
+
+/// The runtime of the scope that polls now, if there is one. Without one the process-wide runtime is in use from now
+/// on.
+pub(crate) fn scoped() -> Option<Arc<Shared>> {
+    if MODE.load(Ordering::Relaxed) == IN_USE { None } else { look() }
+}
+
+#[cold]
+fn look() -> Option<Arc<Shared>> {
+    let scope = SCOPE.with_borrow(Clone::clone);
+    if scope.is_none() {
+        MODE.fetch_or(IN_USE, Ordering::SeqCst);
+    }
+    scope
+}
+
+/// A site runs.
+pub(crate) fn touch() {
+    if MODE.load(Ordering::Relaxed) != IN_USE {
+        drop(look());
+    }
+}
+
+/// The ledger in use, and whether somebody chose it.
+pub(crate) fn ledger() -> (Arc<dyn Ledger>, bool) {
+    let shared =
+        scoped().unwrap_or_else(|| Arc::clone(INSTALLED.get_or_init(|| Runtime::builder().build().shared)));
+    (Arc::clone(&shared.ledger), shared.chosen)
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Runtime::scope`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scope<F> {
+        guard: ScopeGuard,
+        #[pin]
+        future: F,
+    }
+}
+
+/// A scope exists for as long as this does.
+struct ScopeGuard(Arc<Shared>);
+
+impl ScopeGuard {
+    fn new(shared: Arc<Shared>) -> Self {
+        MODE.fetch_add(ONE_SCOPE, Ordering::SeqCst);
+        Self(shared)
+    }
+}
+
+impl Drop for ScopeGuard {
+    fn drop(&mut self) {
+        MODE.fetch_sub(ONE_SCOPE, Ordering::SeqCst);
+    }
+}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let around = SCOPE.replace(Some(Arc::clone(&this.guard.0)));
+        let _back = Back(around);
+        this.future.poll(cx)
+    }
+}
+
+/// Puts the scope around back, also on a panic.
+struct Back(Option<Arc<Shared>>);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        SCOPE.set(self.0.take());
+    }
+}
+
+/// `tokio::spawn`, within the same [scope](Runtime::scope).
+pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    match SCOPE.with_borrow(Clone::clone) {
+        Some(shared) => tokio::spawn(Runtime { shared }.scope(future)),
+        None => tokio::spawn(future),
+    }
+}

@@ -1,0 +1,61 @@
+//! One annotated function, and the list of all of them that the linker builds.
+
+use resilience_policy::Policy;
+
+/// Every annotated function of the program. The name carries the version, because a linker section is named after
+/// the static alone, and two versions of this crate in one binary must not share one.
+#[linkme::distributed_slice]
+pub static RESILIENCE_SITES_0_1: [&'static Site];
+
+/// One annotated function: its name, its place in the source, its stack of policies.
+#[derive(Debug)]
+pub struct Site {
+    name: &'static str,
+    file: &'static str,
+    line: u32,
+    policies: &'static [Policy],
+}
+
+impl Site {
+    #[doc(hidden)]
+    pub const fn new(name: &'static str, file: &'static str, line: u32, policies: &'static [Policy]) -> Self {
+        Self { name, file, line, policies }
+    }
+
+    /// The module path and the function's name, or the name given by `#[policies(name = "...")]`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The source file.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line of the function's topmost policy.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The stack, outermost first.
+    pub fn policies(&self) -> &'static [Policy] {
+        self.policies
+    }
+
+    /// Whether results are kept under this site's name.
+    pub(crate) fn remembers(&self) -> bool {
+        self.policies.iter().any(|policy| policy.facts().remembers.is_some())
+    }
+}
+
+/// Every annotated function that is linked into the program, also those never called.
+///
+/// ```
+/// # use resilience_runtime as resilience;
+/// for site in resilience::manifest() {
+///     println!("{} {}:{} {:?}", site.name(), site.file(), site.line(), site.policies());
+/// }
+/// ```
+pub fn manifest() -> impl Iterator<Item = &'static Site> {
+    RESILIENCE_SITES_0_1.iter().copied()
+}
