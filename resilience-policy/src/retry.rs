@@ -129,6 +129,24 @@ impl Backoff {
         Self::Exponential { initial, max, factor: 2.0 }
     }
 
+    /// Grows to `max` instead.
+    #[must_use]
+    pub const fn up_to(self, max: Duration) -> Self {
+        match self {
+            Self::Exponential { initial, factor, .. } => Self::Exponential { initial, max, factor },
+            other => other,
+        }
+    }
+
+    /// Grows by `factor` instead.
+    #[must_use]
+    pub const fn by(self, factor: f64) -> Self {
+        match self {
+            Self::Exponential { initial, max, .. } => Self::Exponential { initial, max, factor },
+            other => other,
+        }
+    }
+
     /// The wait after the attempt number `attempt` (the first is 1).
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // capped by `max`
     pub const fn after(&self, attempt: u32) -> Duration {

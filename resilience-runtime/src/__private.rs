@@ -6,7 +6,8 @@ pub use resilience_policy as policy;
 pub use crate::circuit_breaker::{Permit, SiteBreaker};
 pub use crate::context::enter;
 pub use crate::edge::{
-    Edge, Outcome, Slot, Stop, any_value, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
+    Edge, Outcome, Slot, Stop, again, any_value, edge, edge_classifying, edge_plain, edge_rejecting,
+    hand_out, never,
 };
 pub use crate::failure::Verdict;
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
@@ -18,4 +19,9 @@ pub use crate::timeout::timeout;
 /// Waits between two attempts.
 pub async fn pause(wait: std::time::Duration) {
     crate::time::pause(wait).await;
+}
+
+/// What a field or a method of a throttled failure gives as its pause.
+pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {
+    pause.into()
 }

@@ -244,3 +244,8 @@ pub fn hand_out<T: Repeatable>(slot: &mut Slot<T>, last: bool) -> T {
     let value = if last { slot.value.take() } else { slot.value.clone() };
     value.expect("no attempt after the last")
 }
+
+/// A clone for the body, of an argument that a predicate looks at afterwards.
+pub fn again<T: Repeatable>(value: &T) -> T {
+    value.clone()
+}

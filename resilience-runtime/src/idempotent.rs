@@ -112,7 +112,7 @@ impl SiteLedger {
     /// Claims the operation, or gives its result.
     pub async fn claim<R: Returns>(
         &'static self,
-        names: Names,
+        names: &Names,
         codec: &Codec<R>,
     ) -> Entry<R::Value, R::Error> {
         match self.ask(names).await {

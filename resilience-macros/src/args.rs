@@ -1,0 +1,450 @@
+//! The arguments of an attribute: read one by one by name, each with its place in the source.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Token, UnOp};
+
+use crate::error::{Errors, Result, at, at_span, list, nearest};
+
+/// One argument: `name`, `name = value` or `name(...)`.
+#[derive(Clone)]
+pub(crate) struct Arg {
+    pub(crate) name: Ident,
+    pub(crate) value: ArgValue,
+}
+
+#[derive(Clone)]
+pub(crate) enum ArgValue {
+    None,
+    Expr(Expr),
+    List(TokenStream),
+}
+
+impl Parse for Arg {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = Ident::parse_any(input)?;
+        let value = if input.peek(syn::token::Paren) {
+            let content;
+            syn::parenthesized!(content in input);
+            ArgValue::List(content.parse()?)
+        } else if input.parse::<Option<Token![=]>>()?.is_some() {
+            if input.is_empty() || input.peek(Token![,]) {
+                return Err(at(
+                    &name,
+                    format!("`{name} =` has no value"),
+                    format!("write it behind the `=`: `{name} = ...`"),
+                ));
+            }
+            ArgValue::Expr(input.parse()?)
+        } else {
+            ArgValue::None
+        };
+        Ok(Self { name, value })
+    }
+}
+
+impl ToTokens for Arg {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.name.to_tokens(tokens);
+        match &self.value {
+            ArgValue::None => {}
+            ArgValue::Expr(value) => tokens.extend(quote!(= #value)),
+            ArgValue::List(list) => tokens.extend(quote!((#list))),
+        }
+    }
+}
+
+/// The arguments that were written, minus those already read.
+pub(crate) struct Args {
+    policy: &'static str,
+    /// The whole attribute.
+    pub(crate) span: Span,
+    rest: Vec<Arg>,
+    /// The names that were asked for, which are the names there are.
+    known: Vec<&'static str>,
+    pub(crate) errors: Errors,
+}
+
+impl Args {
+    /// `example` shows what an argument looks like.
+    pub(crate) fn parse(
+        policy: &'static str,
+        example: &str,
+        span: Span,
+        tokens: TokenStream,
+    ) -> Result<Self> {
+        if let Some(first) = tokens.clone().into_iter().next()
+            && !matches!(first, proc_macro2::TokenTree::Ident(_))
+        {
+            let help = format!("name the argument: `#[{policy}({example})]`");
+            return Err(at(first, format!("`#[{policy}]` takes arguments by name"), help).into());
+        }
+        let rest = Punctuated::<Arg, Token![,]>::parse_terminated.parse2(tokens)?;
+        Ok(Self {
+            policy,
+            span,
+            rest: rest.into_iter().collect(),
+            known: Vec::new(),
+            errors: Errors::default(),
+        })
+    }
+
+    /// Whether nothing was written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty() && self.known.is_empty()
+    }
+
+    /// The names that were written, in their order.
+    pub(crate) fn order(&self) -> Vec<String> {
+        self.rest.iter().map(|arg| arg.name.to_string()).collect()
+    }
+
+    /// Takes the argument called `name` out.
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<Arg> {
+        self.known.push(name);
+        let at_index = self.rest.iter().position(|arg| arg.name == name)?;
+        let found = self.rest.remove(at_index);
+        while let Some(again) = self.rest.iter().position(|arg| arg.name == name) {
+            let again = self.rest.remove(again);
+            self.errors.push(at(&again.name, format!("`{name}` is given twice"), "remove one of them"));
+        }
+        Some(found)
+    }
+
+    /// Reads the argument called `name`. A bad one is an error, and counts as not written.
+    pub(crate) fn read<T: FromArg>(&mut self, name: &'static str) -> Option<T> {
+        let arg = self.take(name)?;
+        self.errors.take(T::from_arg(&arg))
+    }
+
+    /// Reads a number or a duration, of which the rules need the value and the compiler the tokens.
+    pub(crate) fn value<T: FromArg>(&mut self, name: &'static str) -> Option<Given<T>> {
+        let arg = self.take(name)?;
+        let span = arg.span();
+        let value = self.errors.take(T::from_arg(&arg))?;
+        Some(Given { value, span })
+    }
+
+    /// What is left was never asked for.
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T> {
+        for arg in &self.rest {
+            let wrong = format!("unknown argument `{}` of `#[{}]`", arg.name, self.policy);
+            let help = match nearest(&arg.name.to_string(), self.known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it takes {}", list(self.known.iter().copied())),
+            };
+            self.errors.push(at(&arg.name, wrong, help));
+        }
+        match value {
+            Some(value) => self.errors.finish(value),
+            None => Err(self.errors),
+        }
+    }
+
+    /// Whether every argument that was read so far was good.
+    pub(crate) fn nothing_wrong(&self) -> bool {
+        self.errors.is_empty() && self.rest.is_empty()
+    }
+}
+
+impl Arg {
+    /// The value's place, or the name's if there is none.
+    pub(crate) fn span(&self) -> Span {
+        match &self.value {
+            ArgValue::Expr(value) => crate::item::join(value),
+            _ => self.name.span(),
+        }
+    }
+
+    pub(crate) fn expr(&self, example: &str) -> syn::Result<&Expr> {
+        match &self.value {
+            ArgValue::Expr(value) => Ok(value),
+            _ => Err(at(
+                &self.name,
+                format!("`{}` needs a value", self.name),
+                format!("write `{} = {example}`", self.name),
+            )),
+        }
+    }
+}
+
+/// A value and its place.
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// What an argument can be read as.
+pub(crate) trait FromArg: Sized {
+    fn from_arg(arg: &Arg) -> syn::Result<Self>;
+}
+
+/// A literal that the rules can judge now, or an expression that only the compiler can compute.
+#[derive(Clone)]
+pub(crate) enum Value<T> {
+    Literal(T),
+    Const(Expr),
+}
+
+impl<T> Value<T> {
+    pub(crate) fn literal(&self) -> Option<&T> {
+        match self {
+            Self::Literal(value) => Some(value),
+            Self::Const(_) => None,
+        }
+    }
+}
+
+/// A constant has no `Self`: the rules judge it when the crate is checked, and the manifest lists it.
+fn constant<T>(value: &Expr) -> syn::Result<Value<T>> {
+    if let Some(token) = find_ident(value.to_token_stream(), "Self") {
+        let help = "use a `const` outside of the `impl` block, or write the number";
+        return Err(at(token, "`Self` is not known where this number is judged", help));
+    }
+    Ok(Value::Const(value.clone()))
+}
+
+pub(crate) fn find_ident(tokens: TokenStream, name: &str) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        proc_macro2::TokenTree::Ident(ident) if ident == name => Some(ident),
+        proc_macro2::TokenTree::Group(group) => find_ident(group.stream(), name),
+        _ => None,
+    })
+}
+
+fn literal(value: &Expr) -> Option<&Lit> {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        Expr::Group(group) => literal(&group.expr),
+        Expr::Paren(paren) => literal(&paren.expr),
+        _ => None,
+    }
+}
+
+fn negative(value: &Expr) -> bool {
+    matches!(value, Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) if literal(expr).is_some())
+}
+
+/// A duration with a unit, or a const of type `Duration`.
+pub(crate) struct Time(pub(crate) Value<Duration>);
+
+impl Time {
+    pub(crate) fn from_expr(name: &str, value: &Expr) -> syn::Result<Self> {
+        if negative(value) {
+            return Err(at(
+                value,
+                format!("`{name}` cannot be negative"),
+                "write a duration such as \"250ms\"",
+            ));
+        }
+        match literal(value) {
+            Some(Lit::Str(text)) => match resilience_policy::literal(&text.value()) {
+                Ok(time) => Ok(Self(Value::Literal(time))),
+                Err(wrong) => Err(syn::Error::new_spanned(text, wrong)),
+            },
+            Some(number @ (Lit::Int(_) | Lit::Float(_))) => {
+                let digits = number.to_token_stream();
+                let help = format!("write \"{digits}ms\" or \"{digits}s\"");
+                Err(at(value, format!("the duration `{name} = {digits}` has no unit"), help))
+            }
+            Some(_) => Err(at(
+                value,
+                format!("`{name}` is a duration"),
+                "write a number with a unit, such as \"250ms\"",
+            )),
+            None => constant(value).map(Self),
+        }
+    }
+}
+
+impl FromArg for Time {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        Self::from_expr(&arg.name.to_string(), arg.expr("\"250ms\"")?)
+    }
+}
+
+/// A whole number, or a const of that type.
+pub(crate) struct Number<N>(pub(crate) Value<N>);
+
+impl<N: std::str::FromStr> FromArg for Number<N>
+where
+    N::Err: std::fmt::Display,
+{
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let name = &arg.name;
+        let value = arg.expr("3")?;
+        if negative(value) {
+            return Err(at(
+                value,
+                format!("`{name}` cannot be negative"),
+                format!("write a whole number: `{name} = 3`"),
+            ));
+        }
+        match literal(value) {
+            Some(Lit::Int(number)) => match number.base10_parse() {
+                Ok(number) => Ok(Self(Value::Literal(number))),
+                Err(_) => Err(at(
+                    number,
+                    format!("`{name} = {number}` is out of range"),
+                    "write a smaller number, without a suffix",
+                )),
+            },
+            Some(Lit::Float(number)) if number.base10_parse::<N>().is_ok() => {
+                number.base10_parse().map(|number| Self(Value::Literal(number)))
+            }
+            Some(Lit::Str(text)) if text.value().parse::<N>().is_ok() => {
+                let help = format!("write it without the quotes: `{name} = {}`", text.value());
+                Err(at(text, format!("`{name}` is a number"), help))
+            }
+            Some(Lit::Str(text)) if resilience_policy::literal(&text.value()).is_ok() => Err(at(
+                text,
+                format!("`{name}` is a number, not a duration"),
+                format!("write a whole number: `{name} = 3`"),
+            )),
+            Some(_) => Err(at(
+                value,
+                format!("`{name}` is a whole number"),
+                format!("write it as such: `{name} = 3`"),
+            )),
+            None => constant(value).map(Self),
+        }
+    }
+}
+
+/// A share: `0.5`, `"50%"`, or a const of type `f64`.
+pub(crate) struct Share(pub(crate) Value<f64>);
+
+impl FromArg for Share {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let value = arg.expr("0.5")?;
+        if negative(value) {
+            return Err(at(
+                value,
+                format!("`{}` cannot be negative", arg.name),
+                "write a share such as 0.5 or \"50%\"",
+            ));
+        }
+        let share = match literal(value) {
+            Some(Lit::Float(number)) => number.base10_parse::<f64>().ok(),
+            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().map(f64::from),
+            Some(Lit::Str(text)) => {
+                text.value().strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok()).map(|n| n / 100.0)
+            }
+            Some(_) => None,
+            None => return constant(value).map(Self),
+        };
+        match share {
+            Some(share) => Ok(Self(Value::Literal(share))),
+            None => Err(at(value, format!("`{}` is a share", arg.name), "write it as 0.5 or \"50%\"")),
+        }
+    }
+}
+
+/// One word out of a few.
+pub(crate) fn keyword(arg: &Arg, words: &[&'static str]) -> syn::Result<&'static str> {
+    let value = arg.expr(words[0])?;
+    let written = match (value, literal(value)) {
+        (Expr::Path(path), _) => path.path.get_ident().map(ToString::to_string),
+        (_, Some(Lit::Str(text))) => Some(text.value()),
+        _ => None,
+    };
+    let found = written.as_ref().and_then(|written| words.iter().find(|word| *word == written));
+    match (found, literal(value)) {
+        (Some(word), None) => Ok(word),
+        (Some(word), Some(_)) => Err(at(
+            value,
+            format!("`{}` is a word, not a string", arg.name),
+            format!("write it without the quotes: `{} = {word}`", arg.name),
+        )),
+        (None, _) => {
+            let help = match written.and_then(|written| nearest(&written, words.iter().copied())) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write one of {}", list(words.iter().copied())),
+            };
+            Err(at(
+                value,
+                format!("`{}` is none of the words that `{}` takes", value.to_token_stream(), arg.name),
+                help,
+            ))
+        }
+    }
+}
+
+/// `name`, or `name = "why"`.
+pub(crate) struct Flag;
+
+impl FromArg for Flag {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let why = match &arg.value {
+            ArgValue::None => return Ok(Self),
+            ArgValue::Expr(value) => match literal(value) {
+                Some(Lit::Str(why)) if !why.value().trim().is_empty() => return Ok(Self),
+                _ => value.to_token_stream(),
+            },
+            ArgValue::List(list) => list.clone(),
+        };
+        let help = format!("write `{0}`, or `{0} = \"why\"`", arg.name);
+        Err(at_span(
+            crate::item::join(&why),
+            format!("`{}` takes a reason in words, or nothing", arg.name),
+            help,
+        ))
+    }
+}
+
+/// `name`, and nothing else.
+pub(crate) struct Bare;
+
+impl FromArg for Bare {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        match &arg.value {
+            ArgValue::None => Ok(Self),
+            _ => Err(at(
+                &arg.name,
+                format!("`{}` takes no value", arg.name),
+                format!("write `{}` alone", arg.name),
+            )),
+        }
+    }
+}
+
+/// Any expression.
+impl FromArg for Expr {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        arg.expr("...").cloned()
+    }
+}
+
+impl FromArg for LitStr {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let value = arg.expr("\"...\"")?;
+        match literal(value) {
+            Some(Lit::Str(text)) if !text.value().trim().is_empty() => Ok(text.clone()),
+            _ => Err(at(
+                value,
+                format!("`{}` is a string in quotes, and not empty", arg.name),
+                format!("write `{} = \"...\"`", arg.name),
+            )),
+        }
+    }
+}
+
+impl<T> Given<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Given<U> {
+        Given { value: change(self.value), span: self.span }
+    }
+}
+
+impl<T> Value<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Value<U> {
+        match self {
+            Self::Literal(value) => Value::Literal(change(value)),
+            Self::Const(expr) => Value::Const(expr),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The whole function: one expansion for all of its policies.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Receiver, ReceiverKind, Type};
+
+use crate::args::find_ident;
+use crate::error::{Errors, Result, at};
+use crate::item::{Binding, Body, Function, join, nameable};
+use crate::judge;
+use crate::layer::{At, Needs};
+use crate::paths::{self, item, local};
+use crate::stack::Stack;
+
+/// The function with its body wrapped.
+pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
+    let needs = stack.layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
+    let returns = nameable(&body.returns);
+    check_generics(function, stack)?;
+    let arguments = Arguments::of(function, &mut body, stack, needs)?;
+    let items = items(function, stack, &returns);
+    let edge = edge(&body.returns, &returns, needs);
+    let layers = layers(stack, &returns);
+    let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
+    let slots = &arguments.slots;
+    let innermost = innermost(&body, &returns, &arguments);
+    let code = layers
+        .iter()
+        .zip(&stack.layers)
+        .rev()
+        .fold(innermost, |inner, (at, layer)| layer.kind.wrap(inner, at));
+    let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
+    let run = if needs.context {
+        quote_spanned! {Span::mixed_site()=>
+            let #call = ::core::pin::pin!(async { #code });
+            #edge_name.leave(#runtime::enter(#call).await)
+        }
+    } else {
+        quote_spanned!(Span::mixed_site()=> #edge_name.leave(#code))
+    };
+    let statements = quote!(#items #edge #(#prepare)* #slots #run);
+    let block = body.form.close(&statements, Span::mixed_site());
+    let Function { attrs, vis, defaultness, sig, .. } = function;
+    Ok(quote!(#(#attrs)* #vis #defaultness #sig #block))
+}
+
+/// The names around each policy.
+fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+    let names = stack.layers.iter().enumerate().map(|(index, layer)| At {
+        index,
+        many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
+        runtime: paths::runtime(),
+        site: local("__SITE"),
+        params: item("POLICY", index),
+        returns,
+    });
+    names.collect()
+}
+
+/// The statics of the site. They stand first, and the stack's const is the very first.
+fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
+    let (runtime, site, marker) = (paths::runtime(), local("__SITE"), local(paths::MARKER));
+    let facade = paths::facade(stack.options.facade.as_ref());
+    let layers = &stack.layers;
+    let policies = layers.iter().enumerate().map(|(index, layer)| {
+        let (variant, params) = (&layer.params.variant, item("POLICY", index));
+        quote!(#runtime::policy::Policy::#variant(#params))
+    });
+    let params = layers.iter().enumerate().map(|(index, layer)| {
+        let (ty, tokens, name) = (&layer.params.ty, &layer.params.tokens, item("POLICY", index));
+        quote_spanned!(Span::mixed_site()=> const #name: #ty = #tokens;)
+    });
+    let ats = self::layers(stack, returns);
+    let states = ats.iter().zip(layers).map(|(at, layer)| layer.kind.state(at));
+    let mut imports: Vec<_> = layers.iter().filter_map(|layer| layer.import.as_ref()).collect();
+    imports.extend(&stack.options.imports);
+    imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
+    imports.dedup_by_key(|path| path.get_ident().map(ToString::to_string));
+    let name = match &stack.options.name {
+        Some(name) => quote!(#name),
+        None => {
+            let name = function.sig.ident.to_string();
+            let name = name.strip_prefix("r#").unwrap_or(&name);
+            quote!(::core::concat!(::core::module_path!(), "::", #name))
+        }
+    };
+    let rules = judge::item(stack);
+    quote_spanned! {Span::mixed_site()=>
+        const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
+        use #facade::__private as #runtime;
+        #(use #imports as _;)*
+        #(#params)*
+        #rules
+        static #site: #runtime::Site = #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker);
+        const _: () = {
+            #[#facade::__private::linkme::distributed_slice(#facade::__private::RESILIENCE_SITES_0_1)]
+            #[linkme(crate = #facade::__private::linkme)]
+            static REGISTERED: &#runtime::Site = &#site;
+        };
+        #(#states)*
+    }
+}
+
+/// All bounds on the user's types, in one call at the return type.
+fn edge(written: &Type, returns: &Type, needs: Needs) -> TokenStream {
+    let (runtime, edge) = (paths::runtime(), local("edge"));
+    let maker = match (needs.rejects, needs.classifies) {
+        (true, true) => "edge",
+        (true, false) => "edge_rejecting",
+        (false, true) => "edge_classifying",
+        (false, false) => "edge_plain",
+    };
+    let maker = Ident::new(maker, join(written));
+    let call = quote_spanned!(join(written)=> #runtime::#maker::<#returns>());
+    quote_spanned!(Span::mixed_site()=> let #edge = #call;)
+}
+
+/// One run of the body.
+fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream {
+    let (runtime, edge) = (paths::runtime(), local("edge"));
+    let bind = &arguments.bind;
+    let statements = body.block.stream();
+    let pin = quote_spanned!(Span::mixed_site()=> if false { return #runtime::never::<#returns>(); });
+    let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
+    block.set_span(body.block.span());
+    quote_spanned! {Span::mixed_site()=> {
+        #edge.begin();
+        #edge.end(async #block.await)
+    }}
+}
+
+/// How the arguments get into the body.
+#[derive(Default)]
+struct Arguments {
+    /// Outside of the loop: what a repeated body needs again.
+    slots: TokenStream,
+    /// At the top of the body.
+    bind: TokenStream,
+}
+
+impl Arguments {
+    /// A body that runs once takes its arguments. One that runs again gets them from slots.
+    fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
+        let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
+        let mut arguments = Self::default();
+        if needs.repeats {
+            let last = last(stack);
+            arguments.receiver(function, body, &last)?;
+            for binding in function.bindings() {
+                arguments.argument(&binding, &last, &mentions);
+            }
+            function.strip_mut();
+        } else {
+            // A predicate that names an argument needs it after the body has run.
+            let named = function.bindings().into_iter().filter(|binding| !binding.shared_reference());
+            for binding in
+                named.filter(|binding| find_ident(mentions.clone(), &binding.ident.to_string()).is_some())
+            {
+                let (ident, runtime) = (&binding.ident, paths::runtime());
+                let mutable = binding.mutable.then(|| quote!(mut));
+                let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
+                arguments.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #copy;));
+            }
+        }
+        Ok(arguments)
+    }
+
+    fn receiver(&mut self, function: &Function, body: &mut Body, last: &TokenStream) -> Result<()> {
+        let Some(receiver) = function.receiver() else { return Ok(()) };
+        match kind(receiver) {
+            Own::Shared => {}
+            Own::Mutable => body.reborrow_self(),
+            Own::Counted => {
+                let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
+                let token = receiver.self_token;
+                self.slots.extend(
+                    quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::Slot::new(#token);),
+                );
+                self.bind.extend(
+                    quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
+                );
+                body.rename_self(&this);
+            }
+            Own::Value => {
+                let wrong =
+                    "a repeated method cannot take `self` by value: the first attempt would use it up";
+                return Err(
+                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn argument(&mut self, binding: &Binding, last: &TokenStream, mentions: &TokenStream) {
+        let (ident, runtime) = (&binding.ident, paths::runtime());
+        let mutable = binding.mutable.then(|| quote!(mut));
+        if binding.shared_reference() {
+            if binding.mutable {
+                self.bind.extend(quote_spanned!(Span::mixed_site()=> let mut #ident = #ident;));
+            }
+        } else if binding.mutable_reference() {
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = &mut *#ident;));
+        } else if find_ident(mentions.clone(), &ident.to_string()).is_some() {
+            let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #copy;));
+        } else {
+            let slot = local(&format!("{ident}_slot"));
+            let value = quote_spanned!(join(&binding.ty)=> #runtime::hand_out(&mut #slot, #last));
+            self.slots
+                .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::Slot::new(#ident);));
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+        }
+    }
+}
+
+/// How a method takes its receiver.
+enum Own {
+    Shared,
+    Mutable,
+    /// `Arc<Self>`: cheap to clone.
+    Counted,
+    Value,
+}
+
+fn kind(receiver: &Receiver) -> Own {
+    let ReceiverKind::Typed(_, ty) = &receiver.kind else {
+        return match &receiver.kind {
+            ReceiverKind::Reference(_, _, None) => Own::Shared,
+            ReceiverKind::Reference(..) => Own::Mutable,
+            _ => Own::Value,
+        };
+    };
+    match &**ty {
+        Type::Reference(reference) if reference.mutability.is_some() => Own::Mutable,
+        Type::Reference(_) => Own::Shared,
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "Arc" || last.ident == "Rc" => Own::Counted,
+            _ => Own::Value,
+        },
+        _ => Own::Value,
+    }
+}
+
+/// Whether the attempt that runs is the last one of every retry around the body.
+fn last(stack: &Stack) -> TokenStream {
+    let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
+    let count = retries.clone().count();
+    let names = retries.map(|(index, layer)| {
+        let name = layer.name;
+        if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
+    });
+    quote!(#(#names.last())&&*)
+}
+
+/// A number is judged when the crate is checked, where a type parameter has no value.
+fn check_generics(function: &Function, stack: &Stack) -> Result<()> {
+    let mut errors = Errors::default();
+    for param in function.sig.generics.type_params() {
+        for layer in &stack.layers {
+            if let Some(found) = find_ident(layer.params.tokens.clone(), &param.ident.to_string()) {
+                let wrong = format!("the type parameter `{found}` is not known where this number is judged");
+                errors.push(at(found, wrong, "use a `const` outside of the function, or write the number"));
+            }
+        }
+    }
+    errors.finish(())
+}

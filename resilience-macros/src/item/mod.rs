@@ -1,0 +1,176 @@
+//! The annotated function: its signature parsed, its body kept as tokens, so that half-typed code still expands.
+
+mod shape;
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, FnArg, Ident, Pat, Receiver, Signature, Token, Type, Visibility};
+
+use crate::error::{Errors, at};
+pub(crate) use shape::{Body, nameable};
+
+/// A function as it was written.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) defaultness: Option<Token![default]>,
+    pub(crate) sig: Signature,
+    /// The braces of the body, if there is one.
+    pub(crate) block: Option<Group>,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let defaultness = input.parse()?;
+        let sig = input.parse()?;
+        let block = match input.parse::<TokenTree>()? {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
+            _ => None,
+        };
+        Ok(Self { attrs, vis, defaultness, sig, block })
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, defaultness, sig, block } = self;
+        let end = block.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream);
+        tokens.extend(quote!(#(#attrs)* #vis #defaultness #sig #end));
+    }
+}
+
+impl Function {
+    pub(crate) fn parse(policy: &str, tokens: TokenStream) -> Result<Self, Errors> {
+        let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(ident) if ident == "fn");
+        let before_body = |token: &TokenTree| !matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        if tokens.clone().into_iter().take_while(before_body).any(|token| is_fn(&token)) {
+            return Ok(syn::parse2(tokens)?);
+        }
+        let help = "put it on each `async fn` that it is meant for";
+        Err(syn::Error::new(
+            Span::call_site(),
+            format!("`#[{policy}]` goes on an `async fn`\n  help: {help}"),
+        )
+        .into())
+    }
+
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        self.sig.receiver()
+    }
+
+    /// The arguments by name, in their order.
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        let mut found = Vec::new();
+        for arg in &self.sig.inputs {
+            if let FnArg::Typed(arg) = arg {
+                collect(&arg.pat, &arg.ty, &mut found);
+            }
+        }
+        found
+    }
+
+    /// Takes the `mut`s off the arguments, which are bound once more inside.
+    pub(crate) fn strip_mut(&mut self) {
+        for arg in &mut self.sig.inputs {
+            if let FnArg::Typed(arg) = arg {
+                strip(&mut arg.pat);
+            }
+        }
+    }
+}
+
+/// One name that the arguments bind.
+pub(crate) struct Binding {
+    pub(crate) ident: Ident,
+    pub(crate) mutable: bool,
+    /// The type of the whole argument.
+    pub(crate) ty: Type,
+    /// The name is the whole argument.
+    pub(crate) whole: bool,
+}
+
+impl Binding {
+    pub(crate) fn shared_reference(&self) -> bool {
+        matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
+    }
+
+    pub(crate) fn mutable_reference(&self) -> bool {
+        self.whole && matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_some())
+    }
+}
+
+/// Every sub-pattern of a pattern that can stand in a signature.
+fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
+    match pat {
+        Pat::Ident(pat) => pat.subpat.iter_mut().map(|(_, pat)| &mut **pat).collect(),
+        Pat::Tuple(pat) => pat.elems.iter_mut().collect(),
+        Pat::TupleStruct(pat) => pat.elems.iter_mut().collect(),
+        Pat::Slice(pat) => pat.elems.iter_mut().collect(),
+        Pat::Struct(pat) => pat.fields.iter_mut().map(|field| &mut *field.pat).collect(),
+        Pat::Reference(pat) => vec![&mut pat.pat],
+        Pat::Paren(pat) => vec![&mut pat.pat],
+        Pat::Type(pat) => vec![&mut pat.pat],
+        _ => Vec::new(),
+    }
+}
+
+fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
+    let whole = matches!(pat, Pat::Ident(_));
+    let mut pat = pat.clone();
+    let mut open = vec![&mut pat];
+    while let Some(pat) = open.pop() {
+        if let Pat::Ident(name) = pat {
+            let mutable = name.mutability.is_some() && name.by_ref.is_none();
+            found.push(Binding { ident: name.ident.clone(), mutable, ty: ty.clone(), whole });
+        }
+        open.extend(parts(pat));
+    }
+}
+
+fn strip(pat: &mut Pat) {
+    if let Pat::Ident(name) = pat
+        && name.by_ref.is_none()
+    {
+        name.mutability = None;
+    }
+    parts(pat).into_iter().for_each(strip);
+}
+
+/// The place of all tokens. A span of several tokens joins to its first one on stable, so an error that should
+/// underline them all is made by `syn::Error::new_spanned`.
+pub(crate) fn join(tokens: &impl ToTokens) -> Span {
+    syn::spanned::Spanned::span(tokens)
+}
+
+/// What a function must be, whatever its policies are.
+pub(crate) fn check(function: &Function, policy: &str) -> Result<(), Errors> {
+    let mut errors = Errors::default();
+    let sig = &function.sig;
+    if let Some(token) = &sig.constness {
+        errors.push(at(
+            token,
+            format!("a `const fn` cannot have `#[{policy}]`"),
+            "policies wait, and a constant cannot: remove `const`",
+        ));
+    }
+    if let Some(token) = &sig.abi {
+        errors.push(at(
+            token,
+            format!("an `extern fn` cannot have `#[{policy}]`"),
+            "put the policy on an `async fn` that calls it",
+        ));
+    }
+    if function.block.is_none() {
+        let help = "put it on the method in the `impl` block, or give the trait's method a default body";
+        errors.push(at(
+            &sig.ident,
+            format!("`#[{policy}]` needs a body to protect, and `{}` has none", sig.ident),
+            help,
+        ));
+    }
+    errors.finish(())
+}

@@ -1,0 +1,248 @@
+//! The three ways to write an asynchronous function, and what its body is in each.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
+
+use super::Function;
+use crate::error::{Errors, at, at_span};
+use crate::paths;
+
+/// How the function is asynchronous.
+pub(crate) enum Form {
+    /// `async fn`
+    Native,
+    /// `-> impl Future`, or a boxed one as `#[async_trait]` writes it; the tokens around the `async` block.
+    Block { before: TokenStream, wrap: Option<TokenStream> },
+}
+
+/// The body, and what it returns.
+pub(crate) struct Body {
+    pub(crate) form: Form,
+    pub(crate) returns: Type,
+    /// The statements, with the braces' span.
+    pub(crate) block: Group,
+}
+
+impl Body {
+    pub(crate) fn of(function: &Function, policy: &str) -> Result<Self, Errors> {
+        let sig = &function.sig;
+        let Some(block) = function.block.clone() else { return Err(Errors::default()) };
+        if sig.asyncness.is_some() {
+            let returns = match &sig.output {
+                ReturnType::Default => return Err(bare(&sig.ident, "()")),
+                ReturnType::Type(_, ty) => (**ty).clone(),
+            };
+            return Ok(Self { form: Form::Native, returns: checked(returns)?, block });
+        }
+        let output = match &sig.output {
+            ReturnType::Type(_, ty) => future_output(ty),
+            ReturnType::Default => None,
+        };
+        let Some(output) = output else {
+            let help = "make it `async fn`; a synchronous function cannot wait for a policy";
+            return Err(
+                at(sig.fn_token, format!("`#[{policy}]` needs an asynchronous function"), help).into()
+            );
+        };
+        let (form, block) = async_block(&block).ok_or_else(|| {
+            let help = "make it one `async move { ... }` block (or `Box::pin(async move { ... })`), or an `async fn`";
+            at_span(block.span_open(), "the body of a function that returns a future must be a single `async` block", help)
+        })?;
+        Ok(Self { form, returns: checked(output)?, block })
+    }
+
+    /// Whether the policies have been expanded before: the body begins with the stack's const.
+    pub(crate) fn is_expanded(&self) -> bool {
+        let mut tokens = self.block.stream().into_iter();
+        tokens.next().is_some_and(|token| token.to_string() == "const")
+            && tokens.next().is_some_and(|token| token.to_string() == paths::MARKER)
+    }
+
+    /// What `#[async_trait]` does to `&mut self` works once: `let __self = self` would move it into the first attempt.
+    pub(crate) fn reborrow_self(&mut self) {
+        let mut tokens: Vec<_> = self.block.stream().into_iter().collect();
+        let is =
+            |at: usize, text: &str| tokens.get(at).is_some_and(|token: &TokenTree| token.to_string() == text);
+        let found = (0..tokens.len()).find(|&i| {
+            is(i, "let") && is(i + 1, "__self") && is(i + 2, "=") && is(i + 3, "self") && is(i + 4, ";")
+        });
+        if let Some(found) = found {
+            let this = tokens[found + 3].clone();
+            tokens.splice(found + 3..=found + 3, quote!(&mut *#this));
+            self.set(tokens.into_iter().collect());
+        }
+    }
+
+    /// Calls the function's `self` by another name, which can be bound for every attempt.
+    pub(crate) fn rename_self(&mut self, name: &Ident) {
+        self.set(rename(self.block.stream(), name));
+    }
+
+    fn set(&mut self, tokens: TokenStream) {
+        let mut block = Group::new(Delimiter::Brace, tokens);
+        block.set_span(self.block.span());
+        self.block = block;
+    }
+}
+
+fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
+    let mut tokens = tokens.into_iter().peekable();
+    let mut out = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        out.extend([match token {
+            TokenTree::Ident(ident) if ident == "self" && !path => {
+                let mut name = name.clone();
+                name.set_span(name.span().located_at(ident.span()));
+                TokenTree::Ident(name)
+            }
+            TokenTree::Group(group) => {
+                let mut renamed = Group::new(group.delimiter(), rename(group.stream(), name));
+                renamed.set_span(group.span());
+                TokenTree::Group(renamed)
+            }
+            token => token,
+        }]);
+    }
+    out
+}
+
+/// The `Output` of `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`.
+fn future_output(ty: &Type) -> Option<Type> {
+    let bounds = match ty {
+        Type::ImplTrait(ty) => &ty.bounds,
+        Type::TraitObject(ty) => &ty.bounds,
+        Type::Path(ty) => {
+            let last = ty.path.segments.last()?;
+            let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+            return (last.ident == "Pin" || last.ident == "Box").then(|| {
+                args.args.iter().find_map(|arg| match arg {
+                    GenericArgument::Type(ty) => future_output(ty),
+                    _ => None,
+                })
+            })?;
+        }
+        Type::Group(ty) => return future_output(&ty.elem),
+        Type::Paren(ty) => return future_output(&ty.elem),
+        _ => return None,
+    };
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let PathArguments::AngleBracketed(args) = &bound.path.segments.last()?.arguments else { return None };
+        args.args.iter().find_map(|arg| match arg {
+            GenericArgument::AssocType(assoc) if assoc.ident == "Output" => Some(assoc.ty.clone()),
+            _ => None,
+        })
+    })
+}
+
+/// The only `async` block of a body, and what is around it.
+fn async_block(block: &Group) -> Option<(Form, Group)> {
+    let mut tokens: Vec<_> = block.stream().into_iter().collect();
+    let last = tokens.pop()?;
+    let TokenTree::Group(last) = last else { return None };
+    if last.delimiter() == Delimiter::Brace {
+        return is_async(&tokens)
+            .then(|| (Form::Block { before: tokens.into_iter().collect(), wrap: None }, last));
+    }
+    let called = tokens.last().is_some_and(|token| token.to_string() == "pin");
+    let path = tokens.iter().all(|token| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        _ => false,
+    });
+    if last.delimiter() != Delimiter::Parenthesis || !called || !path {
+        return None;
+    }
+    let (form, block) = async_block(&last)?;
+    let Form::Block { before, wrap: None } = form else { return None };
+    Some((Form::Block { before, wrap: Some(tokens.into_iter().collect()) }, block))
+}
+
+fn is_async(tokens: &[TokenTree]) -> bool {
+    let words: Vec<_> = tokens.iter().map(ToString::to_string).collect();
+    words == ["async"] || words == ["async", "move"]
+}
+
+/// Refuses what is visibly no `Result`; an alias is left to the compiler.
+fn checked(ty: Type) -> Result<Type, Errors> {
+    let bare_name = match &ty {
+        Type::Tuple(_)
+        | Type::Reference(_)
+        | Type::Array(_)
+        | Type::Slice(_)
+        | Type::ImplTrait(_)
+        | Type::Never(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            matches!(
+                name.as_str(),
+                "bool"
+                    | "char"
+                    | "str"
+                    | "String"
+                    | "Vec"
+                    | "Option"
+                    | "Box"
+                    | "Arc"
+                    | "HashMap"
+                    | "u8"
+                    | "u16"
+                    | "u32"
+                    | "u64"
+                    | "u128"
+                    | "usize"
+                    | "i8"
+                    | "i16"
+                    | "i32"
+                    | "i64"
+                    | "i128"
+                    | "isize"
+                    | "f32"
+                    | "f64"
+            )
+        }),
+        _ => false,
+    };
+    if bare_name { Err(bare(&ty, &ty.to_token_stream().to_string())) } else { Ok(ty) }
+}
+
+fn bare(place: &impl ToTokens, ty: &str) -> Errors {
+    let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
+    at(
+        place,
+        wrong,
+        format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`", ty.replace(' ', "")),
+    )
+    .into()
+}
+
+/// The result type with `_` for what has no name.
+pub(crate) fn nameable(ty: &Type) -> Type {
+    struct Erase;
+    impl VisitMut for Erase {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if matches!(ty, Type::ImplTrait(_)) {
+                *ty = syn::parse_quote!(_);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Erase.visit_type_mut(&mut ty);
+    ty
+}
+
+impl Form {
+    /// The function's block around the statements `body`.
+    pub(crate) fn close(&self, body: &TokenStream, span: Span) -> TokenStream {
+        match self {
+            Self::Native => quote_spanned!(span=> { #body }),
+            Self::Block { before, wrap: None } => quote!({ #before { #body } }),
+            Self::Block { before, wrap: Some(pin) } => quote!({ #pin(#before { #body }) }),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The rule book, called on what is written in the source.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use resilience_policy::{Policy, Rule, Violation};
+
+use crate::error::{Errors, Result};
+use crate::layer::Layer;
+use crate::paths;
+use crate::stack::Stack;
+
+const STRICT: bool = cfg!(feature = "strict");
+
+/// Judges what is known now.
+pub(crate) fn judge(stack: &Stack) -> Result<()> {
+    let layers = &stack.layers;
+    let known = layers.iter().enumerate().filter_map(|(at, layer)| Some((at, layer.params.value?)));
+    report(layers, known.filter_map(|(at, policy)| policy.check(at)))?;
+    let Some(policies) = layers.iter().map(|layer| layer.params.value).collect::<Option<Vec<Policy>>>()
+    else {
+        return Ok(());
+    };
+    let judged = Rule::ALL.iter().filter(|rule| STRICT || !rule.strict());
+    let judged = judged.filter(|rule| !stack.options.allow.contains(rule));
+    report(layers, judged.filter_map(|rule| rule.check(&policies)))
+}
+
+fn report(layers: &[Layer], violations: impl Iterator<Item = Violation>) -> Result<()> {
+    let mut errors = Errors::default();
+    for found in violations {
+        errors.push(syn::Error::new(layers[found.policy].place(found.argument), found.message()));
+    }
+    errors.finish(())
+}
+
+/// An item that judges the rest in the compiler, which knows the values of constants. Each argument has a panic of
+/// its own, whose place is the argument's.
+pub(crate) fn item(stack: &Stack) -> TokenStream {
+    if stack.layers.iter().all(|layer| layer.params.value.is_some()) {
+        return TokenStream::new();
+    }
+    let runtime = paths::runtime();
+    let marker = paths::local(paths::MARKER);
+    let allowed = stack.options.allow.iter().map(|rule| {
+        let name = proc_macro2::Ident::new(&format!("{rule:?}"), Span::mixed_site());
+        quote!(#runtime::policy::Rule::#name)
+    });
+    let found = paths::local("found");
+    let arms = stack.layers.iter().enumerate().flat_map(|(at, layer)| arms(at, layer, &found));
+    quote_spanned! {Span::mixed_site()=>
+        const _: () = if let ::core::option::Option::Some(#found) =
+            #runtime::policy::judge(#marker, &[#(#allowed),*], #STRICT)
+        {
+            #(#arms)*
+        };
+    }
+}
+
+fn arms(at: usize, layer: &Layer, found: &proc_macro2::Ident) -> Vec<TokenStream> {
+    let arm = |argument: &str, span: Span| {
+        let test = quote_spanned!(Span::mixed_site()=> if #found.blames(#at, #argument));
+        let panic = quote_spanned!(span=> ::core::panic!("{}", #found.message()));
+        quote!(#test { #panic })
+    };
+    let mut arms: Vec<_> = layer.params.spans.iter().map(|(argument, span)| arm(argument, *span)).collect();
+    // An argument that was not written is the policy's own affair.
+    let test = quote_spanned!(Span::mixed_site()=> if #found.policy == #at);
+    let panic = quote_spanned!(layer.span=> ::core::panic!("{}", #found.message()));
+    arms.push(quote!(#test { #panic }));
+    arms
+}

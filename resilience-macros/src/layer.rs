@@ -1,0 +1,247 @@
+//! One policy of a stack, as the stages after the parsing see it.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use resilience_policy::Policy;
+use syn::{Expr, Path};
+
+use crate::args::{Given, Value};
+use crate::paths;
+
+/// One policy: what the rules judge, and how it wraps what is below it.
+pub(crate) struct Layer {
+    pub(crate) name: &'static str,
+    /// The attribute's path, or the whole attribute.
+    pub(crate) span: Span,
+    /// The path of a sibling, whose import this expansion uses up.
+    pub(crate) import: Option<Path>,
+    pub(crate) params: Params,
+    pub(crate) kind: Box<dyn Wrap>,
+}
+
+/// How a policy becomes code.
+pub(crate) trait Wrap {
+    fn needs(&self) -> Needs;
+
+    /// The state of the site, if the policy has one.
+    fn state(&self, _at: &At<'_>) -> TokenStream {
+        TokenStream::new()
+    }
+
+    /// What happens once, before any policy acts.
+    fn prepare(&self, _at: &At<'_>) -> TokenStream {
+        TokenStream::new()
+    }
+
+    /// An expression that gives an outcome, around one that does.
+    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream;
+
+    /// The tokens of the user that can name arguments of the function after the body has taken them.
+    fn mentions(&self) -> TokenStream {
+        TokenStream::new()
+    }
+}
+
+/// What a policy asks of the function around it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Needs {
+    /// A rejection must become an error.
+    pub(crate) rejects: bool,
+    /// It asks what an error means.
+    pub(crate) classifies: bool,
+    /// The body can run again.
+    pub(crate) repeats: bool,
+    /// It looks at the context of the call, or changes it.
+    pub(crate) context: bool,
+}
+
+impl std::ops::BitOr for Needs {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            rejects: self.rejects | other.rejects,
+            classifies: self.classifies | other.classifies,
+            repeats: self.repeats | other.repeats,
+            context: self.context | other.context,
+        }
+    }
+}
+
+/// The names around a policy.
+pub(crate) struct At<'a> {
+    pub(crate) index: usize,
+    /// More than one policy of its kind is in the stack.
+    pub(crate) many: bool,
+    pub(crate) runtime: Ident,
+    pub(crate) site: Ident,
+    /// The const with the parameters.
+    pub(crate) params: Ident,
+    /// The function's result, with `_` for what has no name.
+    pub(crate) returns: &'a syn::Type,
+}
+
+impl At<'_> {
+    /// A local variable of this policy.
+    pub(crate) fn local(&self, name: &str) -> Ident {
+        if self.many { paths::local(&format!("{name}_{}", self.index)) } else { paths::local(name) }
+    }
+}
+
+/// The parameters of a policy: the value, if it is known now, and the tokens that compute it.
+pub(crate) struct Params {
+    /// `None` if only the compiler knows some of it.
+    pub(crate) value: Option<Policy>,
+    /// The struct expression, of the type `ty`.
+    pub(crate) tokens: TokenStream,
+    pub(crate) ty: TokenStream,
+    /// The variant of `Policy`.
+    pub(crate) variant: Ident,
+    /// Where each argument stands.
+    pub(crate) spans: Vec<(&'static str, Span)>,
+}
+
+/// Builds the parameters of a policy field by field, as a value and as tokens at once.
+pub(crate) struct Fields<P> {
+    value: P,
+    literal: bool,
+    tokens: TokenStream,
+    spans: Vec<(&'static str, Span)>,
+}
+
+impl<P> Fields<P> {
+    pub(crate) fn new(default: P) -> Self {
+        Self { value: default, literal: true, tokens: TokenStream::new(), spans: Vec::new() }
+    }
+
+    /// Sets a field to what was written, if something was; an `optional` field is an `Option`.
+    pub(crate) fn set<T: Constant>(
+        &mut self,
+        field: &'static str,
+        given: Option<Given<Value<T>>>,
+        optional: bool,
+        set: impl FnOnce(&mut P, T),
+    ) {
+        let Some(Given { value, span }) = given else { return };
+        self.spans.push((field, span));
+        let name = Ident::new(field, Span::mixed_site());
+        let tokens = value.tokens();
+        match value {
+            Value::Literal(value) => {
+                self.literal &= value.known();
+                set(&mut self.value, value);
+            }
+            Value::Const(_) => self.literal = false,
+        }
+        let tokens = if optional { quote!(::core::option::Option::Some(#tokens)) } else { tokens };
+        self.tokens.extend(quote!(#name: #tokens,));
+    }
+
+    /// Where the argument stands, if it was written.
+    pub(crate) fn written(&self, argument: &str) -> Option<Span> {
+        self.spans.iter().find(|(name, _)| *name == argument).map(|(_, span)| *span)
+    }
+
+    pub(crate) fn finish(
+        self,
+        module: &str,
+        variant: &str,
+        whole: bool,
+        policy: impl FnOnce(P) -> Policy,
+    ) -> Params {
+        let runtime = paths::runtime();
+        let (module, variant) =
+            (Ident::new(module, Span::mixed_site()), Ident::new(variant, Span::mixed_site()));
+        let ty = quote!(#runtime::policy::#module::#variant);
+        let fields = self.tokens;
+        let rest = if whole { TokenStream::new() } else { quote!(..#ty::DEFAULT) };
+        Params {
+            value: self.literal.then(|| policy(self.value)),
+            tokens: quote!(#ty { #fields #rest }),
+            ty,
+            variant,
+            spans: self.spans,
+        }
+    }
+}
+
+/// A value that can stand in a const.
+pub(crate) trait Constant {
+    fn constant(&self) -> TokenStream;
+
+    /// Whether no part of it waits for the compiler.
+    fn known(&self) -> bool {
+        true
+    }
+
+    /// The same from the user's expression.
+    fn computed(expr: &Expr) -> TokenStream {
+        quote!(#expr)
+    }
+}
+
+impl Constant for Duration {
+    fn constant(&self) -> TokenStream {
+        let nanos = self.as_nanos();
+        let whole = |unit: u128| u64::try_from(nanos / unit).unwrap_or(u64::MAX);
+        if nanos.is_multiple_of(1_000_000_000) {
+            let seconds = whole(1_000_000_000);
+            quote!(::core::time::Duration::from_secs(#seconds))
+        } else if nanos.is_multiple_of(1_000_000) {
+            let millis = whole(1_000_000);
+            quote!(::core::time::Duration::from_millis(#millis))
+        } else {
+            let nanos = whole(1);
+            quote!(::core::time::Duration::from_nanos(#nanos))
+        }
+    }
+}
+
+macro_rules! constants {
+    ($($ty:ty)*) => {$(impl Constant for $ty {
+        fn constant(&self) -> TokenStream {
+            quote!(#self)
+        }
+    })*};
+}
+constants!(u32 f64 bool &'static str);
+
+impl<T: Constant> Value<T> {
+    pub(crate) fn tokens(&self) -> TokenStream {
+        match self {
+            Self::Literal(value) => value.constant(),
+            Self::Const(expr) => T::computed(expr),
+        }
+    }
+}
+
+impl Layer {
+    /// The place of `argument`; of the policy itself, if it was not written.
+    pub(crate) fn place(&self, argument: &str) -> Span {
+        let found = self.params.spans.iter().find(|(name, _)| *name == argument);
+        found.map_or(self.span, |(_, span)| *span)
+    }
+}
+
+/// How an outcome counts for a policy with these predicates.
+pub(crate) fn verdict(at: &At<'_>, when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStream {
+    let runtime = &at.runtime;
+    let (edge, outcome) = (paths::local("edge"), paths::local("outcome"));
+    let on_error = match when {
+        Some(when) => quote_spanned!(crate::item::join(when)=> #edge.when(#when)),
+        None => quote!(#edge.class),
+    };
+    let on_value = match when_ok {
+        Some(when_ok) => quote_spanned!(crate::item::join(when_ok)=> #edge.when_ok(#when_ok)),
+        None => quote!(#runtime::any_value),
+    };
+    quote!(#edge.verdict(&#outcome, #on_error, #on_value))
+}
+
+/// The source of a predicate, by which two policies are told apart. A macro lives for a moment: the leak is gone with
+/// the compiler.
+pub(crate) fn source(expr: Option<&Expr>) -> &'static str {
+    expr.map_or("", |expr| Box::leak(quote!(#expr).to_string().into_boxed_str()))
+}

@@ -1,0 +1,50 @@
+//! The stages, on one screen: the function, its stack, the rules, the expansion.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+
+use crate::error::{Errors, Result, at_span};
+use crate::item::{self, Body, Function};
+use crate::stack::Stack;
+use crate::{expand, judge};
+
+/// Expands all policies of a function at its first one, `name`.
+pub(crate) fn attribute(name: &str, args: TokenStream, tokens: TokenStream) -> TokenStream {
+    let mut function = match Function::parse(name, tokens.clone()) {
+        Ok(function) => function,
+        Err(errors) => return with_item(&errors, &tokens),
+    };
+    match stages(name, args, &mut function) {
+        Ok(expanded) => expanded,
+        // The function stays, so that its callers have nothing to complain of.
+        Err(errors) => with_item(&errors, &quote!(#function)),
+    }
+}
+
+fn stages(name: &str, args: TokenStream, function: &mut Function) -> Result<TokenStream> {
+    let stack = Stack::read(name, args, &mut function.attrs);
+    item::check(function, name)?;
+    let body = Body::of(function, name)?;
+    if body.is_expanded() {
+        return Err(apart(name));
+    }
+    let stack = stack?;
+    judge::judge(&stack)?;
+    expand::function(function, body, &stack)
+}
+
+fn with_item(errors: &Errors, item: &TokenStream) -> TokenStream {
+    let errors = errors.to_compile_error();
+    quote!(#item #errors)
+}
+
+fn apart(name: &str) -> Errors {
+    let wrong = format!(
+        "this `#[{name}]` was not found among the policies above it, and would end up inside of them"
+    );
+    let help = format!(
+        "policies are collected by their names: import `resilience::{name}` without renaming it, or write \
+         `#[resilience::{name}(...)]`"
+    );
+    at_span(Span::call_site(), wrong, help).into()
+}

@@ -1,0 +1,149 @@
+//! `#[circuit_breaker(failure_rate = 0.5)]`
+
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use resilience_policy::Policy;
+use resilience_policy::circuit_breaker::{CircuitBreaker, Window};
+use syn::{Expr, ExprLit, Lit};
+
+use super::Parsed;
+use super::retry::predicate;
+use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value};
+use crate::error::{Result, at_span};
+use crate::layer::{At, Constant, Fields, Needs, Wrap, verdict};
+use crate::paths::{item, local};
+
+struct Gate {
+    when: Option<Expr>,
+    when_ok: Option<Expr>,
+}
+
+pub(super) fn read(mut args: Args) -> Result<Parsed> {
+    let mut fields = Fields::new(CircuitBreaker::DEFAULT);
+    share(&mut args, &mut fields, "failure_rate", |breaker, rate| breaker.failure_rate = rate);
+    let window = args.value::<WindowArg>("window").map(|given| given.map(Value::Literal));
+    fields.set("window", window, false, |breaker, window| breaker.window = window.known_value());
+    count(&mut args, &mut fields, "min_calls", true, |breaker, calls| breaker.min_calls = Some(calls));
+    count(&mut args, &mut fields, "consecutive", true, |breaker, calls| breaker.consecutive = Some(calls));
+    time(&mut args, &mut fields, "open_for", false, |breaker, time| breaker.open_for = time);
+    time(&mut args, &mut fields, "max_open_for", true, |breaker, time| breaker.max_open_for = Some(time));
+    count(&mut args, &mut fields, "probes", false, |breaker, probes| breaker.probes = probes);
+    time(&mut args, &mut fields, "probe_timeout", true, |breaker, time| breaker.probe_timeout = Some(time));
+    time(&mut args, &mut fields, "slow_call", true, |breaker, time| breaker.slow_call = Some(time));
+    share(&mut args, &mut fields, "slow_rate", |breaker, rate| breaker.slow_rate = rate);
+    let when = predicate(&mut args, &mut fields, "when", |breaker, when| breaker.when = when);
+    let when_ok = predicate(&mut args, &mut fields, "when_ok", |breaker, when| breaker.when_ok = when);
+    if let (Some(slow_rate), None) = (fields.written("slow_rate"), fields.written("slow_call")) {
+        let help = "say how long a slow call is: `slow_call = \"1s\"`";
+        args.errors.push(at_span(slow_rate, "`slow_rate` counts slow calls, and no call is slow", help));
+    }
+    let params = fields.finish("circuit_breaker", "CircuitBreaker", false, Policy::CircuitBreaker);
+    args.finish(Some((params, Box::new(Gate { when, when_ok }) as _)))
+}
+
+type Breaker = Fields<CircuitBreaker>;
+
+fn share(args: &mut Args, fields: &mut Breaker, name: &'static str, set: fn(&mut CircuitBreaker, f64)) {
+    let given = args.value::<Share>(name).map(|given| given.map(|share| share.0));
+    fields.set(name, given, false, set);
+}
+
+fn count(
+    args: &mut Args,
+    fields: &mut Breaker,
+    name: &'static str,
+    optional: bool,
+    set: fn(&mut CircuitBreaker, u32),
+) {
+    let given = args.value::<Number<u32>>(name).map(|given| given.map(|number| number.0));
+    fields.set(name, given, optional, set);
+}
+
+fn time(
+    args: &mut Args,
+    fields: &mut Breaker,
+    name: &'static str,
+    optional: bool,
+    set: fn(&mut CircuitBreaker, Duration),
+) {
+    let given = args.value::<Time>(name).map(|given| given.map(|time| time.0));
+    fields.set(name, given, optional, set);
+}
+
+/// A number of calls, or a duration. A const counts calls.
+enum WindowArg {
+    Calls(Value<u32>),
+    Time(Value<Duration>),
+}
+
+impl FromArg for WindowArg {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        match arg.expr("\"10s\"")? {
+            Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => Ok(Self::Time(Time::from_arg(arg)?.0)),
+            _ => Ok(Self::Calls(Number::from_arg(arg)?.0)),
+        }
+    }
+}
+
+impl WindowArg {
+    fn known_value(&self) -> Window {
+        match self {
+            Self::Calls(calls) => Window::Calls(calls.literal().copied().unwrap_or_default()),
+            Self::Time(time) => Window::Time(time.literal().copied().unwrap_or_default()),
+        }
+    }
+}
+
+impl Constant for WindowArg {
+    fn constant(&self) -> TokenStream {
+        let runtime = crate::paths::runtime();
+        let (variant, value) = match self {
+            Self::Calls(calls) => (quote!(Calls), calls.tokens()),
+            Self::Time(time) => (quote!(Time), time.tokens()),
+        };
+        quote!(#runtime::policy::circuit_breaker::Window::#variant(#value))
+    }
+
+    fn known(&self) -> bool {
+        match self {
+            Self::Calls(calls) => calls.literal().is_some(),
+            Self::Time(time) => time.literal().is_some(),
+        }
+    }
+}
+
+impl Wrap for Gate {
+    fn needs(&self) -> Needs {
+        Needs { rejects: true, classifies: self.when.is_none(), ..Needs::default() }
+    }
+
+    fn state(&self, at: &At<'_>) -> TokenStream {
+        let (runtime, site, params, breaker) = (&at.runtime, &at.site, &at.params, item("BREAKER", at.index));
+        quote_spanned! {Span::mixed_site()=>
+            static #breaker: #runtime::SiteBreaker = #runtime::SiteBreaker::new(&#site, &#params);
+        }
+    }
+
+    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
+        let breaker = item("BREAKER", at.index);
+        let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
+        let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
+        quote_spanned! {Span::mixed_site()=>
+            match #breaker.admit() {
+                ::core::result::Result::Ok(#permit) => {
+                    let #outcome = #inner;
+                    #permit.settle(#verdict);
+                    #outcome
+                }
+                ::core::result::Result::Err(#rejection) => ::core::result::Result::Err(#rejection.into()),
+            }
+        }
+    }
+
+    fn mentions(&self) -> TokenStream {
+        let (when, when_ok) = (&self.when, &self.when_ok);
+        quote!(#when #when_ok)
+    }
+}

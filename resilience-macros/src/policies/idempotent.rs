@@ -1,0 +1,171 @@
+//! `#[idempotent(key = order.id)]`
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use resilience_policy::Policy;
+use resilience_policy::idempotent::{Guarantee, Idempotent};
+use syn::Expr;
+
+use super::Parsed;
+use crate::args::{Arg, Args, Bare, FromArg, Given, Number, Time, Value, keyword};
+use crate::error::{Result, at_span};
+use crate::item::join;
+use crate::layer::{At, Constant, Fields, Needs, Wrap, source};
+use crate::paths::{item, local};
+
+struct Remember {
+    /// The argument expressions, in the order in which they were written.
+    names: Vec<(&'static str, Expr)>,
+    store_errors: bool,
+}
+
+pub(super) fn read(mut args: Args) -> Result<Parsed> {
+    let mut fields = Fields::new(Idempotent::DEFAULT);
+    let order = args.order();
+    let key_written = order.iter().any(|name| name == "key");
+    let key = args.value::<Expr>("key");
+    if !key_written {
+        let help = "name what identifies the operation: `#[idempotent(key = order.id)]`";
+        args.errors.push(at_span(args.span, "an idempotent operation needs a `key`", help));
+    }
+    let text =
+        key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), span: key.span });
+    fields.set("key", text, false, |ledger, key| ledger.key = key);
+    let scope = args.read::<Expr>("scope");
+    let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
+    fields.set("ttl", ttl, false, |ledger, ttl| ledger.ttl = ttl);
+    let lease = args.value::<Time>("lease").map(|given| given.map(|time| time.0));
+    fields.set("lease", lease, false, |ledger, lease| ledger.lease = lease);
+    let guarantee = args.value::<Guarantee>("guarantee").map(|given| given.map(Value::Literal));
+    fields.set("guarantee", guarantee, false, |ledger, guarantee| ledger.guarantee = guarantee);
+    waiting(&mut args, &mut fields);
+    let fingerprint = args.read::<Expr>("fingerprint");
+    let store_errors = args.value::<Bare>("store_errors").map(|given| given.map(|_| Value::Literal(true)));
+    let stores_errors = store_errors.is_some();
+    fields.set("store_errors", store_errors, false, |ledger, store| ledger.store_errors = store);
+    let version = args.value::<Number<u32>>("version").map(|given| given.map(|number| number.0));
+    fields.set("version", version, false, |ledger, version| ledger.version = version);
+
+    let mut names = Vec::new();
+    names.extend(key.map(|key| ("key", key.value)));
+    names.extend(scope.map(|scope| ("scope", scope)));
+    names.extend(fingerprint.map(|values| ("fingerprint", values)));
+    names.sort_by_key(|(name, _)| order.iter().position(|written| written == name));
+    let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
+    args.finish(Some((params, Box::new(Remember { names, store_errors: stores_errors }) as _)))
+}
+
+/// `wait = "10s"` or `reject`
+fn waiting(args: &mut Args, fields: &mut Fields<Idempotent>) {
+    let wait = args.value::<Time>("wait").map(|given| given.map(|time| time.0));
+    let reject = args.value::<Bare>("reject");
+    if let (Some(_), Some(reject)) = (&wait, &reject) {
+        let help = "keep `wait` to wait for the running call, or `reject` not to";
+        args.errors.push(at_span(reject.span, "a duplicate either waits or is rejected", help));
+    }
+    fields.set("wait", wait, true, |ledger, wait| ledger.wait = Some(wait));
+    let reject = reject.map(|given| given.map(|_| Value::Literal(Never)));
+    fields.set("wait", reject, false, |ledger, Never| ledger.wait = None);
+}
+
+/// No waiting.
+struct Never;
+
+impl Constant for Never {
+    fn constant(&self) -> TokenStream {
+        quote!(::core::option::Option::None)
+    }
+}
+
+impl FromArg for Guarantee {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        Ok(match keyword(arg, &["dedup", "at_most_once"])? {
+            "dedup" => Self::Dedup,
+            _ => Self::AtMostOnce,
+        })
+    }
+}
+
+impl Constant for Guarantee {
+    fn constant(&self) -> TokenStream {
+        let runtime = crate::paths::runtime();
+        let name = proc_macro2::Ident::new(&format!("{self:?}"), Span::mixed_site());
+        quote!(#runtime::policy::idempotent::Guarantee::#name)
+    }
+}
+
+/// A borrow of the expression; of each part, if it is a tuple, so that no part moves.
+fn borrow(expr: &Expr) -> TokenStream {
+    match expr {
+        Expr::Tuple(tuple) => {
+            let parts = tuple.elems.iter().map(borrow);
+            quote_spanned!(join(expr)=> &(#(#parts,)*))
+        }
+        Expr::Paren(paren) => borrow(&paren.expr),
+        Expr::Group(group) => borrow(&group.expr),
+        _ => quote_spanned!(join(expr)=> &#expr),
+    }
+}
+
+impl Wrap for Remember {
+    fn needs(&self) -> Needs {
+        Needs { rejects: true, classifies: self.store_errors, context: true, ..Needs::default() }
+    }
+
+    fn state(&self, at: &At<'_>) -> TokenStream {
+        let (runtime, site, params, ledger) = (&at.runtime, &at.site, &at.params, item("LEDGER", at.index));
+        quote_spanned! {Span::mixed_site()=>
+            static #ledger: #runtime::SiteLedger = #runtime::SiteLedger::new(&#site, &#params);
+        }
+    }
+
+    fn prepare(&self, at: &At<'_>) -> TokenStream {
+        let (runtime, returns) = (&at.runtime, at.returns);
+        let (names, codec) = (at.local("names"), at.local("codec"));
+        let maker = if self.store_errors { quote!(codec_of_both) } else { quote!(codec) };
+        let codec_call = quote_spanned!(join(returns)=> #runtime::#maker::<#returns>());
+        let lets = self.names.iter().map(|(name, expr)| {
+            let variable = local(name);
+            let borrowed = borrow(expr);
+            let call = match *name {
+                "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
+                _ => quote_spanned!(join(expr)=> #runtime::Encoded::of(#borrowed)),
+            };
+            quote_spanned!(Span::mixed_site()=> let #variable = #call;)
+        });
+        let (key, some, none) =
+            (local("key"), quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
+        let option = |name: &str| {
+            let variable = local(name);
+            if self.names.iter().any(|(written, _)| *written == name) {
+                quote!(#some(#variable))
+            } else {
+                none.clone()
+            }
+        };
+        let (scope, fingerprint) = (option("scope"), option("fingerprint"));
+        quote_spanned! {Span::mixed_site()=>
+            let #codec = #codec_call;
+            let #names = {
+                #(#lets)*
+                #runtime::Names { key: #key, scope: #scope, fingerprint: #fingerprint }
+            };
+        }
+    }
+
+    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
+        let (runtime, ledger) = (&at.runtime, item("LEDGER", at.index));
+        let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
+        let (operation, outcome, edge) = (at.local("operation"), local("outcome"), local("edge"));
+        quote_spanned! {Span::mixed_site()=>
+            match #ledger.claim(&#names, &#codec).await {
+                #runtime::Entry::Run(mut #claim) => {
+                    let #operation = ::core::pin::pin!(async { #inner });
+                    let #outcome = #claim.keep(#operation).await;
+                    #claim.settle(#outcome, &#edge, &#codec).await
+                }
+                #runtime::Entry::Done(#outcome) => #outcome,
+            }
+        }
+    }
+}

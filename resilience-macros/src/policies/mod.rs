@@ -1,0 +1,40 @@
+//! One file per policy: its arguments, and the code it becomes.
+
+mod circuit_breaker;
+mod idempotent;
+mod retry;
+mod timeout;
+
+use proc_macro2::{Span, TokenStream};
+
+use crate::args::Args;
+use crate::error::Result;
+use crate::layer::{Params, Wrap};
+
+/// What an attribute says.
+pub(crate) type Parsed = (Params, Box<dyn Wrap>);
+
+/// A policy: its name, an argument to show in a message, and how its arguments are read.
+pub(crate) struct Policy {
+    pub(crate) name: &'static str,
+    example: &'static str,
+    read: fn(Args) -> Result<Parsed>,
+}
+
+/// Every policy there is.
+pub(crate) const ALL: &[Policy] = &[
+    Policy { name: "timeout", example: "ms = 500", read: timeout::read },
+    Policy { name: "retry", example: "attempts = 3", read: retry::read },
+    Policy { name: "circuit_breaker", example: "failure_rate = 0.5", read: circuit_breaker::read },
+    Policy { name: "idempotent", example: "key = order.id", read: idempotent::read },
+];
+
+impl Policy {
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|policy| policy.name == name)
+    }
+
+    pub(crate) fn parse(&self, span: Span, tokens: TokenStream) -> Result<Parsed> {
+        (self.read)(Args::parse(self.name, self.example, span, tokens)?)
+    }
+}

@@ -1,0 +1,242 @@
+//! `#[retry(attempts = 3)]`
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use resilience_policy::Policy;
+use resilience_policy::retry::{Backoff, Jitter, Retry};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Token};
+
+use super::Parsed;
+use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Given, Number, Time, Value, keyword};
+use crate::error::{Result, at, list, nearest};
+use crate::layer::{At, Constant, Fields, Needs, Wrap, source, verdict};
+use crate::paths::local;
+
+struct Repeat {
+    when: Option<Expr>,
+    when_ok: Option<Expr>,
+}
+
+pub(super) fn read(mut args: Args) -> Result<Parsed> {
+    let mut fields = Fields::new(Retry::DEFAULT);
+    let attempts = args.value::<Number<u32>>("attempts").map(|given| given.map(|n| n.0));
+    fields.set("attempts", attempts, false, |retry, attempts| retry.attempts = attempts);
+    let backoff = args.value::<BackoffArg>("backoff").map(|given| given.map(Value::Literal));
+    fields.set("backoff", backoff, false, |retry, backoff| retry.backoff = backoff.known_value());
+    let jitter = args.value::<JitterArg>("jitter").map(|given| given.map(|jitter| Value::Literal(jitter.0)));
+    fields.set("jitter", jitter, false, |retry, jitter| retry.jitter = jitter);
+    let max_elapsed = args.value::<Time>("max_elapsed").map(|given| given.map(|time| time.0));
+    fields.set("max_elapsed", max_elapsed, true, |retry, most| retry.max_elapsed = Some(most));
+    let nested = args.value::<Nested>("nested").map(|given| given.map(|_| Value::Literal(true)));
+    fields.set("nested", nested, false, |retry, nested| retry.nested = nested);
+    let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
+    fields.set("repeatable", repeatable, false, |retry, repeatable| retry.repeatable = repeatable);
+    let when = predicate(&mut args, &mut fields, "when", |retry, when| retry.when = when);
+    let when_ok = predicate(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
+    let params = fields.finish("retry", "Retry", false, Policy::Retry);
+    args.finish(Some((params, Box::new(Repeat { when, when_ok }) as _)))
+}
+
+/// A predicate; its source goes into the parameters, where the manifest and the rules see it.
+pub(super) fn predicate<P>(
+    args: &mut Args,
+    fields: &mut Fields<P>,
+    name: &'static str,
+    set: impl FnOnce(&mut P, &'static str),
+) -> Option<Expr> {
+    let given = args.value::<Expr>(name)?;
+    let text = Given { value: Value::Literal(source(Some(&given.value))), span: given.span };
+    fields.set(name, Some(text), false, set);
+    Some(given.value)
+}
+
+impl Wrap for Repeat {
+    fn needs(&self) -> Needs {
+        Needs { classifies: self.when.is_none(), repeats: true, context: true, ..Needs::default() }
+    }
+
+    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
+        let (runtime, site, params) = (&at.runtime, &at.site, &at.params);
+        let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
+        let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
+        quote_spanned! {Span::mixed_site()=> {
+            let mut #retry = #runtime::Attempts::new(&#site, &#params);
+            loop {
+                #retry.begin();
+                let #outcome = #inner;
+                let ::core::option::Option::Some(#wait) = #retry.next(#verdict) else { break #outcome };
+                ::core::mem::drop(#outcome);
+                #runtime::pause(#wait).await;
+            }
+        }}
+    }
+
+    fn mentions(&self) -> TokenStream {
+        let (when, when_ok) = (&self.when, &self.when_ok);
+        quote!(#when #when_ok)
+    }
+}
+
+/// `nested = repeat`
+struct Nested;
+
+impl FromArg for Nested {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        keyword(arg, &["repeat"]).map(|_| Self)
+    }
+}
+
+struct JitterArg(Jitter);
+
+impl FromArg for JitterArg {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        Ok(Self(match keyword(arg, &["full", "equal", "none"])? {
+            "full" => Jitter::Full,
+            "equal" => Jitter::Equal,
+            _ => Jitter::None,
+        }))
+    }
+}
+
+impl Constant for Jitter {
+    fn constant(&self) -> TokenStream {
+        let runtime = crate::paths::runtime();
+        let name = Ident::new(&format!("{self:?}"), Span::mixed_site());
+        quote!(#runtime::policy::retry::Jitter::#name)
+    }
+}
+
+/// `none`, `fixed("1s")` or `exponential("50ms", max = "2s", factor = 2.0)`
+#[derive(Clone)]
+enum BackoffArg {
+    None,
+    Fixed(Value<Duration>),
+    Exponential { initial: Value<Duration>, max: Option<Value<Duration>>, factor: Option<Value<f64>> },
+}
+
+const FORMS: [&str; 3] = ["exponential(\"50ms\", max = \"2s\", factor = 2.0)", "fixed(\"1s\")", "none"];
+
+impl FromArg for BackoffArg {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let value = arg.expr(FORMS[0])?;
+        let (path, args) = match value {
+            Expr::Path(path) => (&path.path, None),
+            Expr::Call(call) => match &*call.func {
+                Expr::Path(path) => (&path.path, Some(&call.args)),
+                _ => return Err(not_a_backoff(value)),
+            },
+            _ => return Err(not_a_backoff(value)),
+        };
+        let name = path.get_ident().map(ToString::to_string).unwrap_or_default();
+        match (name.as_str(), args) {
+            ("none", None) => Ok(Self::None),
+            ("fixed", Some(args)) if args.len() == 1 => {
+                Ok(Self::Fixed(Time::from_expr("backoff", &args[0])?.0))
+            }
+            ("exponential", Some(args)) if !args.is_empty() => Self::exponential(args),
+            ("none" | "fixed" | "exponential", _) => {
+                let form = FORMS.iter().find(|form| form.starts_with(&name)).copied().unwrap_or_default();
+                Err(at(
+                    value,
+                    format!("this is not how `{name}` is written"),
+                    format!("write `backoff = {form}`"),
+                ))
+            }
+            _ => match nearest(&name, ["none", "fixed", "exponential"]) {
+                Some(near) => {
+                    Err(at(path, format!("unknown backoff `{name}`"), format!("did you mean `{near}`?")))
+                }
+                None => Err(not_a_backoff(value)),
+            },
+        }
+    }
+}
+
+fn not_a_backoff(value: &Expr) -> syn::Error {
+    at(value, "this is not a backoff", format!("write one of {}", list(FORMS)))
+}
+
+impl BackoffArg {
+    fn exponential(args: &Punctuated<Expr, Token![,]>) -> syn::Result<Self> {
+        let initial = Time::from_expr("backoff", &args[0])?.0;
+        let (mut max, mut factor) = (None, None);
+        for arg in args.iter().skip(1) {
+            let Expr::Assign(assign) = arg else {
+                return Err(at(
+                    arg,
+                    "only the first wait stands without a name",
+                    format!("write `backoff = {}`", FORMS[0]),
+                ));
+            };
+            let name: Ident = syn::parse2(assign.left.to_token_stream())?;
+            let part = Arg { name, value: ArgValue::Expr((*assign.right).clone()) };
+            match part.name.to_string().as_str() {
+                "max" => max = Some(Time::from_arg(&part)?.0),
+                "factor" => factor = Some(Number::from_arg(&part)?.0),
+                _ => {
+                    return Err(at(
+                        &part.name,
+                        format!("a backoff has no `{}`", part.name),
+                        "it has `max` and `factor`",
+                    ));
+                }
+            }
+        }
+        Ok(Self::Exponential { initial, max, factor })
+    }
+
+    /// The value, as far as it is known.
+    fn known_value(&self) -> Backoff {
+        let time = |value: &Value<Duration>| value.literal().copied().unwrap_or_default();
+        match self {
+            Self::None => Backoff::None,
+            Self::Fixed(wait) => Backoff::Fixed(time(wait)),
+            Self::Exponential { initial, max, factor } => {
+                let mut backoff = Backoff::exponential(time(initial));
+                if let Some(max) = max {
+                    backoff = backoff.up_to(time(max));
+                }
+                if let Some(Value::Literal(factor)) = factor {
+                    backoff = backoff.by(*factor);
+                }
+                backoff
+            }
+        }
+    }
+}
+
+impl Constant for BackoffArg {
+    fn constant(&self) -> TokenStream {
+        let runtime = crate::paths::runtime();
+        let ty = quote!(#runtime::policy::retry::Backoff);
+        match self {
+            Self::None => quote!(#ty::None),
+            Self::Fixed(wait) => {
+                let wait = wait.tokens();
+                quote!(#ty::Fixed(#wait))
+            }
+            Self::Exponential { initial, max, factor } => {
+                let initial = initial.tokens();
+                let max = max.as_ref().map(Value::tokens).map(|max| quote!(.up_to(#max)));
+                let factor = factor.as_ref().map(Value::tokens).map(|factor| quote!(.by(#factor)));
+                quote!(#ty::exponential(#initial) #max #factor)
+            }
+        }
+    }
+
+    fn known(&self) -> bool {
+        fn literal<T>(value: Option<&Value<T>>) -> bool {
+            value.is_none_or(|value| value.literal().is_some())
+        }
+        match self {
+            Self::None => true,
+            Self::Fixed(wait) => literal(Some(wait)),
+            Self::Exponential { initial, max, factor } => {
+                literal(Some(initial)) && literal(max.as_ref()) && literal(factor.as_ref())
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! All the policies of one function, in the order in which they are written: top = outermost.
+
+use proc_macro2::{Span, TokenStream};
+use resilience_policy::Rule;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
+
+use crate::args::{Arg, ArgValue, FromArg};
+use crate::error::{Errors, Result, at, at_span, list, nearest};
+use crate::layer::Layer;
+use crate::policies::{self, Policy};
+
+/// What `#[policies(...)]` says of the whole stack.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) facade: Option<Path>,
+    pub(crate) allow: Vec<Rule>,
+    /// The imports of `#[policies]` itself.
+    pub(crate) imports: Vec<Path>,
+}
+
+pub(crate) struct Stack {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) options: Options,
+}
+
+/// An attribute of ours, not read yet.
+struct Written {
+    name: String,
+    /// Its path, or the whole attribute for the one that runs now.
+    span: Span,
+    import: Option<Path>,
+    args: Result<TokenStream>,
+}
+
+const WHOLE: &str = "policies";
+
+/// Takes the attributes of ours from those of the function.
+fn collect(first: &str, args: TokenStream, attrs: &mut Vec<Attribute>) -> Vec<Written> {
+    let mut written =
+        vec![Written { name: first.to_owned(), span: Span::call_site(), import: None, args: Ok(args) }];
+    let facade = attrs.iter().find_map(facade_of);
+    attrs.retain(|attr| {
+        let Some(name) = sibling(attr.path(), facade.as_ref()) else { return true };
+        let args = match &attr.meta {
+            Meta::Path(_) => Ok(TokenStream::new()),
+            Meta::List(list) => Ok(list.tokens.clone()),
+            Meta::NameValue(pair) => Err(at(
+                pair.eq_token,
+                format!("`#[{name}]` takes its arguments in parentheses"),
+                format!("write `#[{name}(...)]`"),
+            )
+            .into()),
+        };
+        let import = attr.path().get_ident().map(|_| attr.path().clone());
+        written.push(Written { span: crate::item::join(attr.path()), name, import, args });
+        false
+    });
+    written
+}
+
+/// The name of the policy, if the attribute is one of ours: a path of one segment, or one that starts with
+/// `resilience` or with the path of `crate = ...`.
+fn sibling(path: &Path, facade: Option<&Path>) -> Option<String> {
+    let last = path.segments.last()?.ident.to_string();
+    if last != WHOLE && Policy::named(&last).is_none() {
+        return None;
+    }
+    let count = path.segments.len();
+    let starts = |prefix: &Path| {
+        let same = |(one, two): (&syn::PathSegment, &syn::PathSegment)| one.ident == two.ident;
+        prefix.segments.len() + 1 == count && prefix.segments.iter().zip(&path.segments).all(same)
+    };
+    let ours = count == 1 || path.segments[0].ident == "resilience" || facade.is_some_and(starts);
+    ours.then_some(last)
+}
+
+/// The path that a `#[policies(crate = path)]` among the attributes gives.
+fn facade_of(attr: &Attribute) -> Option<Path> {
+    let Meta::List(list) = &attr.meta else { return None };
+    if attr.path().segments.last()?.ident != WHOLE {
+        return None;
+    }
+    let items = Punctuated::<Item, Token![,]>::parse_terminated.parse2(list.tokens.clone()).ok()?;
+    items.into_iter().find_map(|item| match item {
+        Item::Crate(path) => Some(path),
+        Item::Arg(_) => None,
+    })
+}
+
+/// One argument of `#[policies]`.
+enum Item {
+    Crate(Path),
+    Arg(Arg),
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.parse::<Option<Token![crate]>>()?.is_some() {
+            input.parse::<Token![=]>()?;
+            return input.call(Path::parse_mod_style).map(Self::Crate);
+        }
+        input.parse().map(Self::Arg)
+    }
+}
+
+impl Stack {
+    /// Reads the attribute that runs now, `first`, and its siblings among `attrs`.
+    pub(crate) fn read(first: &str, args: TokenStream, attrs: &mut Vec<Attribute>) -> Result<Self> {
+        let mut errors = Errors::default();
+        let mut options = None;
+        let mut layers = Vec::new();
+        for Written { name, span, import, args } in collect(first, args, attrs) {
+            let Some(args) = errors.take(args) else { continue };
+            let Some(policy) = Policy::named(&name) else {
+                if options.is_some() {
+                    errors.push(at_span(span, "`#[policies]` stands twice", "write its arguments in one"));
+                }
+                let mut read = errors.take(Options::read(args)).unwrap_or_default();
+                read.imports.extend(import);
+                options = Some(read);
+                continue;
+            };
+            if let Some((params, kind)) = errors.take(policy.parse(span, args)) {
+                layers.push(Layer { name: policy.name, span, import, params, kind });
+            }
+        }
+        if layers.is_empty() && errors.is_empty() {
+            let help =
+                format!("write at least one of {}", list(policies::ALL.iter().map(|policy| policy.name)));
+            errors.push(at_span(
+                Span::call_site(),
+                "`#[policies]` stands on a function without a policy",
+                help,
+            ));
+        }
+        errors.finish(Self { layers, options: options.unwrap_or_default() })
+    }
+}
+
+impl Options {
+    fn read(tokens: TokenStream) -> Result<Self> {
+        let mut options = Self::default();
+        let mut errors = Errors::default();
+        for item in Punctuated::<Item, Token![,]>::parse_terminated.parse2(tokens)? {
+            match item {
+                Item::Crate(path) => options.facade = Some(path),
+                Item::Arg(arg) if arg.name == "name" => options.name = errors.take(LitStr::from_arg(&arg)),
+                Item::Arg(arg) if arg.name == "allow" => {
+                    options.allow.extend(errors.take(allowed(&arg)).unwrap_or_default());
+                }
+                Item::Arg(arg) => {
+                    let wrong = format!("unknown argument `{}` of `#[policies]`", arg.name);
+                    let names = ["name", "allow", "crate"];
+                    let help = match nearest(&arg.name.to_string(), names) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it takes {}", list(names)),
+                    };
+                    errors.push(at(&arg.name, wrong, help));
+                }
+            }
+        }
+        errors.finish(options)
+    }
+}
+
+/// `allow(rule = "why")`
+fn allowed(arg: &Arg) -> Result<Vec<Rule>> {
+    let example = "allow(retry_unsafe = \"the gateway deduplicates by amount\")";
+    let ArgValue::List(rules) = &arg.value else {
+        return Err(at(&arg.name, "`allow` takes rules in parentheses", format!("write `{example}`")).into());
+    };
+    let mut errors = Errors::default();
+    let mut allowed = Vec::new();
+    for rule in Punctuated::<Arg, Token![,]>::parse_terminated.parse2(rules.clone())? {
+        let name = rule.name.to_string();
+        match Rule::named(&name) {
+            Some(known) => allowed.push(known),
+            None => errors.push(unknown_rule(&rule.name)),
+        }
+        if matches!(rule.value, ArgValue::Expr(_)) {
+            errors.take(LitStr::from_arg(&rule));
+        } else {
+            errors.push(at(
+                &rule.name,
+                format!("`allow({name})` does not say why"),
+                format!("write `allow({name} = \"why\")`"),
+            ));
+        }
+    }
+    errors.finish(allowed)
+}
+
+fn unknown_rule(name: &Ident) -> syn::Error {
+    let rules = || Rule::ALL.iter().map(|rule| rule.name());
+    let help = match nearest(&name.to_string(), rules()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the rules are {}", list(rules())),
+    };
+    at(name, format!("there is no rule called `{name}`"), help)
+}
