@@ -1,4 +1,52 @@
 //! Failure policy, declared inline as attributes and checked by the compiler.
+//!
+//! A function says in attributes what happens when it fails; at compile time they become straight-line calls of a small
+//! runtime. Top is outermost.
+//!
+//! ```
+//! use resilience::{Error, retry, timeout};
+//!
+//! #[timeout(ms = 2_000)] // the whole operation
+//! #[retry(attempts = 3, repeatable = "it only reads")]
+//! #[timeout(ms = 500)] // each attempt
+//! async fn price(item: &str) -> Result<u64, Error> {
+//!     Ok(item.len() as u64) // the business code, nothing else
+//! }
+//! ```
+//!
+//! | to | see |
+//! | --- | --- |
+//! | limit time | [`macro@timeout`] |
+//! | run again | [`macro@retry`] |
+//! | stop calling what fails | [`macro@circuit_breaker`] |
+//! | know whether it happened | [`macro@idempotent`] |
+//! | name a stack, allow what a rule refuses | [`macro@policies`] |
+//! | say what an error means | [`macro@Failure`] |
+//! | read a rejection | [`Error`], [`Kind`] |
+//! | read the deadline, the idempotency key | [`context`] |
+//! | choose the ledger, isolate a test | [`Runtime`] |
+//! | list all annotated functions | [`manifest`] |
+//!
+//! Every decision is a `tracing` event of the target `resilience`.
+//!
+//! # Features
+//!
+//! | feature | gives |
+//! | --- | --- |
+//! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
+//! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
+//! | `strict` | the rules `no_timeout` and `eager_retry` |
+//! | `test-util` | paused tokio time drives every policy |
+//!
+//! # Not here
+//!
+//! Synchronous functions, async runtimes other than tokio, wasm.
+
+#![forbid(unsafe_code)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;

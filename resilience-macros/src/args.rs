@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Token, UnOp};
 
-use crate::error::{Errors, Result, at, at_span, list, nearest};
+use crate::error::{Errors, Place, Result, at, at_span, list, nearest};
 
 /// One argument: `name`, `name = value` or `name(...)`.
 #[derive(Clone)]
@@ -32,6 +31,10 @@ impl Parse for Arg {
             let content;
             syn::parenthesized!(content in input);
             ArgValue::List(content.parse()?)
+        } else if input.peek(Token![==]) || input.peek(Token![=>]) || input.peek(Token![:]) {
+            let sign: TokenTree = input.parse()?;
+            let wrong = format!("`{name}` gets its value by `=`");
+            return Err(at(sign, wrong, format!("write `{name} = ...`")));
         } else if input.parse::<Option<Token![=]>>()?.is_some() {
             if input.is_empty() || input.peek(Token![,]) {
                 return Err(at(
@@ -40,12 +43,57 @@ impl Parse for Arg {
                     format!("write it behind the `=`: `{name} = ...`"),
                 ));
             }
-            ArgValue::Expr(input.parse()?)
+            let value = input.parse().map_err(|error: syn::Error| {
+                at_span(
+                    error.span(),
+                    format!("the value of `{name}` ends too soon or is no expression: {error}"),
+                    "write an expression here",
+                )
+            })?;
+            ArgValue::Expr(value)
         } else {
             ArgValue::None
         };
         Ok(Self { name, value })
     }
+}
+
+/// Reads what stands between the parentheses of `attribute`; `example` shows what an argument looks like.
+pub(crate) fn list_of<T: Parse>(attribute: &str, example: &str, tokens: TokenStream) -> syn::Result<Vec<T>> {
+    let by_name = |place: TokenStream| {
+        let help = format!("name the argument: `#[{attribute}({example})]`");
+        at(place, format!("`#[{attribute}]` takes arguments by name"), help)
+    };
+    // What stands in front of the next comma.
+    let piece = |input: ParseStream<'_>| -> TokenStream {
+        let rest: TokenStream = input.fork().parse().unwrap_or_default();
+        rest.into_iter()
+            .take_while(|token| !matches!(token, TokenTree::Punct(comma) if comma.as_char() == ','))
+            .collect()
+    };
+    let parser = |input: ParseStream<'_>| {
+        let mut found = Vec::new();
+        while !input.is_empty() {
+            let written = piece(input);
+            if !input.peek(Ident::peek_any) {
+                return Err(by_name(if written.is_empty() { input.parse()? } else { written }));
+            }
+            found.push(input.parse()?);
+            if input.is_empty() {
+                break;
+            }
+            if input.parse::<Option<Token![,]>>()?.is_none() {
+                if !written.to_string().contains('=') {
+                    return Err(by_name(written));
+                }
+                let next: TokenTree = input.parse()?;
+                let help = format!("put a comma in front of `{next}`");
+                return Err(at(&next, "a comma is missing between two arguments", help));
+            }
+        }
+        Ok(found)
+    };
+    parser.parse2(tokens)
 }
 
 impl ToTokens for Arg {
@@ -62,8 +110,9 @@ impl ToTokens for Arg {
 /// The arguments that were written, minus those already read.
 pub(crate) struct Args {
     policy: &'static str,
+    example: &'static str,
     /// The whole attribute.
-    pub(crate) span: Span,
+    pub(crate) place: Place,
     rest: Vec<Arg>,
     /// The names that were asked for, which are the names there are.
     known: Vec<&'static str>,
@@ -74,24 +123,12 @@ impl Args {
     /// `example` shows what an argument looks like.
     pub(crate) fn parse(
         policy: &'static str,
-        example: &str,
-        span: Span,
+        example: &'static str,
+        place: Place,
         tokens: TokenStream,
     ) -> Result<Self> {
-        if let Some(first) = tokens.clone().into_iter().next()
-            && !matches!(first, proc_macro2::TokenTree::Ident(_))
-        {
-            let help = format!("name the argument: `#[{policy}({example})]`");
-            return Err(at(first, format!("`#[{policy}]` takes arguments by name"), help).into());
-        }
-        let rest = Punctuated::<Arg, Token![,]>::parse_terminated.parse2(tokens)?;
-        Ok(Self {
-            policy,
-            span,
-            rest: rest.into_iter().collect(),
-            known: Vec::new(),
-            errors: Errors::default(),
-        })
+        let rest = list_of(policy, example, tokens)?;
+        Ok(Self { policy, example, place, rest, known: Vec::new(), errors: Errors::default() })
     }
 
     /// Whether nothing was written.
@@ -125,18 +162,25 @@ impl Args {
     /// Reads a number or a duration, of which the rules need the value and the compiler the tokens.
     pub(crate) fn value<T: FromArg>(&mut self, name: &'static str) -> Option<Given<T>> {
         let arg = self.take(name)?;
-        let span = arg.span();
+        let place = arg.place();
         let value = self.errors.take(T::from_arg(&arg))?;
-        Some(Given { value, span })
+        Some(Given { value, place })
     }
 
     /// What is left was never asked for.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T> {
         for arg in &self.rest {
             let wrong = format!("unknown argument `{}` of `#[{}]`", arg.name, self.policy);
-            let help = match nearest(&arg.name.to_string(), self.known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it takes {}", list(self.known.iter().copied())),
+            let help = match (nearest(&arg.name.to_string(), self.known.iter().copied()), &arg.value) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, ArgValue::None) => {
+                    let names = list(self.known.iter().copied());
+                    format!(
+                        "arguments have names, as in `#[{}({})]`; it takes {names}",
+                        self.policy, self.example
+                    )
+                }
+                (None, _) => format!("it takes {}", list(self.known.iter().copied())),
             };
             self.errors.push(at(&arg.name, wrong, help));
         }
@@ -144,6 +188,11 @@ impl Args {
             Some(value) => self.errors.finish(value),
             None => Err(self.errors),
         }
+    }
+
+    /// Whether every argument that was written has been read.
+    pub(crate) fn nothing_left(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// Whether every argument that was read so far was good.
@@ -154,16 +203,21 @@ impl Args {
 
 impl Arg {
     /// The value's place, or the name's if there is none.
-    pub(crate) fn span(&self) -> Span {
+    pub(crate) fn place(&self) -> Place {
         match &self.value {
-            ArgValue::Expr(value) => crate::item::join(value),
-            _ => self.name.span(),
+            ArgValue::Expr(value) => Place::of(value),
+            _ => Place::of(&self.name),
         }
     }
 
     pub(crate) fn expr(&self, example: &str) -> syn::Result<&Expr> {
         match &self.value {
             ArgValue::Expr(value) => Ok(value),
+            ArgValue::List(list) if !list.is_empty() => Err(at(
+                self,
+                format!("`{}` gets its value by `=`", self.name),
+                format!("write `{} = {list}`", self.name),
+            )),
             _ => Err(at(
                 &self.name,
                 format!("`{}` needs a value", self.name),
@@ -176,7 +230,7 @@ impl Arg {
 /// A value and its place.
 pub(crate) struct Given<T> {
     pub(crate) value: T,
-    pub(crate) span: Span,
+    pub(crate) place: Place,
 }
 
 /// What an argument can be read as.
@@ -202,9 +256,12 @@ impl<T> Value<T> {
 
 /// A constant has no `Self`: the rules judge it when the crate is checked, and the manifest lists it.
 fn constant<T>(value: &Expr) -> syn::Result<Value<T>> {
-    if let Some(token) = find_ident(value.to_token_stream(), "Self") {
+    if find_ident(value.to_token_stream(), "Self").is_some() {
         let help = "use a `const` outside of the `impl` block, or write the number";
-        return Err(at(token, "`Self` is not known where this number is judged", help));
+        return Err(at(value, "`Self` is not known where this number is judged", help));
+    }
+    if find_ident(value.to_token_stream(), "self").is_some() {
+        return Err(at(value, "this is known only when the function runs, and judged before", NOT_CONST));
     }
     Ok(Value::Const(value.clone()))
 }
@@ -214,6 +271,26 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &str) -> Option<Ident> {
         proc_macro2::TokenTree::Ident(ident) if ident == name => Some(ident),
         proc_macro2::TokenTree::Group(group) => find_ident(group.stream(), name),
         _ => None,
+    })
+}
+
+/// For a number that only a call knows.
+pub(crate) const NOT_CONST: &str = "write the number or a `const`; a limit that is computed per call is set around the call, with \
+                         `context::with_deadline`";
+
+/// Whether `name` stands in the tokens as a value of its own, not as a field or as a part of a path.
+pub(crate) fn names_value(tokens: TokenStream, name: &Ident) -> bool {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let is = |at: Option<usize>, signs: &[char]| {
+        let token = at.and_then(|at| tokens.get(at));
+        matches!(token, Some(TokenTree::Punct(punct)) if signs.contains(&punct.as_char()))
+    };
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Ident(ident) => {
+            ident == name && !is(at.checked_sub(1), &['.', ':']) && !is(Some(at + 1), &[':'])
+        }
+        TokenTree::Group(group) => names_value(group.stream(), name),
+        _ => false,
     })
 }
 
@@ -248,7 +325,15 @@ impl Time {
                 Err(wrong) => Err(syn::Error::new_spanned(text, wrong)),
             },
             Some(number @ (Lit::Int(_) | Lit::Float(_))) => {
-                let digits = number.to_token_stream();
+                let digits = number.to_token_stream().to_string();
+                if digits.ends_with(char::is_alphabetic) {
+                    let help = format!("put it in quotes: `{name} = \"{digits}\"`");
+                    return Err(at(
+                        value,
+                        format!("the duration `{name} = {digits}` is not in quotes"),
+                        help,
+                    ));
+                }
                 let help = format!("write \"{digits}ms\" or \"{digits}s\"");
                 Err(at(value, format!("the duration `{name} = {digits}` has no unit"), help))
             }
@@ -271,45 +356,70 @@ impl FromArg for Time {
 /// A whole number, or a const of that type.
 pub(crate) struct Number<N>(pub(crate) Value<N>);
 
-impl<N: std::str::FromStr> FromArg for Number<N>
-where
-    N::Err: std::fmt::Display,
-{
+/// A type of number, in the words of a message.
+pub(crate) trait Numeric: std::str::FromStr<Err: std::fmt::Display> {
+    const WORDS: &str;
+    const SUFFIX: &str;
+    const EXAMPLE: &str;
+}
+
+impl Numeric for u32 {
+    const WORDS: &str = "a whole number";
+    const SUFFIX: &str = "u32";
+    const EXAMPLE: &str = "3";
+}
+
+impl Numeric for u64 {
+    const WORDS: &str = "a whole number";
+    const SUFFIX: &str = "u64";
+    const EXAMPLE: &str = "500";
+}
+
+impl Numeric for f64 {
+    const WORDS: &str = "a number";
+    const SUFFIX: &str = "f64";
+    const EXAMPLE: &str = "2.0";
+}
+
+impl<N: Numeric> FromArg for Number<N> {
     fn from_arg(arg: &Arg) -> syn::Result<Self> {
-        let name = &arg.name;
-        let value = arg.expr("3")?;
+        let (name, words, example) = (&arg.name, N::WORDS, N::EXAMPLE);
+        let value = arg.expr(example)?;
         if negative(value) {
             return Err(at(
                 value,
                 format!("`{name}` cannot be negative"),
-                format!("write a whole number: `{name} = 3`"),
+                format!("write {words} without a sign: `{name} = {example}`"),
             ));
         }
         match literal(value) {
+            Some(Lit::Int(number)) if !["", N::SUFFIX].contains(&number.suffix()) => Err(at(
+                number,
+                format!("`{number}` is not {words}"),
+                format!("write it without `{}`: `{name} = {}`", number.suffix(), number.base10_digits()),
+            )),
             Some(Lit::Int(number)) => match number.base10_parse() {
                 Ok(number) => Ok(Self(Value::Literal(number))),
-                Err(_) => Err(at(
-                    number,
-                    format!("`{name} = {number}` is out of range"),
-                    "write a smaller number, without a suffix",
-                )),
+                Err(_) => {
+                    Err(at(number, format!("`{name} = {number}` is out of range"), "write a smaller number"))
+                }
             },
             Some(Lit::Float(number)) if number.base10_parse::<N>().is_ok() => {
                 number.base10_parse().map(|number| Self(Value::Literal(number)))
             }
             Some(Lit::Str(text)) if text.value().parse::<N>().is_ok() => {
                 let help = format!("write it without the quotes: `{name} = {}`", text.value());
-                Err(at(text, format!("`{name}` is a number"), help))
+                Err(at(text, format!("`{name}` is {words}, not a string"), help))
             }
             Some(Lit::Str(text)) if resilience_policy::literal(&text.value()).is_ok() => Err(at(
                 text,
-                format!("`{name}` is a number, not a duration"),
-                format!("write a whole number: `{name} = 3`"),
+                format!("`{name}` is {words}, not a duration"),
+                format!("write it without a unit and without quotes: `{name} = {example}`"),
             )),
             Some(_) => Err(at(
                 value,
-                format!("`{name}` is a whole number"),
-                format!("write it as such: `{name} = 3`"),
+                format!("`{name}` is {words}"),
+                format!("write it as such: `{name} = {example}`"),
             )),
             None => constant(value).map(Self),
         }
@@ -364,6 +474,7 @@ pub(crate) fn keyword(arg: &Arg, words: &[&'static str]) -> syn::Result<&'static
         (None, _) => {
             let help = match written.and_then(|written| nearest(&written, words.iter().copied())) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if words.len() == 1 => format!("write `{} = {}`", arg.name, words[0]),
                 None => format!("write one of {}", list(words.iter().copied())),
             };
             Err(at(
@@ -389,11 +500,7 @@ impl FromArg for Flag {
             ArgValue::List(list) => list.clone(),
         };
         let help = format!("write `{0}`, or `{0} = \"why\"`", arg.name);
-        Err(at_span(
-            crate::item::join(&why),
-            format!("`{}` takes a reason in words, or nothing", arg.name),
-            help,
-        ))
+        Err(at(why, format!("`{}` takes a reason in words, or nothing", arg.name), help))
     }
 }
 
@@ -404,11 +511,9 @@ impl FromArg for Bare {
     fn from_arg(arg: &Arg) -> syn::Result<Self> {
         match &arg.value {
             ArgValue::None => Ok(Self),
-            _ => Err(at(
-                &arg.name,
-                format!("`{}` takes no value", arg.name),
-                format!("write `{}` alone", arg.name),
-            )),
+            _ => {
+                Err(at(arg, format!("`{}` takes no value", arg.name), format!("write `{}` alone", arg.name)))
+            }
         }
     }
 }
@@ -436,7 +541,7 @@ impl FromArg for LitStr {
 
 impl<T> Given<T> {
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Given<U> {
-        Given { value: change(self.value), span: self.span }
+        Given { value: change(self.value), place: self.place }
     }
 }
 

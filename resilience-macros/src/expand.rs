@@ -1,14 +1,14 @@
 //! The whole function: one expansion for all of its policies.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, Type};
 
-use crate::args::find_ident;
+use crate::args::{NOT_CONST, find_ident, names_value};
 use crate::error::{Errors, Result, at};
-use crate::item::{Binding, Body, Function, join, nameable};
+use crate::item::{Binding, Body, Function, check_owned, join, nameable};
 use crate::judge;
-use crate::layer::{At, Needs};
+use crate::layer::{At, Code, Layer, Needs};
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
 
@@ -16,7 +16,10 @@ use crate::stack::Stack;
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
     let needs = stack.layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
     let returns = nameable(&body.returns);
-    check_generics(function, stack)?;
+    check_constants(function, stack)?;
+    if needs.keeps {
+        check_owned(&body.returns)?;
+    }
     let arguments = Arguments::of(function, &mut body, stack, needs)?;
     let items = items(function, stack, &returns);
     let edge = edge(&body.returns, &returns, needs);
@@ -24,19 +27,23 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = &arguments.slots;
     let innermost = innermost(&body, &returns, &arguments);
-    let code = layers
-        .iter()
-        .zip(&stack.layers)
-        .rev()
-        .fold(innermost, |inner, (at, layer)| layer.kind.wrap(inner, at));
+    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| Code::Outcome(layer.kind.wrap(&inner, at));
+    let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
+    let outcome = local("outcome");
     let run = if needs.context {
+        let code = code.future();
         quote_spanned! {Span::mixed_site()=>
-            let #call = ::core::pin::pin!(async { #code });
-            #edge_name.leave(#runtime::enter(#call).await)
+            let #call = ::core::pin::pin!(#code);
+            let #outcome = #runtime::enter(#call).await;
+            #edge_name.leave(#outcome)
         }
     } else {
-        quote_spanned!(Span::mixed_site()=> #edge_name.leave(#code))
+        let code = code.outcome();
+        quote_spanned! {Span::mixed_site()=>
+            let #outcome = #code;
+            #edge_name.leave(#outcome)
+        }
     };
     let statements = quote!(#items #edge #(#prepare)* #slots #run);
     let block = body.form.close(&statements, Span::mixed_site());
@@ -123,10 +130,7 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
     let pin = quote_spanned!(Span::mixed_site()=> if false { return #runtime::never::<#returns>(); });
     let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
     block.set_span(body.block.span());
-    quote_spanned! {Span::mixed_site()=> {
-        #edge.begin();
-        #edge.end(async #block.await)
-    }}
+    quote_spanned!(Span::mixed_site()=> #edge.attempt(async #block))
 }
 
 /// How the arguments get into the body.
@@ -143,24 +147,23 @@ impl Arguments {
     fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
         let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
         let mut arguments = Self::default();
+        let last = last(stack);
         if needs.repeats {
-            let last = last(stack);
             arguments.receiver(function, body, &last)?;
-            for binding in function.bindings() {
-                arguments.argument(&binding, &last, &mentions);
+        }
+        for binding in function.bindings() {
+            // What the body does not name it does not move, and its own binding would be unused.
+            if !has_ident(&body.block.stream(), &binding.ident) {
+                continue;
             }
+            if has_ident(&mentions, &binding.ident) && !binding.reference() {
+                arguments.kept(&binding);
+            } else if needs.repeats {
+                arguments.repeated(&binding, &last);
+            }
+        }
+        if needs.repeats {
             function.strip_mut();
-        } else {
-            // A predicate that names an argument needs it after the body has run.
-            let named = function.bindings().into_iter().filter(|binding| !binding.shared_reference());
-            for binding in
-                named.filter(|binding| find_ident(mentions.clone(), &binding.ident.to_string()).is_some())
-            {
-                let (ident, runtime) = (&binding.ident, paths::runtime());
-                let mutable = binding.mutable.then(|| quote!(mut));
-                let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
-                arguments.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #copy;));
-            }
         }
         Ok(arguments)
     }
@@ -192,26 +195,39 @@ impl Arguments {
         Ok(())
     }
 
-    fn argument(&mut self, binding: &Binding, last: &TokenStream, mentions: &TokenStream) {
+    /// A predicate that names an argument needs it after the body has run: the body gets a clone.
+    fn kept(&mut self, binding: &Binding) {
         let (ident, runtime) = (&binding.ident, paths::runtime());
-        let mutable = binding.mutable.then(|| quote!(mut));
+        let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
+        self.bind(binding, &copy);
+    }
+
+    /// Every attempt gets its own.
+    fn repeated(&mut self, binding: &Binding, last: &TokenStream) {
+        let (ident, runtime) = (&binding.ident, paths::runtime());
         if binding.shared_reference() {
             if binding.mutable {
-                self.bind.extend(quote_spanned!(Span::mixed_site()=> let mut #ident = #ident;));
+                self.bind(binding, &quote!(#ident));
             }
         } else if binding.mutable_reference() {
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = &mut *#ident;));
-        } else if find_ident(mentions.clone(), &ident.to_string()).is_some() {
-            let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #copy;));
+            self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
         } else {
             let slot = local(&format!("{ident}_slot"));
             let value = quote_spanned!(join(&binding.ty)=> #runtime::hand_out(&mut #slot, #last));
             self.slots
                 .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::Slot::new(#ident);));
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+            self.bind(binding, &value);
         }
     }
+
+    fn bind(&mut self, binding: &Binding, value: &TokenStream) {
+        let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+    }
+}
+
+fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
+    find_ident(tokens.clone(), &ident.to_string()).is_some()
 }
 
 /// How a method takes its receiver.
@@ -253,15 +269,23 @@ fn last(stack: &Stack) -> TokenStream {
     quote!(#(#names.last())&&*)
 }
 
-/// A number is judged when the crate is checked, where a type parameter has no value.
-fn check_generics(function: &Function, stack: &Stack) -> Result<()> {
+/// A number is judged when the crate is checked: no parameter of the function has a value there.
+fn check_constants(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
-    for param in function.sig.generics.type_params() {
-        for layer in &stack.layers {
-            if let Some(found) = find_ident(layer.params.tokens.clone(), &param.ident.to_string()) {
-                let wrong = format!("the type parameter `{found}` is not known where this number is judged");
-                errors.push(at(found, wrong, "use a `const` outside of the function, or write the number"));
-            }
+    let generics = &function.sig.generics;
+    let types = generics.type_params().map(|param| ("type parameter", param.ident.clone()));
+    let consts = generics.const_params().map(|param| ("const parameter", param.ident.clone()));
+    let arguments = function.bindings().into_iter().map(|binding| ("argument", binding.ident));
+    let params: Vec<_> = types.chain(consts).chain(arguments).collect();
+    for expr in stack.layers.iter().flat_map(|layer| &layer.params.computed) {
+        let tokens = expr.to_token_stream();
+        let found = params.iter().find(|(kind, name)| match *kind {
+            "argument" => names_value(tokens.clone(), name),
+            _ => has_ident(&tokens, name),
+        });
+        if let Some((kind, name)) = found {
+            let wrong = format!("the {kind} `{name}` is not known where this number is judged");
+            errors.push(at(expr, wrong, NOT_CONST));
         }
     }
     errors.finish(())

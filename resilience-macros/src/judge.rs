@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use resilience_policy::{Policy, Rule, Violation};
 
-use crate::error::{Errors, Result};
+use crate::error::{Errors, Place, Result};
 use crate::layer::Layer;
 use crate::paths;
 use crate::stack::Stack;
@@ -28,7 +28,7 @@ pub(crate) fn judge(stack: &Stack) -> Result<()> {
 fn report(layers: &[Layer], violations: impl Iterator<Item = Violation>) -> Result<()> {
     let mut errors = Errors::default();
     for found in violations {
-        errors.push(syn::Error::new(layers[found.policy].place(found.argument), found.message()));
+        errors.push(syn::Error::new_spanned(layers[found.policy].place(found.argument), found.message()));
     }
     errors.finish(())
 }
@@ -57,15 +57,21 @@ pub(crate) fn item(stack: &Stack) -> TokenStream {
 }
 
 fn arms(at: usize, layer: &Layer, found: &proc_macro2::Ident) -> Vec<TokenStream> {
-    let arm = |argument: &str, span: Span| {
+    let panic = |place: Place| {
+        let start = quote_spanned!(place.start=> ::core::panic!);
+        let end = quote_spanned!(place.end=> ("{}", #found.message()));
+        quote!(#start #end)
+    };
+    let arm = |argument: &str, place: Place| {
         let test = quote_spanned!(Span::mixed_site()=> if #found.blames(#at, #argument));
-        let panic = quote_spanned!(span=> ::core::panic!("{}", #found.message()));
+        let panic = panic(place);
         quote!(#test { #panic })
     };
-    let mut arms: Vec<_> = layer.params.spans.iter().map(|(argument, span)| arm(argument, *span)).collect();
+    let mut arms: Vec<_> =
+        layer.params.places.iter().map(|(argument, place)| arm(argument, *place)).collect();
     // An argument that was not written is the policy's own affair.
     let test = quote_spanned!(Span::mixed_site()=> if #found.policy == #at);
-    let panic = quote_spanned!(layer.span=> ::core::panic!("{}", #found.message()));
+    let panic = panic(layer.place);
     arms.push(quote!(#test { #panic }));
     arms
 }

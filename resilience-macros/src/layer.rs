@@ -8,13 +8,14 @@ use resilience_policy::Policy;
 use syn::{Expr, Path};
 
 use crate::args::{Given, Value};
+use crate::error::Place;
 use crate::paths;
 
 /// One policy: what the rules judge, and how it wraps what is below it.
 pub(crate) struct Layer {
     pub(crate) name: &'static str,
-    /// The attribute's path, or the whole attribute.
-    pub(crate) span: Span,
+    /// The whole attribute.
+    pub(crate) place: Place,
     /// The path of a sibling, whose import this expansion uses up.
     pub(crate) import: Option<Path>,
     pub(crate) params: Params,
@@ -25,22 +26,44 @@ pub(crate) struct Layer {
 pub(crate) trait Wrap {
     fn needs(&self) -> Needs;
 
-    /// The state of the site, if the policy has one.
-    fn state(&self, _at: &At<'_>) -> TokenStream {
-        TokenStream::new()
-    }
+    /// The static of the policy at this site.
+    fn state(&self, at: &At<'_>) -> TokenStream;
 
     /// What happens once, before any policy acts.
     fn prepare(&self, _at: &At<'_>) -> TokenStream {
         TokenStream::new()
     }
 
-    /// An expression that gives an outcome, around one that does.
-    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream;
+    /// The code around what is below.
+    fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream;
 
     /// The tokens of the user that can name arguments of the function after the body has taken them.
     fn mentions(&self) -> TokenStream {
         TokenStream::new()
+    }
+}
+
+/// Code that leads to an outcome.
+pub(crate) enum Code {
+    /// A future of it.
+    Future(TokenStream),
+    /// An expression that waits for it.
+    Outcome(TokenStream),
+}
+
+impl Code {
+    pub(crate) fn outcome(&self) -> TokenStream {
+        match self {
+            Self::Future(future) => quote!(#future.await),
+            Self::Outcome(outcome) => outcome.clone(),
+        }
+    }
+
+    pub(crate) fn future(&self) -> TokenStream {
+        match self {
+            Self::Future(future) => future.clone(),
+            Self::Outcome(outcome) => quote!(async { #outcome }),
+        }
     }
 }
 
@@ -55,6 +78,8 @@ pub(crate) struct Needs {
     pub(crate) repeats: bool,
     /// It looks at the context of the call, or changes it.
     pub(crate) context: bool,
+    /// The result outlives the call.
+    pub(crate) keeps: bool,
 }
 
 impl std::ops::BitOr for Needs {
@@ -66,6 +91,7 @@ impl std::ops::BitOr for Needs {
             classifies: self.classifies | other.classifies,
             repeats: self.repeats | other.repeats,
             context: self.context | other.context,
+            keeps: self.keeps | other.keeps,
         }
     }
 }
@@ -84,6 +110,14 @@ pub(crate) struct At<'a> {
 }
 
 impl At<'_> {
+    /// The static of this policy at this site.
+    pub(crate) fn declare(&self, kind: &str, ty: &str) -> TokenStream {
+        let (runtime, site, params, name) =
+            (&self.runtime, &self.site, &self.params, paths::item(kind, self.index));
+        let ty = Ident::new(ty, Span::mixed_site());
+        quote_spanned!(Span::mixed_site()=> static #name: #runtime::#ty = #runtime::#ty::new(&#site, &#params);)
+    }
+
     /// A local variable of this policy.
     pub(crate) fn local(&self, name: &str) -> Ident {
         if self.many { paths::local(&format!("{name}_{}", self.index)) } else { paths::local(name) }
@@ -100,7 +134,9 @@ pub(crate) struct Params {
     /// The variant of `Policy`.
     pub(crate) variant: Ident,
     /// Where each argument stands.
-    pub(crate) spans: Vec<(&'static str, Span)>,
+    pub(crate) places: Vec<(&'static str, Place)>,
+    /// The expressions that only the compiler can compute.
+    pub(crate) computed: Vec<Expr>,
 }
 
 /// Builds the parameters of a policy field by field, as a value and as tokens at once.
@@ -108,12 +144,19 @@ pub(crate) struct Fields<P> {
     value: P,
     literal: bool,
     tokens: TokenStream,
-    spans: Vec<(&'static str, Span)>,
+    places: Vec<(&'static str, Place)>,
+    computed: Vec<Expr>,
 }
 
 impl<P> Fields<P> {
     pub(crate) fn new(default: P) -> Self {
-        Self { value: default, literal: true, tokens: TokenStream::new(), spans: Vec::new() }
+        Self {
+            value: default,
+            literal: true,
+            tokens: TokenStream::new(),
+            places: Vec::new(),
+            computed: Vec::new(),
+        }
     }
 
     /// Sets a field to what was written, if something was; an `optional` field is an `Option`.
@@ -124,24 +167,29 @@ impl<P> Fields<P> {
         optional: bool,
         set: impl FnOnce(&mut P, T),
     ) {
-        let Some(Given { value, span }) = given else { return };
-        self.spans.push((field, span));
+        let Some(Given { value, place }) = given else { return };
+        self.places.push((field, place));
         let name = Ident::new(field, Span::mixed_site());
         let tokens = value.tokens();
         match value {
             Value::Literal(value) => {
-                self.literal &= value.known();
+                let computed = value.computed_parts();
+                self.literal &= computed.is_empty();
+                self.computed.extend(computed);
                 set(&mut self.value, value);
             }
-            Value::Const(_) => self.literal = false,
+            Value::Const(expr) => {
+                self.literal = false;
+                self.computed.push(expr);
+            }
         }
         let tokens = if optional { quote!(::core::option::Option::Some(#tokens)) } else { tokens };
         self.tokens.extend(quote!(#name: #tokens,));
     }
 
     /// Where the argument stands, if it was written.
-    pub(crate) fn written(&self, argument: &str) -> Option<Span> {
-        self.spans.iter().find(|(name, _)| *name == argument).map(|(_, span)| *span)
+    pub(crate) fn written(&self, argument: &str) -> Option<Place> {
+        self.places.iter().find(|(name, _)| *name == argument).map(|(_, place)| *place)
     }
 
     pub(crate) fn finish(
@@ -162,7 +210,8 @@ impl<P> Fields<P> {
             tokens: quote!(#ty { #fields #rest }),
             ty,
             variant,
-            spans: self.spans,
+            places: self.places,
+            computed: self.computed,
         }
     }
 }
@@ -171,9 +220,9 @@ impl<P> Fields<P> {
 pub(crate) trait Constant {
     fn constant(&self) -> TokenStream;
 
-    /// Whether no part of it waits for the compiler.
-    fn known(&self) -> bool {
-        true
+    /// The parts of it that only the compiler can compute.
+    fn computed_parts(&self) -> Vec<Expr> {
+        Vec::new()
     }
 
     /// The same from the user's expression.
@@ -208,6 +257,16 @@ macro_rules! constants {
 }
 constants!(u32 f64 bool &'static str);
 
+impl<T> Value<T> {
+    /// The expression, if only the compiler can compute it.
+    pub(crate) fn computed(&self) -> Option<&Expr> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Const(expr) => Some(expr),
+        }
+    }
+}
+
 impl<T: Constant> Value<T> {
     pub(crate) fn tokens(&self) -> TokenStream {
         match self {
@@ -219,9 +278,9 @@ impl<T: Constant> Value<T> {
 
 impl Layer {
     /// The place of `argument`; of the policy itself, if it was not written.
-    pub(crate) fn place(&self, argument: &str) -> Span {
-        let found = self.params.spans.iter().find(|(name, _)| *name == argument);
-        found.map_or(self.span, |(_, span)| *span)
+    pub(crate) fn place(&self, argument: &str) -> Place {
+        let found = self.params.places.iter().find(|(name, _)| *name == argument);
+        found.map_or(self.place, |(_, place)| *place)
     }
 }
 

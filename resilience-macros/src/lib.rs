@@ -1,5 +1,7 @@
 //! The attributes of `resilience`. Depend on `resilience`, not on this crate: its pages document them.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod error;
 mod expand;

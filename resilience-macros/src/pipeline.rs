@@ -3,9 +3,9 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
-use crate::error::{Errors, Result, at_span};
+use crate::error::{self, Errors, Result, at_span};
 use crate::item::{self, Body, Function};
-use crate::stack::Stack;
+use crate::stack::{self, Stack};
 use crate::{expand, judge};
 
 /// Expands all policies of a function at its first one, `name`.
@@ -14,19 +14,24 @@ pub(crate) fn attribute(name: &str, args: TokenStream, tokens: TokenStream) -> T
         Ok(function) => function,
         Err(errors) => return with_item(&errors, &tokens),
     };
+    let imports = stack::imports(&function.attrs);
     match stages(name, args, &mut function) {
         Ok(expanded) => expanded,
-        // The function stays, so that its callers have nothing to complain of.
-        Err(errors) => with_item(&errors, &quote!(#function)),
+        // The function stays, so that its callers have nothing to complain of; nor has the lint on unused imports.
+        Err(errors) => {
+            function.prepend(&quote!(#(use #imports as _;)*));
+            with_item(&errors, &quote!(#function))
+        }
     }
 }
 
 fn stages(name: &str, args: TokenStream, function: &mut Function) -> Result<TokenStream> {
-    let stack = Stack::read(name, args, &mut function.attrs);
+    let here = error::attribute(function.sig.fn_token.span);
+    let stack = Stack::read(name, here, args, &mut function.attrs);
     item::check(function, name)?;
     let body = Body::of(function, name)?;
     if body.is_expanded() {
-        return Err(apart(name));
+        return Err(apart(name, here));
     }
     let stack = stack?;
     judge::judge(&stack)?;
@@ -38,7 +43,7 @@ fn with_item(errors: &Errors, item: &TokenStream) -> TokenStream {
     quote!(#item #errors)
 }
 
-fn apart(name: &str) -> Errors {
+fn apart(name: &str, here: Span) -> Errors {
     let wrong = format!(
         "this `#[{name}]` was not found among the policies above it, and would end up inside of them"
     );
@@ -46,5 +51,5 @@ fn apart(name: &str) -> Errors {
         "policies are collected by their names: import `resilience::{name}` without renaming it, or write \
          `#[resilience::{name}(...)]`"
     );
-    at_span(Span::call_site(), wrong, help).into()
+    at_span(here, wrong, help).into()
 }

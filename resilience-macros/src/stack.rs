@@ -6,8 +6,8 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
-use crate::args::{Arg, ArgValue, FromArg};
-use crate::error::{Errors, Result, at, at_span, list, nearest};
+use crate::args::{Arg, ArgValue, FromArg, list_of};
+use crate::error::{Errors, Place, Result, at, at_span, list, nearest};
 use crate::layer::Layer;
 use crate::policies::{self, Policy};
 
@@ -29,8 +29,8 @@ pub(crate) struct Stack {
 /// An attribute of ours, not read yet.
 struct Written {
     name: String,
-    /// Its path, or the whole attribute for the one that runs now.
-    span: Span,
+    /// The whole attribute.
+    place: Place,
     import: Option<Path>,
     args: Result<TokenStream>,
 }
@@ -38,10 +38,11 @@ struct Written {
 const WHOLE: &str = "policies";
 
 /// Takes the attributes of ours from those of the function.
-fn collect(first: &str, args: TokenStream, attrs: &mut Vec<Attribute>) -> Vec<Written> {
+fn collect(first: &str, here: Span, args: TokenStream, attrs: &mut Vec<Attribute>) -> Vec<Written> {
+    let own = if first == WHOLE { crate_path(&args) } else { None };
+    let facade = own.or_else(|| attrs.iter().find_map(facade_of));
     let mut written =
-        vec![Written { name: first.to_owned(), span: Span::call_site(), import: None, args: Ok(args) }];
-    let facade = attrs.iter().find_map(facade_of);
+        vec![Written { name: first.to_owned(), place: here.into(), import: None, args: Ok(args) }];
     attrs.retain(|attr| {
         let Some(name) = sibling(attr.path(), facade.as_ref()) else { return true };
         let args = match &attr.meta {
@@ -55,10 +56,20 @@ fn collect(first: &str, args: TokenStream, attrs: &mut Vec<Attribute>) -> Vec<Wr
             .into()),
         };
         let import = attr.path().get_ident().map(|_| attr.path().clone());
-        written.push(Written { span: crate::item::join(attr.path()), name, import, args });
+        written.push(Written { place: Place::of(&attr), name, import, args });
         false
     });
     written
+}
+
+/// The imports that the siblings among the attributes use up.
+pub(crate) fn imports(attrs: &[Attribute]) -> Vec<Path> {
+    let ours = attrs.iter().filter(|attr| sibling(attr.path(), None).is_some());
+    let mut imports: Vec<_> =
+        ours.filter(|attr| attr.path().get_ident().is_some()).map(|attr| attr.path().clone()).collect();
+    imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
+    imports.dedup_by_key(|path| path.get_ident().map(ToString::to_string));
+    imports
 }
 
 /// The name of the policy, if the attribute is one of ours: a path of one segment, or one that starts with
@@ -80,10 +91,12 @@ fn sibling(path: &Path, facade: Option<&Path>) -> Option<String> {
 /// The path that a `#[policies(crate = path)]` among the attributes gives.
 fn facade_of(attr: &Attribute) -> Option<Path> {
     let Meta::List(list) = &attr.meta else { return None };
-    if attr.path().segments.last()?.ident != WHOLE {
-        return None;
-    }
-    let items = Punctuated::<Item, Token![,]>::parse_terminated.parse2(list.tokens.clone()).ok()?;
+    if attr.path().segments.last()?.ident == WHOLE { crate_path(&list.tokens) } else { None }
+}
+
+/// The path of `crate = path` among the arguments of `#[policies]`.
+fn crate_path(args: &TokenStream) -> Option<Path> {
+    let items = Punctuated::<Item, Token![,]>::parse_terminated.parse2(args.clone()).ok()?;
     items.into_iter().find_map(|item| match item {
         Item::Crate(path) => Some(path),
         Item::Arg(_) => None,
@@ -96,11 +109,23 @@ enum Item {
     Arg(Arg),
 }
 
+/// The path behind `crate`.
+pub(crate) fn crate_value(input: ParseStream<'_>) -> syn::Result<Path> {
+    let equals = input.parse::<Token![=]>();
+    let value = equals.and_then(|_| input.fork().call(Path::parse_mod_style));
+    match value {
+        Ok(_) => input.call(Path::parse_mod_style),
+        Err(error) => {
+            let wrong = "`crate` is the path of this library";
+            Err(at_span(error.span(), wrong, "write it without quotes: `crate = my_facade::resilience`"))
+        }
+    }
+}
+
 impl Parse for Item {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.parse::<Option<Token![crate]>>()?.is_some() {
-            input.parse::<Token![=]>()?;
-            return input.call(Path::parse_mod_style).map(Self::Crate);
+            return crate_value(input).map(Self::Crate);
         }
         input.parse().map(Self::Arg)
     }
@@ -108,33 +133,34 @@ impl Parse for Item {
 
 impl Stack {
     /// Reads the attribute that runs now, `first`, and its siblings among `attrs`.
-    pub(crate) fn read(first: &str, args: TokenStream, attrs: &mut Vec<Attribute>) -> Result<Self> {
+    pub(crate) fn read(
+        first: &str,
+        here: Span,
+        args: TokenStream,
+        attrs: &mut Vec<Attribute>,
+    ) -> Result<Self> {
         let mut errors = Errors::default();
         let mut options = None;
         let mut layers = Vec::new();
-        for Written { name, span, import, args } in collect(first, args, attrs) {
+        for Written { name, place, import, args } in collect(first, here, args, attrs) {
             let Some(args) = errors.take(args) else { continue };
             let Some(policy) = Policy::named(&name) else {
                 if options.is_some() {
-                    errors.push(at_span(span, "`#[policies]` stands twice", "write its arguments in one"));
+                    errors.push(at_span(place, "`#[policies]` stands twice", "write its arguments in one"));
                 }
                 let mut read = errors.take(Options::read(args)).unwrap_or_default();
                 read.imports.extend(import);
                 options = Some(read);
                 continue;
             };
-            if let Some((params, kind)) = errors.take(policy.parse(span, args)) {
-                layers.push(Layer { name: policy.name, span, import, params, kind });
+            if let Some((params, kind)) = errors.take(policy.parse(place, args)) {
+                layers.push(Layer { name: policy.name, place, import, params, kind });
             }
         }
         if layers.is_empty() && errors.is_empty() {
             let help =
                 format!("write at least one of {}", list(policies::ALL.iter().map(|policy| policy.name)));
-            errors.push(at_span(
-                Span::call_site(),
-                "`#[policies]` stands on a function without a policy",
-                help,
-            ));
+            errors.push(at_span(here, "`#[policies]` stands on a function without a policy", help));
         }
         errors.finish(Self { layers, options: options.unwrap_or_default() })
     }
@@ -144,9 +170,12 @@ impl Options {
     fn read(tokens: TokenStream) -> Result<Self> {
         let mut options = Self::default();
         let mut errors = Errors::default();
-        for item in Punctuated::<Item, Token![,]>::parse_terminated.parse2(tokens)? {
+        for item in list_of::<Item>(WHOLE, "name = \"payments.charge\"", tokens)? {
             match item {
                 Item::Crate(path) => options.facade = Some(path),
+                Item::Arg(arg) if arg.name == "name" && options.name.is_some() => {
+                    errors.push(at(&arg.name, "`name` is given twice", "remove one of them"));
+                }
                 Item::Arg(arg) if arg.name == "name" => options.name = errors.take(LitStr::from_arg(&arg)),
                 Item::Arg(arg) if arg.name == "allow" => {
                     options.allow.extend(errors.take(allowed(&arg)).unwrap_or_default());
@@ -154,7 +183,11 @@ impl Options {
                 Item::Arg(arg) => {
                     let wrong = format!("unknown argument `{}` of `#[policies]`", arg.name);
                     let names = ["name", "allow", "crate"];
-                    let help = match nearest(&arg.name.to_string(), names) {
+                    let written = arg.name.to_string();
+                    let help = match nearest(&written, names) {
+                        _ if Policy::named(&written).is_some() => {
+                            format!("a policy is an attribute of its own: `#[{written}(...)]`")
+                        }
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("it takes {}", list(names)),
                     };
@@ -174,20 +207,15 @@ fn allowed(arg: &Arg) -> Result<Vec<Rule>> {
     };
     let mut errors = Errors::default();
     let mut allowed = Vec::new();
-    for rule in Punctuated::<Arg, Token![,]>::parse_terminated.parse2(rules.clone())? {
+    for rule in list_of::<Arg>("policies", example, rules.clone())? {
         let name = rule.name.to_string();
         match Rule::named(&name) {
             Some(known) => allowed.push(known),
             None => errors.push(unknown_rule(&rule.name)),
         }
-        if matches!(rule.value, ArgValue::Expr(_)) {
-            errors.take(LitStr::from_arg(&rule));
-        } else {
-            errors.push(at(
-                &rule.name,
-                format!("`allow({name})` does not say why"),
-                format!("write `allow({name} = \"why\")`"),
-            ));
+        if !matches!(rule.value, ArgValue::Expr(_)) || LitStr::from_arg(&rule).is_err() {
+            let help = format!("write `allow({name} = \"why\")`");
+            errors.push(at(rule.place(), format!("`allow({name})` does not say why"), help));
         }
     }
     errors.finish(allowed)

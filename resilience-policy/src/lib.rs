@@ -4,6 +4,8 @@
 //! Everything is `const`, because a rule has two moments: the attributes call it on literals, and a `const` item
 //! in the expansion calls it on values that only the compiler knows.
 
+#![forbid(unsafe_code)]
+
 mod facts;
 mod rules;
 mod text;

@@ -3,8 +3,8 @@
 pub use linkme;
 pub use resilience_policy as policy;
 
+pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{Permit, SiteBreaker};
-pub use crate::context::enter;
 pub use crate::edge::{
     Edge, Outcome, Slot, Stop, again, any_value, edge, edge_classifying, edge_plain, edge_rejecting,
     hand_out, never,
@@ -12,14 +12,9 @@ pub use crate::edge::{
 pub use crate::failure::Verdict;
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
 pub use crate::key::Encoded;
-pub use crate::retry::Attempts;
+pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
-pub use crate::timeout::timeout;
-
-/// Waits between two attempts.
-pub async fn pause(wait: std::time::Duration) {
-    crate::time::pause(wait).await;
-}
+pub use crate::timeout::SiteTimeout;
 
 /// What a field or a method of a throttled failure gives as its pause.
 pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {

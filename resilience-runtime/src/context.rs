@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use crate::edge::Outcome;
 use crate::key::IdempotencyKey;
-use crate::runtime;
-use crate::time::{self, Instant};
+use crate::time::{Instant, Tick};
 
 thread_local! {
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::NONE) };
@@ -22,31 +20,39 @@ thread_local! {
 #[derive(Clone)]
 pub(crate) struct Context {
     /// The moment from which limits that began with the call count. Read only when somebody needs it.
-    start: Option<Instant>,
-    pub(crate) bound: Bound,
+    start: Option<Tick>,
+    /// The deadline.
+    pub(crate) limit: Option<Limit>,
+    /// When somebody in this call wants to be polled next.
+    pub(crate) alarm: Option<Tick>,
+    /// An alarm has gone off: whoever waits for a moment looks at the clock.
+    pub(crate) rang: bool,
+    /// A retry inside the attempt that runs now has given up.
+    pub(crate) exhausted: bool,
+    /// A retry of this very call has given up: the outcome is a failure, also where it is a value.
+    pub(crate) gave_up: bool,
     /// How often the body was started.
     attempts: u32,
     /// How many of these certainly had no effect.
     harmless: u32,
-    /// A retry inside the attempt that runs now has given up.
-    pub(crate) exhausted: bool,
     pub(crate) operation: Option<Arc<Operation>>,
 }
 
-/// The limit in time, and whether a timeout of this task watches it.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Bound {
-    pub(crate) limit: Limit,
-    /// A timeout further out will cut this call at the limit, so nobody further in needs a timer for it.
-    pub(crate) watched: bool,
+/// A limit in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Limit {
+    at: Tick,
+    /// It counts from the start of the call, which nobody has needed to know yet.
+    from_start: bool,
+    /// A timeout further out cuts the call there, so nobody further in needs an alarm for it.
+    pub(crate) is_watched: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Limit {
-    None,
-    /// So long after the start of the call, which nobody has needed to know yet.
-    FromStart(Duration),
-    At(Instant),
+impl Limit {
+    /// The same, with somebody to watch it.
+    pub(crate) fn watched(self) -> Self {
+        Self { is_watched: true, ..self }
+    }
 }
 
 /// The operation that a claim of the ledger is for.
@@ -57,55 +63,70 @@ pub(crate) struct Operation {
 }
 
 impl Context {
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         start: None,
-        bound: Bound { limit: Limit::None, watched: false },
+        limit: None,
+        alarm: None,
+        rang: false,
+        exhausted: false,
+        gave_up: false,
         attempts: 0,
         harmless: 0,
-        exhausted: false,
         operation: None,
     };
 
     /// The context of a call made within this one.
-    fn child(&mut self) -> Self {
-        let limit = self.deadline().map_or(Limit::None, Limit::At);
-        let bound = Bound { limit, watched: self.bound.watched };
-        Self { bound, operation: self.operation.clone(), ..Self::NONE }
+    pub(crate) fn child(&mut self) -> Self {
+        let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
+        Self { limit, operation: self.operation.clone(), ..Self::NONE }
     }
 
-    /// The moment at which `limit` ends.
-    pub(crate) fn resolve(&mut self, limit: Limit) -> Option<Instant> {
-        match limit {
-            Limit::None => None,
-            Limit::FromStart(time) => {
-                let start = *self.start.get_or_insert_with(time::now);
-                Some(start.checked_add(time).unwrap_or_else(|| far(start)))
-            }
-            Limit::At(at) => Some(at),
+    /// The moment of a limit.
+    pub(crate) fn resolve(&mut self, limit: Limit) -> Tick {
+        if !limit.from_start {
+            return limit.at;
         }
+        self.start.get_or_insert_with(Tick::now).after(limit.at.since(Tick::BASE))
+    }
+
+    /// Which of two limits comes first; of equal ones, the first.
+    pub(crate) fn comes_first(&mut self, one: Limit, two: Limit) -> bool {
+        if one.from_start && two.from_start {
+            one.at <= two.at
+        } else {
+            self.resolve(one) <= self.resolve(two)
+        }
+    }
+
+    pub(crate) fn deadline(&mut self) -> Option<Tick> {
+        self.limit.map(|limit| self.resolve(limit))
+    }
+
+    /// The limit of something that begins now, and that is watched. At the start of a call it needs no clock.
+    pub(crate) fn limit_in(&self, time: Duration) -> Limit {
+        let from_start = self.start.is_none();
+        let from = if from_start { Tick::BASE } else { Tick::now() };
+        Limit { at: from.after(time), from_start, is_watched: true }
+    }
+
+    /// Whether a limit has passed.
+    pub(crate) fn is_over(&mut self, limit: Limit) -> bool {
+        self.resolve(limit) <= Tick::now()
+    }
+
+    /// Whether the moment has come; if not, the call is polled again when it does.
+    pub(crate) fn reached(&mut self, at: Tick) -> bool {
+        if self.rang && Tick::now() >= at {
+            return true;
+        }
+        self.alarm = Some(self.alarm.map_or(at, |other| other.min(at)));
+        false
     }
 
     /// Attempts that may have taken effect.
     pub(crate) fn effects(&self) -> u32 {
         self.attempts.saturating_sub(self.harmless)
     }
-
-    pub(crate) fn deadline(&mut self) -> Option<Instant> {
-        self.resolve(self.bound.limit)
-    }
-
-    /// The limit of something that begins now. At the start of a call it needs no clock.
-    pub(crate) fn limit_in(&self, time: Duration) -> Limit {
-        if self.start.is_none() {
-            return Limit::FromStart(time);
-        }
-        let now = time::now();
-        Limit::At(now.checked_add(time).unwrap_or_else(|| far(now)))
-    }
-}
-
-fn far(from: Instant) -> Instant {
-    from + Duration::from_hours(24 * 365)
 }
 
 /// Looks at the context of the call that runs now, or changes it.
@@ -140,7 +161,7 @@ pub(crate) fn attempt_had_no_effect() {
 /// # }
 /// ```
 pub fn deadline() -> Option<Instant> {
-    with(Context::deadline)
+    with(Context::deadline).map(Tick::instant)
 }
 
 /// The key of the idempotent operation that runs now: the same for every attempt, host and process. Hand it to the
@@ -191,80 +212,20 @@ impl<F: Future> Future for WithDeadline<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let at = *this.at;
+        let at = Tick::from(*this.at);
         let _around = Narrowed(with(|context| match context.deadline() {
-            Some(nearer) if nearer <= at => context.bound,
-            _ => std::mem::replace(&mut context.bound, Bound { limit: Limit::At(at), watched: false }),
+            Some(nearer) if nearer <= at => context.limit,
+            _ => context.limit.replace(Limit { at, from_start: false, is_watched: false }),
         }));
         this.future.poll(cx)
     }
 }
 
-/// Puts the bound of the surroundings back, also on a panic.
-struct Narrowed(Bound);
+/// Puts the limit of the surroundings back, also on a panic.
+struct Narrowed(Option<Limit>);
 
 impl Drop for Narrowed {
     fn drop(&mut self) {
-        with(|context| context.bound = self.0);
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// A call with a context of its own, in place while the call is polled.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Call<'a, F> {
-        future: Pin<&'a mut F>,
-        context: Option<Context>,
-    }
-}
-
-/// Gives the call a context of its own.
-pub fn enter<F>(future: Pin<&mut F>) -> Call<'_, F> {
-    Call { future, context: None }
-}
-
-impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
-    type Output = Outcome<T, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mine = this.context.take().unwrap_or_else(|| {
-            runtime::touch();
-            with(Context::child)
-        });
-        let entered = Entered::enter(mine);
-        let polled = this.future.as_mut().poll(cx);
-        let mine = entered.leave();
-        match &polled {
-            Poll::Pending => *this.context = Some(mine),
-            // What a retry in here gave up on, a retry around here must not take up again.
-            Poll::Ready(Err(_)) if mine.exhausted => with(|around| around.exhausted = true),
-            Poll::Ready(_) => {}
-        }
-        polled
-    }
-}
-
-/// Holds the context of the surroundings while another one is in place.
-struct Entered {
-    around: Option<Context>,
-}
-
-impl Entered {
-    fn enter(mine: Context) -> Self {
-        Self { around: Some(with(|current| std::mem::replace(current, mine))) }
-    }
-
-    fn leave(mut self) -> Context {
-        let around = self.around.take().unwrap_or(Context::NONE);
-        with(|current| std::mem::replace(current, around))
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        if let Some(around) = self.around.take() {
-            with(|current| *current = around);
-        }
+        with(|context| context.limit = self.0);
     }
 }

@@ -1,6 +1,9 @@
 //! Where the user's types meet the policies: every bound on them is stated here, once per function.
 
 use crate::Error;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+
 use crate::context;
 use crate::failure::{Class, Failure, Verdict};
 
@@ -160,20 +163,9 @@ pub fn any_value<T>(_: &T) -> bool {
 }
 
 impl<R: Returns> Edge<R> {
-    /// The body starts: from here on the operation may have run.
-    pub fn begin(&self) {
-        context::attempt_started();
-    }
-
-    /// The body has ended.
-    pub fn end(&self, returned: R) -> Outcome<R::Value, R::Error> {
-        let result = returned.into_result();
-        if let Err(error) = &result
-            && (self.effect)(error) == Effect::None
-        {
-            context::attempt_had_no_effect();
-        }
-        result.map_err(Stop::Failure)
+    /// One run of the body.
+    pub fn attempt<F: Future<Output = R>>(&self, body: F) -> Attempt<'_, R, F> {
+        Attempt { edge: self, started: false, body }
     }
 
     /// A class by predicate: an error of which it holds may pass, any other is neutral.
@@ -207,6 +199,35 @@ impl<R: Returns> Edge<R> {
             Stop::Failure(error) => error,
             Stop::Rejection(error) => (self.reject)(error),
         }))
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Edge::attempt`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Attempt<'a, R: Returns, F> {
+        edge: &'a Edge<R>,
+        started: bool,
+        #[pin]
+        body: F,
+    }
+}
+
+impl<R: Returns, F: Future<Output = R>> Future for Attempt<'_, R, F> {
+    type Output = Outcome<R::Value, R::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if !std::mem::replace(this.started, true) {
+            context::attempt_started();
+        }
+        let result = ready!(this.body.poll(cx)).into_result();
+        if let Err(error) = &result
+            && (this.edge.effect)(error) == Effect::None
+        {
+            context::attempt_had_no_effect();
+        }
+        Poll::Ready(result.map_err(Stop::Failure))
     }
 }
 

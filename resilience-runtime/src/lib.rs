@@ -1,5 +1,8 @@
 //! The engines behind the attributes of `resilience`. Depend on `resilience`, not on this crate.
 
+#![forbid(unsafe_code)]
+
+mod call;
 mod circuit_breaker;
 pub mod context;
 mod edge;

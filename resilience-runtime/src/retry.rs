@@ -8,15 +8,33 @@ use crate::Site;
 use crate::context;
 use crate::event::{Decision, Event, emit};
 use crate::failure::Verdict;
-use crate::time::{self, Instant};
+use crate::time::Tick;
+
+/// The retry of one site.
+pub struct SiteRetry {
+    site: &'static Site,
+    params: &'static Retry,
+}
+
+impl SiteRetry {
+    /// Stateless.
+    pub const fn new(site: &'static Site, params: &'static Retry) -> Self {
+        Self { site, params }
+    }
+
+    /// Before the first attempt.
+    pub fn start(&'static self) -> Attempts {
+        let start = self.params.max_elapsed.is_some().then(Tick::now);
+        Attempts { retry: self, attempt: 0, start }
+    }
+}
 
 /// The attempts of one call.
 pub struct Attempts {
-    site: &'static Site,
-    retry: &'static Retry,
+    retry: &'static SiteRetry,
     attempt: u32,
     /// Read only where `max_elapsed` needs it.
-    start: Option<Instant>,
+    start: Option<Tick>,
 }
 
 /// What follows an attempt.
@@ -77,21 +95,15 @@ fn vary(jitter: Jitter, wait: Duration, random: f64) -> Duration {
 }
 
 impl Attempts {
-    /// Before the first attempt.
-    pub fn new(site: &'static Site, retry: &'static Retry) -> Self {
-        let start = retry.max_elapsed.is_some().then(time::now);
-        Self { site, retry, attempt: 0, start }
-    }
-
     /// An attempt begins.
     pub fn begin(&mut self) {
         self.attempt += 1;
-        context::with(|context| context.exhausted = false);
+        context::with(|context| (context.exhausted, context.gave_up) = (false, false));
     }
 
     /// Whether no other attempt can follow the one that runs now.
     pub fn last(&self) -> bool {
-        self.attempt >= self.retry.attempts
+        self.attempt >= self.retry.params.attempts
     }
 
     /// After an attempt: how long to wait for the next one, if there is one.
@@ -100,16 +112,15 @@ impl Attempts {
             return None;
         }
         let (exhausted, deadline) = context::with(|context| (context.exhausted, context.deadline()));
-        let now = (deadline.is_some() || self.start.is_some()).then(time::now);
-        let since = |from: Option<Instant>| Some(now?.saturating_duration_since(from?));
+        let now = (deadline.is_some() || self.start.is_some()).then(Tick::now);
         let next = decide(
-            self.retry,
+            self.retry.params,
             After {
                 attempt: self.attempt,
                 verdict,
                 exhausted,
-                elapsed: since(self.start).unwrap_or_default(),
-                left: deadline.and_then(|at| Some(at.saturating_duration_since(now?))),
+                elapsed: now.zip(self.start).map_or(Duration::ZERO, |(now, start)| now.since(start)),
+                left: now.zip(deadline).map(|(now, deadline)| deadline.since(now)),
                 random: fastrand::f64(),
             },
         );
@@ -118,11 +129,13 @@ impl Attempts {
             Next::Wait(wait) => Decision::RetryScheduled { attempt: self.attempt + 1, wait },
             Next::Stop(why) => {
                 // A retry that never repeats has not used anything up.
-                context::with(|context| context.exhausted |= self.retry.attempts > 1);
+                if self.retry.params.attempts > 1 {
+                    context::with(|context| (context.exhausted, context.gave_up) = (true, true));
+                }
                 Decision::RetryStopped { attempt: self.attempt, why }
             }
         };
-        emit(&Event { site: self.site.name(), decision });
+        emit(&Event { site: self.retry.site.name(), decision });
         if let Next::Wait(wait) = next { Some(wait) } else { None }
     }
 }

@@ -134,6 +134,13 @@ impl Runtime {
         }
     }
 
+    /// A runtime over a ledger that a test made.
+    #[cfg(test)]
+    pub(crate) fn over(ledger: Arc<dyn Ledger>) -> Self {
+        let shared = Shared { ledger, memory: None, chosen: true, breakers: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
     /// or if two functions would keep results under one name.
     pub fn install(self) -> Result<(), InstallError> {

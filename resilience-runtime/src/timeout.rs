@@ -1,114 +1,120 @@
 //! The engine of `#[timeout]`.
 
-use std::pin::{Pin, pin};
-use std::task::{self, Poll, ready};
+use std::pin::Pin;
+use std::task::{self, Poll};
 
 use resilience_policy::timeout::Timeout;
-use tokio::task::coop::unconstrained;
 
-use crate::context::{self, Bound, Context, Limit};
+use crate::context::{self, Context, Limit};
 use crate::edge::Outcome;
 use crate::event::{Decision, Event, emit, reject};
-use crate::time::{self, Sleep};
 use crate::{Kind, Site};
 
-pin_project_lite::pin_project! {
-    /// A call that is cut at its limit.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Timed<'a, F> {
-        future: Pin<&'a mut F>,
-        site: &'static Site,
-        timeout: Timeout,
-        plan: Option<Plan>,
-        #[pin]
-        timer: Option<Sleep>,
+/// The timeout of one site.
+pub struct SiteTimeout {
+    site: &'static Site,
+    params: &'static Timeout,
+}
+
+impl SiteTimeout {
+    /// Stateless.
+    pub const fn new(site: &'static Site, params: &'static Timeout) -> Self {
+        Self { site, params }
+    }
+
+    /// Cuts `future` after its time, or at the deadline around it if that is nearer. The future is dropped by its owner,
+    /// right after.
+    pub fn cut<'a, F>(&'static self, future: Pin<&'a mut F>) -> Timed<'a, F> {
+        Timed { future, timeout: self, plan: None }
     }
 }
 
+/// The future of [`SiteTimeout::cut`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Timed<'a, F> {
+    future: Pin<&'a mut F>,
+    timeout: &'static SiteTimeout,
+    plan: Option<Plan>,
+}
+
 /// What was decided when the call began.
+#[derive(Clone, Copy)]
 struct Plan {
-    /// The bound around, put back at the end.
-    around: Bound,
-    /// Who cuts the call, and as what.
+    /// The limit around, put back at the end.
+    around: Option<Limit>,
+    limit: Limit,
     cut: Cut,
 }
 
+/// Who cuts the call, and as what.
 #[derive(Clone, Copy, PartialEq)]
 enum Cut {
     /// This timeout, at its own limit.
-    Own(Limit),
+    Own,
     /// This timeout, at the deadline around it, which nobody else in this task watches.
-    Around(Limit),
+    Around,
     /// A timeout further out, which fires first.
     Outer,
     /// The deadline around has passed before anything began.
     Passed,
 }
 
-/// Cuts `future` after the time of `timeout`, or at the deadline around it if that is nearer. The future is dropped
-/// by its owner, right after.
-pub fn timeout<'a, F>(site: &'static Site, timeout: Timeout, future: Pin<&'a mut F>) -> Timed<'a, F> {
-    Timed { future, site, timeout, plan: None, timer: None }
-}
-
 impl Plan {
     /// Sets the deadline of the call to the nearer of the two.
-    fn make(timeout: Timeout, context: &mut Context) -> Self {
-        let around = context.bound;
+    fn make(timeout: &Timeout, context: &mut Context) -> Self {
+        let around = context.limit;
         let own = context.limit_in(timeout.after);
-        let nearer = match (around.limit, own) {
-            (Limit::None, _) => None,
-            (Limit::FromStart(outer), Limit::FromStart(inner)) => (outer <= inner).then_some(around.limit),
-            _ => (context.resolve(around.limit) <= context.resolve(own)).then_some(around.limit),
+        let (limit, cut) = match around {
+            Some(outer) if context.comes_first(outer, own) => {
+                let cut = match outer.is_watched {
+                    true => Cut::Outer,
+                    false if context.is_over(outer) => Cut::Passed,
+                    false => Cut::Around,
+                };
+                (outer.watched(), cut)
+            }
+            _ => (own, Cut::Own),
         };
-        let cut = match nearer {
-            None => Cut::Own(own),
-            Some(_) if around.watched => Cut::Outer,
-            Some(Limit::At(at)) if at <= time::now() => Cut::Passed,
-            Some(limit) => Cut::Around(limit),
-        };
-        let limit = if let Cut::Own(own) = cut { own } else { around.limit };
-        context.bound = Bound { limit, watched: true };
-        Self { around, cut }
-    }
-
-    /// When to set a timer for, and what its firing means.
-    fn fires(&self) -> Option<(Limit, Kind)> {
-        match self.cut {
-            Cut::Own(limit) => Some((limit, Kind::Timeout)),
-            Cut::Around(limit) => Some((limit, Kind::DeadlineExceeded)),
-            Cut::Outer | Cut::Passed => None,
-        }
+        context.limit = Some(limit);
+        Self { around, limit, cut }
     }
 }
 
 impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
     type Output = Outcome<T, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let plan =
-            this.plan.get_or_insert_with(|| context::with(|context| Plan::make(*this.timeout, context)));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let site = this.timeout.site;
+        let plan = *this
+            .plan
+            .get_or_insert_with(|| context::with(|context| Plan::make(this.timeout.params, context)));
+        let end = || context::with(|context| context.limit = plan.around);
         if plan.cut == Cut::Passed {
-            context::with(|context| context.bound = plan.around);
-            return Poll::Ready(Err(reject(Kind::DeadlineExceeded, this.site).into()));
+            end();
+            return Poll::Ready(Err(reject(Kind::DeadlineExceeded, site).into()));
         }
         if let Poll::Ready(outcome) = this.future.as_mut().poll(cx) {
-            if this.timer.as_ref().as_pin_ref().is_some_and(|timer| timer.is_elapsed()) {
-                emit(&Event { site: this.site.name(), decision: Decision::Late });
+            if plan.cut != Cut::Outer && context::with(|context| context.rang && context.is_over(plan.limit))
+            {
+                emit(&Event { site: site.name(), decision: Decision::Late });
             }
-            context::with(|context| context.bound = plan.around);
+            end();
             return Poll::Ready(outcome);
         }
-        let Some((limit, kind)) = plan.fires() else { return Poll::Pending };
-        if this.timer.is_none() {
-            let at = context::with(|context| context.resolve(limit));
-            this.timer.set(at.map(time::sleep_until));
+        let kind = match plan.cut {
+            Cut::Own => Kind::Timeout,
+            Cut::Around => Kind::DeadlineExceeded,
+            Cut::Outer | Cut::Passed => return Poll::Pending,
+        };
+        let fired = context::with(|context| {
+            let at = context.resolve(plan.limit);
+            context.reached(at)
+        });
+        if !fired {
+            return Poll::Pending;
         }
-        let Some(timer) = this.timer.as_pin_mut() else { return Poll::Pending };
-        // The timer must fire even for a body that uses up tokio's budget at every poll.
-        ready!(pin!(unconstrained(timer)).poll(cx));
-        context::with(|context| context.bound = plan.around);
-        Poll::Ready(Err(reject(kind, this.site).into()))
+        end();
+        Poll::Ready(Err(reject(kind, site).into()))
     }
 }

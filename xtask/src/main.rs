@@ -1,1 +1,91 @@
-fn main() {}
+//! `cargo xtask`: what CI runs, with nothing but rustup.
+
+#[cfg(test)]
+mod layout;
+mod rules;
+mod smoke;
+mod steps;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use steps::Step;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [FILTER...]   the rule pages, then unit, behaviour, UI and doc tests
+                     (with cargo-nextest if it is installed, with cargo test if not)
+  ci                 fmt, clippy and docs with warnings as errors, then test
+  smoke              the checkout example: no order charged twice, none lost
+  rules [--check]    writes docs/rules from the rule book, or compares them with it
+  loom               the model test of the lock-free parts (slow)
+";
+
+/// One build for every test: the default features, and paused time.
+const FEATURES: &str = "--features=resilience/test-util";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if let Err(error) = std::env::set_current_dir(root()) {
+        eprintln!("xtask: {}: {error}", root().display());
+        return ExitCode::FAILURE;
+    }
+    match args.as_slice() {
+        ["test", filters @ ..] => steps::run(&test(filters)),
+        ["ci"] => steps::run(&ci()),
+        ["smoke"] => steps::run(&[Step::check("checkout", smoke::run)]),
+        ["rules"] => steps::run(&[Step::check("rule pages", rules::write)]),
+        ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
+        ["loom"] => steps::run(&[loom()]),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+fn test(filters: &[&str]) -> Vec<Step> {
+    let tests = ["--workspace", "--lib", "--bins", "--tests", "--examples", FEATURES];
+    let run = if steps::has_nextest() {
+        // A filter may be meant for the doc tests alone.
+        let none = if filters.is_empty() { "--no-tests=fail" } else { "--no-tests=pass" };
+        Step::cargo("tests", &["nextest", "run", none]).args(&tests)
+    } else {
+        Step::cargo("tests", &["test"]).args(&tests)
+    };
+    vec![
+        Step::check("rule pages", rules::check),
+        run.args(&["--"]).args(filters),
+        Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
+    ]
+}
+
+fn ci() -> Vec<Step> {
+    let mut steps = vec![
+        Step::cargo("fmt", &["fmt", "--all", "--check"]),
+        Step::cargo("clippy", &["clippy", "--workspace", "--all-targets", FEATURES, "--", "-D", "warnings"]),
+        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    ];
+    steps.extend(test(&[]));
+    steps
+}
+
+/// A folder of its own: other flags would rebuild everything else.
+fn loom() -> Step {
+    Step::cargo("loom", &["test", "--package=resilience-runtime", "--release", "--lib"])
+        .args(&["--target-dir=target/loom", "loom"])
+        .env("RUSTFLAGS", "--cfg resilience_loom")
+}

@@ -2,10 +2,11 @@
 
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Variant};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token, Variant};
 
 use crate::args::{Arg, ArgValue};
-use crate::error::{Errors, Result, at, list, nearest};
+use crate::error::{Errors, Result, at, at_span, list, nearest};
+use crate::stack::crate_value;
 
 #[derive(Clone, Copy)]
 pub(super) enum Class {
@@ -47,8 +48,7 @@ enum EnumItem {
 impl Parse for EnumItem {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.parse::<Option<Token![crate]>>()?.is_some() {
-            input.parse::<Token![=]>()?;
-            return input.call(Path::parse_mod_style).map(Self::Crate);
+            return crate_value(input).map(Self::Crate);
         }
         input.parse().map(Self::Arg)
     }
@@ -98,6 +98,14 @@ pub(super) struct Attr {
 impl Attr {
     pub(super) fn read(variant: &Variant, whole: &EnumAttr) -> Result<Self> {
         let mut errors = Errors::default();
+        let fields = variant.fields.iter().flat_map(|field| &field.attrs);
+        for attr in fields.filter(|attr| attr.path().is_ident("failure")) {
+            let wrong = "`#[failure(...)]` stands on a variant, not on its field";
+            errors.push(at(attr, wrong, format!("put it in front of `{}`", variant.ident)));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         let (mut found, mut wait, mut not_run) = (None, None, None);
         for arg in items::<Arg>(&variant.attrs)? {
             let name = arg.name.to_string();
@@ -183,15 +191,27 @@ fn items<T: Parse>(attrs: &[Attribute]) -> Result<Vec<T>> {
     let mut found = Vec::new();
     let mut errors = Errors::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("failure")) {
-        let Meta::List(list) = &attr.meta else {
-            errors.push(at(
-                attr.path(),
-                "`#[failure]` says nothing",
-                "write a class: `#[failure(transient)]`",
-            ));
-            continue;
+        let help = "write a class, such as `#[failure(transient)]`";
+        let list = match &attr.meta {
+            Meta::List(list) => list,
+            Meta::Path(path) => {
+                errors.push(at(path, "`#[failure]` says nothing", help));
+                continue;
+            }
+            Meta::NameValue(pair) => {
+                errors.push(at(pair, "`#[failure]` takes its class in parentheses", help));
+                continue;
+            }
         };
         let items = Punctuated::<T, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+        let items = items.map_err(|error| match syn::parse2::<LitStr>(list.tokens.clone()) {
+            Ok(text) => {
+                let help = format!("write it without the quotes: `#[failure({})]`", text.value());
+                at(text, "a class is a word, not a string", help)
+            }
+            Err(_) if error.to_string().contains("help: ") => error,
+            Err(_) => at_span(error.span(), "this is no list of classes", help),
+        });
         found.extend(errors.take(items).into_iter().flatten());
     }
     errors.finish(found)

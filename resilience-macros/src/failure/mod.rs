@@ -4,9 +4,9 @@ mod class;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Data, DataEnum, DeriveInput, Fields, Ident, Variant};
+use syn::{Attribute, Data, DataEnum, DeriveInput, Field, Fields, Ident, Type, Variant};
 
-use crate::error::{Errors, Result, at};
+use crate::error::{Errors, Result, at, nearest};
 use crate::item::join;
 use crate::paths;
 use class::{Attr, Class, EnumAttr};
@@ -22,17 +22,42 @@ pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
             // The impl stays, empty, so that the users of the type have nothing to complain of.
             let (name, (generics, args, bounds)) = (&input.ident, input.generics.split_for_impl());
             let errors = errors.to_compile_error();
+            let from = meant_from(&input).then(|| {
+                quote! {
+                    impl #generics ::core::convert::From<::resilience::Error> for #name #args #bounds {
+                        fn from(_: ::resilience::Error) -> Self { ::core::unreachable!() }
+                    }
+                }
+            });
             quote! {
                 #errors
                 impl #generics ::resilience::Failure for #name #args #bounds {
                     fn class(&self) -> ::resilience::Class { ::core::unreachable!() }
                 }
-                impl #generics ::core::convert::From<::resilience::Error> for #name #args #bounds {
-                    fn from(_: ::resilience::Error) -> Self { ::core::unreachable!() }
-                }
+                #from
             }
         }
     }
+}
+
+/// Whether a derive with mistakes was meant to give `From<resilience::Error>`: some variant is for rejections, and
+/// `thiserror` does not write it.
+fn meant_from(input: &DeriveInput) -> bool {
+    let Data::Enum(data) = &input.data else { return false };
+    let holds = |field: &Field| {
+        let ty = field.ty.to_token_stream().to_string();
+        ty.contains("resilience") && ty.ends_with("Error")
+    };
+    let says = |attr: &Attribute| {
+        let words = attr.meta.to_token_stream().to_string();
+        attr.path().is_ident("failure")
+            && words.split(|c: char| !c.is_alphabetic()).any(|word| nearest(word, ["policy"]).is_some())
+    };
+    let by_thiserror = |field: &Field| field.attrs.iter().any(|attr| attr.path().is_ident("from"));
+    data.variants.iter().any(|variant| {
+        let rejections = variant.attrs.iter().any(says) || variant.fields.iter().any(holds);
+        rejections && !variant.fields.iter().any(by_thiserror)
+    })
 }
 
 fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -111,7 +136,20 @@ impl<'a> Meaning<'a> {
             let wrong = format!("this variant needs exactly one field, {holds}");
             return Err(at(&variant.ident, wrong, format!("write {example}")).into());
         }
-        Ok(Self { variant, attr })
+        let meaning = Self { variant, attr };
+        let (field, wrong, help) = match meaning.attr.class {
+            Class::Policy => (Some(0), "this cannot hold the rejection of a policy", "make it `resilience::Error`"),
+            Class::Throttled => {
+                let help = "make it `Duration` or `Option<Duration>`, or name a method that gives one of them";
+                (meaning.wait_field(), "a pause is a duration", help)
+            }
+            _ => (None, "", ""),
+        };
+        let field = field.and_then(|at| variant.fields.iter().nth(at));
+        match field.filter(|field| is_plain(&field.ty)) {
+            Some(field) => Err(at(&field.ty, wrong, help).into()),
+            None => Ok(meaning),
+        }
     }
 
     /// A pattern that binds the field which the answers need, as `inner`.
@@ -188,7 +226,7 @@ impl<'a> Meaning<'a> {
     fn delegate(&self, facade: &TokenStream, method: &str) -> TokenStream {
         let (inner, method) = (inner(), Ident::new(method, Span::mixed_site()));
         let ty = self.variant.fields.iter().next().map(|field| &field.ty);
-        quote_spanned!(join(&ty)=> #facade::Failure::#method(#inner))
+        quote!(<#ty as #facade::Failure>::#method(#inner))
     }
 
     /// `From<resilience::Error>`, unless `thiserror` writes it.
@@ -209,6 +247,19 @@ impl<'a> Meaning<'a> {
                 }
             }
         })
+    }
+}
+
+/// Whether the type is visibly neither a rejection nor a duration.
+fn is_plain(ty: &Type) -> bool {
+    const PLAIN: &[&str] = &[
+        "String", "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize",
+    ];
+    match ty {
+        Type::Path(path) => path.path.get_ident().is_some_and(|name| PLAIN.contains(&&*name.to_string())),
+        Type::Reference(_) | Type::Tuple(_) | Type::Array(_) => true,
+        _ => false,
     }
 }
 

@@ -5,9 +5,12 @@ mod shape;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, FnArg, Ident, Pat, Receiver, Signature, Token, Type, Visibility};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, Receiver, Signature, Token, Type, Visibility,
+};
 
-use crate::error::{Errors, at};
+use crate::error::{Errors, at, at_span, attribute};
 pub(crate) use shape::{Body, nameable};
 
 /// A function as it was written.
@@ -50,12 +53,19 @@ impl Function {
         if tokens.clone().into_iter().take_while(before_body).any(|token| is_fn(&token)) {
             return Ok(syn::parse2(tokens)?);
         }
+        let here = tokens.into_iter().next().map_or_else(Span::call_site, |token| attribute(token.span()));
         let help = "put it on each `async fn` that it is meant for";
-        Err(syn::Error::new(
-            Span::call_site(),
-            format!("`#[{policy}]` goes on an `async fn`\n  help: {help}"),
-        )
-        .into())
+        Err(at_span(here, format!("`#[{policy}]` goes on an `async fn`"), help).into())
+    }
+
+    /// Puts items in front of the body.
+    pub(crate) fn prepend(&mut self, items: &TokenStream) {
+        if let Some(block) = &mut self.block {
+            let statements = block.stream();
+            let mut longer = Group::new(Delimiter::Brace, quote!(#items #statements));
+            longer.set_span(block.span());
+            *block = longer;
+        }
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
@@ -96,6 +106,10 @@ pub(crate) struct Binding {
 impl Binding {
     pub(crate) fn shared_reference(&self) -> bool {
         matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
+    }
+
+    pub(crate) fn reference(&self) -> bool {
+        self.shared_reference() || self.mutable_reference()
     }
 
     pub(crate) fn mutable_reference(&self) -> bool {
@@ -144,6 +158,34 @@ fn strip(pat: &mut Pat) {
 /// underline them all is made by `syn::Error::new_spanned`.
 pub(crate) fn join(tokens: &impl ToTokens) -> Span {
     syn::spanned::Spanned::span(tokens)
+}
+
+/// Refuses a result that is borrowed: a ledger gives it back after the call that it was borrowed from.
+pub(crate) fn check_owned(returns: &Type) -> Result<(), Errors> {
+    struct Find(Option<Type>);
+    impl VisitMut for Find {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            match ty {
+                Type::Reference(_) => self.0 = Some(ty.clone()),
+                Type::FnPtr(_) => {}
+                _ => visit_mut::visit_type_mut(self, ty),
+            }
+        }
+    }
+    let Type::Path(path) = returns else { return Ok(()) };
+    let Some(PathArguments::AngleBracketed(args)) = path.path.segments.last().map(|last| &last.arguments) else {
+        return Ok(());
+    };
+    let Some(GenericArgument::Type(value)) = args.args.first() else { return Ok(()) };
+    let mut find = Find(None);
+    find.visit_type_mut(&mut value.clone());
+    match find.0 {
+        None => Ok(()),
+        Some(borrowed) => {
+            let help = "return a type that owns what it holds, such as `String`; or an id, and look the rest up again";
+            Err(at(borrowed, "a borrowed result cannot be kept in a ledger", help).into())
+        }
+    }
 }
 
 /// What a function must be, whatever its policies are.

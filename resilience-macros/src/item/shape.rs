@@ -60,19 +60,9 @@ impl Body {
             && tokens.next().is_some_and(|token| token.to_string() == paths::MARKER)
     }
 
-    /// What `#[async_trait]` does to `&mut self` works once: `let __self = self` would move it into the first attempt.
+    /// `#[async_trait]` writes `let mut __self = self;`, which would move a `&mut self` into the first attempt.
     pub(crate) fn reborrow_self(&mut self) {
-        let mut tokens: Vec<_> = self.block.stream().into_iter().collect();
-        let is =
-            |at: usize, text: &str| tokens.get(at).is_some_and(|token: &TokenTree| token.to_string() == text);
-        let found = (0..tokens.len()).find(|&i| {
-            is(i, "let") && is(i + 1, "__self") && is(i + 2, "=") && is(i + 3, "self") && is(i + 4, ";")
-        });
-        if let Some(found) = found {
-            let this = tokens[found + 3].clone();
-            tokens.splice(found + 3..=found + 3, quote!(&mut *#this));
-            self.set(tokens.into_iter().collect());
-        }
+        self.set(reborrow(self.block.stream()));
     }
 
     /// Calls the function's `self` by another name, which can be bound for every attempt.
@@ -87,6 +77,28 @@ impl Body {
     }
 }
 
+fn reborrow(tokens: TokenStream) -> TokenStream {
+    let mut out: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        let before = out.iter().rev().take(2).map(ToString::to_string);
+        match token {
+            TokenTree::Ident(this) if this == "self" && before.eq(["=", "__self"]) => {
+                out.extend(quote!(&mut *#this))
+            }
+            TokenTree::Group(group) => out.push(inside(&group, reborrow)),
+            token => out.push(token),
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// The group with its tokens changed.
+fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> TokenTree {
+    let mut changed = Group::new(group.delimiter(), change(group.stream()));
+    changed.set_span(group.span());
+    TokenTree::Group(changed)
+}
+
 fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     let mut tokens = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
@@ -98,11 +110,7 @@ fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
                 name.set_span(name.span().located_at(ident.span()));
                 TokenTree::Ident(name)
             }
-            TokenTree::Group(group) => {
-                let mut renamed = Group::new(group.delimiter(), rename(group.stream(), name));
-                renamed.set_span(group.span());
-                TokenTree::Group(renamed)
-            }
+            TokenTree::Group(group) => inside(&group, |tokens| rename(tokens, name)),
             token => token,
         }]);
     }

@@ -12,7 +12,7 @@ use super::Parsed;
 use super::retry::predicate;
 use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value};
 use crate::error::{Result, at_span};
-use crate::layer::{At, Constant, Fields, Needs, Wrap, verdict};
+use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, verdict};
 use crate::paths::{item, local};
 
 struct Gate {
@@ -106,38 +106,40 @@ impl Constant for WindowArg {
         quote!(#runtime::policy::circuit_breaker::Window::#variant(#value))
     }
 
-    fn known(&self) -> bool {
-        match self {
-            Self::Calls(calls) => calls.literal().is_some(),
-            Self::Time(time) => time.literal().is_some(),
-        }
+    fn computed_parts(&self) -> Vec<Expr> {
+        let computed = match self {
+            Self::Calls(calls) => calls.computed(),
+            Self::Time(time) => time.computed(),
+        };
+        computed.into_iter().cloned().collect()
     }
 }
 
 impl Wrap for Gate {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, classifies: self.when.is_none(), ..Needs::default() }
+        Needs { rejects: true, classifies: self.when.is_none(), context: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        let (runtime, site, params, breaker) = (&at.runtime, &at.site, &at.params, item("BREAKER", at.index));
-        quote_spanned! {Span::mixed_site()=>
-            static #breaker: #runtime::SiteBreaker = #runtime::SiteBreaker::new(&#site, &#params);
-        }
+        at.declare("BREAKER", "SiteBreaker")
     }
 
-    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
-        let breaker = item("BREAKER", at.index);
+    fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let (inner, breaker) = (inner.outcome(), item("BREAKER", at.index));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
+        // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
-            match #breaker.admit() {
-                ::core::result::Result::Ok(#permit) => {
-                    let #outcome = #inner;
-                    #permit.settle(#verdict);
-                    #outcome
-                }
-                ::core::result::Result::Err(#rejection) => ::core::result::Result::Err(#rejection.into()),
+            'breaker: {
+                let #permit = match #breaker.admit() {
+                    ::core::result::Result::Ok(#permit) => #permit,
+                    ::core::result::Result::Err(#rejection) => {
+                        break 'breaker ::core::result::Result::Err(#rejection.into());
+                    }
+                };
+                let #outcome = #inner;
+                #permit.settle(#verdict);
+                #outcome
             }
         }
     }

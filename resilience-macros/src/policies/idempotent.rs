@@ -10,7 +10,7 @@ use super::Parsed;
 use crate::args::{Arg, Args, Bare, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::join;
-use crate::layer::{At, Constant, Fields, Needs, Wrap, source};
+use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source};
 use crate::paths::{item, local};
 
 struct Remember {
@@ -24,12 +24,8 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let order = args.order();
     let key_written = order.iter().any(|name| name == "key");
     let key = args.value::<Expr>("key");
-    if !key_written {
-        let help = "name what identifies the operation: `#[idempotent(key = order.id)]`";
-        args.errors.push(at_span(args.span, "an idempotent operation needs a `key`", help));
-    }
     let text =
-        key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), span: key.span });
+        key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), place: key.place });
     fields.set("key", text, false, |ledger, key| ledger.key = key);
     let scope = args.read::<Expr>("scope");
     let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
@@ -46,6 +42,12 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let version = args.value::<Number<u32>>("version").map(|given| given.map(|number| number.0));
     fields.set("version", version, false, |ledger, version| ledger.version = version);
 
+    // A misspelled one is an error of its own.
+    if !key_written && args.nothing_left() {
+        let help = "name what identifies the operation: `#[idempotent(key = order.id)]`";
+        args.errors.push(at_span(args.place, "an idempotent operation needs a `key`", help));
+    }
+
     let mut names = Vec::new();
     names.extend(key.map(|key| ("key", key.value)));
     names.extend(scope.map(|scope| ("scope", scope)));
@@ -61,7 +63,7 @@ fn waiting(args: &mut Args, fields: &mut Fields<Idempotent>) {
     let reject = args.value::<Bare>("reject");
     if let (Some(_), Some(reject)) = (&wait, &reject) {
         let help = "keep `wait` to wait for the running call, or `reject` not to";
-        args.errors.push(at_span(reject.span, "a duplicate either waits or is rejected", help));
+        args.errors.push(at_span(reject.place, "a duplicate either waits or is rejected", help));
     }
     fields.set("wait", wait, true, |ledger, wait| ledger.wait = Some(wait));
     let reject = reject.map(|given| given.map(|_| Value::Literal(Never)));
@@ -109,14 +111,11 @@ fn borrow(expr: &Expr) -> TokenStream {
 
 impl Wrap for Remember {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, classifies: self.store_errors, context: true, ..Needs::default() }
+        Needs { rejects: true, classifies: self.store_errors, context: true, keeps: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        let (runtime, site, params, ledger) = (&at.runtime, &at.site, &at.params, item("LEDGER", at.index));
-        quote_spanned! {Span::mixed_site()=>
-            static #ledger: #runtime::SiteLedger = #runtime::SiteLedger::new(&#site, &#params);
-        }
+        at.declare("LEDGER", "SiteLedger")
     }
 
     fn prepare(&self, at: &At<'_>) -> TokenStream {
@@ -153,18 +152,19 @@ impl Wrap for Remember {
         }
     }
 
-    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
-        let (runtime, ledger) = (&at.runtime, item("LEDGER", at.index));
+    fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
         let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
         let (operation, outcome, edge) = (at.local("operation"), local("outcome"), local("edge"));
         quote_spanned! {Span::mixed_site()=>
-            match #ledger.claim(&#names, &#codec).await {
-                #runtime::Entry::Run(mut #claim) => {
-                    let #operation = ::core::pin::pin!(async { #inner });
-                    let #outcome = #claim.keep(#operation).await;
-                    #claim.settle(#outcome, &#edge, &#codec).await
-                }
-                #runtime::Entry::Done(#outcome) => #outcome,
+            'idempotent: {
+                let mut #claim = match #ledger.claim(&#names, &#codec).await {
+                    #runtime::Entry::Run(#claim) => #claim,
+                    #runtime::Entry::Done(#outcome) => break 'idempotent #outcome,
+                };
+                let #operation = ::core::pin::pin!(#inner);
+                let #outcome = #claim.keep(#operation).await;
+                #claim.settle(#outcome, &#edge, &#codec).await
             }
         }
     }

@@ -5,10 +5,10 @@ mod idempotent;
 mod retry;
 mod timeout;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 
 use crate::args::Args;
-use crate::error::Result;
+use crate::error::{Place, Result};
 use crate::layer::{Params, Wrap};
 
 /// What an attribute says.
@@ -34,7 +34,7 @@ impl Policy {
         ALL.iter().find(|policy| policy.name == name)
     }
 
-    pub(crate) fn parse(&self, span: Span, tokens: TokenStream) -> Result<Parsed> {
-        (self.read)(Args::parse(self.name, self.example, span, tokens)?)
+    pub(crate) fn parse(&self, place: Place, tokens: TokenStream) -> Result<Parsed> {
+        (self.read)(Args::parse(self.name, self.example, place, tokens)?)
     }
 }

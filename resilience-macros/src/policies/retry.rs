@@ -12,8 +12,8 @@ use syn::{Expr, Token};
 use super::Parsed;
 use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at, list, nearest};
-use crate::layer::{At, Constant, Fields, Needs, Wrap, source, verdict};
-use crate::paths::local;
+use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source, verdict};
+use crate::paths::{item, local};
 
 struct Repeat {
     when: Option<Expr>,
@@ -48,7 +48,7 @@ pub(super) fn predicate<P>(
     set: impl FnOnce(&mut P, &'static str),
 ) -> Option<Expr> {
     let given = args.value::<Expr>(name)?;
-    let text = Given { value: Value::Literal(source(Some(&given.value))), span: given.span };
+    let text = Given { value: Value::Literal(source(Some(&given.value))), place: given.place };
     fields.set(name, Some(text), false, set);
     Some(given.value)
 }
@@ -58,12 +58,16 @@ impl Wrap for Repeat {
         Needs { classifies: self.when.is_none(), repeats: true, context: true, ..Needs::default() }
     }
 
-    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
-        let (runtime, site, params) = (&at.runtime, &at.site, &at.params);
+    fn state(&self, at: &At<'_>) -> TokenStream {
+        at.declare("RETRY", "SiteRetry")
+    }
+
+    fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
         quote_spanned! {Span::mixed_site()=> {
-            let mut #retry = #runtime::Attempts::new(&#site, &#params);
+            let mut #retry = #policy.start();
             loop {
                 #retry.begin();
                 let #outcome = #inner;
@@ -171,17 +175,23 @@ impl BackoffArg {
                     format!("write `backoff = {}`", FORMS[0]),
                 ));
             };
-            let name: Ident = syn::parse2(assign.left.to_token_stream())?;
+            let Ok(name) = syn::parse2::<Ident>(assign.left.to_token_stream()) else {
+                return Err(at(
+                    &assign.left,
+                    "this is not the name of an argument",
+                    "it has `max` and `factor`",
+                ));
+            };
             let part = Arg { name, value: ArgValue::Expr((*assign.right).clone()) };
             match part.name.to_string().as_str() {
                 "max" => max = Some(Time::from_arg(&part)?.0),
                 "factor" => factor = Some(Number::from_arg(&part)?.0),
-                _ => {
-                    return Err(at(
-                        &part.name,
-                        format!("a backoff has no `{}`", part.name),
-                        "it has `max` and `factor`",
-                    ));
+                name => {
+                    let help = match nearest(name, ["max", "factor"]) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "it has `max` and `factor`".to_owned(),
+                    };
+                    return Err(at(&part.name, format!("a backoff has no `{name}`"), help));
                 }
             }
         }
@@ -227,16 +237,16 @@ impl Constant for BackoffArg {
         }
     }
 
-    fn known(&self) -> bool {
-        fn literal<T>(value: Option<&Value<T>>) -> bool {
-            value.is_none_or(|value| value.literal().is_some())
-        }
-        match self {
-            Self::None => true,
-            Self::Fixed(wait) => literal(Some(wait)),
-            Self::Exponential { initial, max, factor } => {
-                literal(Some(initial)) && literal(max.as_ref()) && literal(factor.as_ref())
-            }
-        }
+    fn computed_parts(&self) -> Vec<Expr> {
+        let parts = match self {
+            Self::None => [None; 3],
+            Self::Fixed(wait) => [wait.computed(), None, None],
+            Self::Exponential { initial, max, factor } => [
+                initial.computed(),
+                max.as_ref().and_then(Value::computed),
+                factor.as_ref().and_then(Value::computed),
+            ],
+        };
+        parts.into_iter().flatten().cloned().collect()
     }
 }

@@ -6,29 +6,29 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use resilience_policy::Policy;
 use resilience_policy::timeout::Timeout;
-use syn::Expr;
+use syn::{Expr, ExprLit, Lit};
 
 use super::Parsed;
-use crate::args::{Args, Number, Time};
-use crate::error::{Result, at_span};
-use crate::layer::{At, Constant, Fields, Needs, Wrap};
-use crate::paths::local;
+use crate::args::{Arg, ArgValue, Args, FromArg, Number, Time, Value};
+use crate::error::{Result, at, at_span};
+use crate::layer::{At, Code, Constant, Fields, Needs, Wrap};
+use crate::paths::{item, local};
 
 struct Cut;
 
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let nothing_written = args.is_empty();
-    let ms = args.value::<Number<u64>>("ms").map(|given| given.map(|n| n.0.map(Millis)));
-    let secs = args.value::<Number<u64>>("secs").map(|given| given.map(|n| n.0.map(Secs)));
+    let ms = args.value::<Whole>("ms").map(|given| given.map(|n| n.0.map(Millis)));
+    let secs = args.value::<Whole>("secs").map(|given| given.map(|n| n.0.map(Secs)));
     let after = args.value::<Time>("after").map(|given| given.map(|time| time.0));
     let mut fields = Fields::new(Timeout { after: Duration::ZERO });
     let written =
-        [ms.as_ref().map(|g| g.span), secs.as_ref().map(|g| g.span), after.as_ref().map(|g| g.span)];
+        [ms.as_ref().map(|g| g.place), secs.as_ref().map(|g| g.place), after.as_ref().map(|g| g.place)];
     let mut spans = written.iter().flatten();
     match (spans.next(), spans.next()) {
         (None, _) if nothing_written || args.nothing_wrong() => {
             let help = "give it one: `#[timeout(ms = 500)]`, `#[timeout(after = \"1.5s\")]`";
-            args.errors.push(at_span(args.span, "a timeout needs a time", help));
+            args.errors.push(at_span(args.place, "a timeout needs a time", help));
         }
         (Some(_), Some(second)) => {
             let wrong = "a timeout has one time, and this is the second";
@@ -42,6 +42,35 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     args.finish(Some((fields.finish("timeout", "Timeout", true, Policy::Timeout), Box::new(Cut) as _)))
 }
 
+/// A whole number of a unit. What has a fraction or a unit of its own belongs to `after`.
+struct Whole(Value<u64>);
+
+impl FromArg for Whole {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let unit = if arg.name == "secs" { "s" } else { "ms" };
+        let after = match &arg.value {
+            ArgValue::Expr(Expr::Lit(ExprLit { lit: Lit::Float(number), .. }))
+                if number.suffix().is_empty() =>
+            {
+                Some(format!("{number}{unit}"))
+            }
+            ArgValue::Expr(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))
+                if resilience_policy::literal(&text.value()).is_ok() =>
+            {
+                Some(text.value())
+            }
+            _ => None,
+        };
+        match after {
+            None => Number::from_arg(arg).map(|number| Self(number.0)),
+            Some(after) => {
+                let help = format!("write `after = \"{after}\"`");
+                Err(at(arg, format!("`{}` is a whole number", arg.name), help))
+            }
+        }
+    }
+}
+
 /// A number of milliseconds.
 struct Millis(u64);
 
@@ -51,7 +80,7 @@ impl Constant for Millis {
     }
 
     fn computed(expr: &Expr) -> TokenStream {
-        quote::quote!(::core::time::Duration::from_millis(#expr))
+        quote::quote!(::core::time::Duration::from_millis({ let ms: u64 = #expr; ms }))
     }
 }
 
@@ -64,7 +93,7 @@ impl Constant for Secs {
     }
 
     fn computed(expr: &Expr) -> TokenStream {
-        quote::quote!(::core::time::Duration::from_secs(#expr))
+        quote::quote!(::core::time::Duration::from_secs({ let secs: u64 = #expr; secs }))
     }
 }
 
@@ -73,11 +102,15 @@ impl Wrap for Cut {
         Needs { rejects: true, context: true, ..Needs::default() }
     }
 
-    fn wrap(&self, inner: TokenStream, at: &At<'_>) -> TokenStream {
-        let (runtime, site, params, timed) = (&at.runtime, &at.site, &at.params, local("timed"));
+    fn state(&self, at: &At<'_>) -> TokenStream {
+        at.declare("TIMEOUT", "SiteTimeout")
+    }
+
+    fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let (inner, policy, timed) = (inner.future(), item("TIMEOUT", at.index), local("timed"));
         quote_spanned! {proc_macro2::Span::mixed_site()=> {
-            let #timed = ::core::pin::pin!(async { #inner });
-            #runtime::timeout(&#site, #params, #timed).await
+            let #timed = ::core::pin::pin!(#inner);
+            #policy.cut(#timed).await
         }}
     }
 }

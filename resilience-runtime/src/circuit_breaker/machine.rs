@@ -1,5 +1,6 @@
 //! The state machine of a breaker: (state, event, now) -> decision. Time is the time since the breaker's first use.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use resilience_policy::circuit_breaker::CircuitBreaker;
@@ -35,7 +36,7 @@ pub(super) struct Machine {
     /// How often in a row it was opened without having been closed.
     reopened: u32,
     /// The number of the next probe.
-    next_probe: u32,
+    next_probe: NonZeroU32,
 }
 
 #[derive(Debug)]
@@ -48,7 +49,7 @@ enum Phase {
 /// A call that asks whether the callee is back, and the time by which it must have an answer.
 #[derive(Debug)]
 struct Probe {
-    id: u32,
+    id: NonZeroU32,
     deadline: Duration,
 }
 
@@ -56,7 +57,7 @@ struct Probe {
 pub(super) enum Admission {
     /// Closed meanwhile: an ordinary call.
     Call,
-    Probe(u32),
+    Probe(NonZeroU32),
     /// Rejected; the time until it makes sense to ask again, where that is known.
     Rejected(Option<Duration>),
 }
@@ -71,7 +72,7 @@ pub(super) enum ProbeEnd {
 
 impl Machine {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::Closed, generation: 0, reopened: 0, next_probe: 0 }
+        Self { phase: Phase::Closed, generation: 0, reopened: 0, next_probe: NonZeroU32::MIN }
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -101,7 +102,7 @@ impl Machine {
             return Admission::Rejected(None);
         }
         let id = self.next_probe;
-        self.next_probe = id.wrapping_add(1);
+        self.next_probe = id.checked_add(1).unwrap_or(NonZeroU32::MIN);
         running.push(Probe { id, deadline: now.saturating_add(params.probe_deadline()) });
         Admission::Probe(id)
     }
@@ -117,7 +118,7 @@ impl Machine {
     pub(super) fn probe_ended(
         &mut self,
         generation: u32,
-        id: u32,
+        id: NonZeroU32,
         end: ProbeEnd,
         params: &CircuitBreaker,
         now: Duration,

@@ -5,6 +5,7 @@ mod machine;
 mod sync;
 mod window;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use resilience_policy::circuit_breaker::{CircuitBreaker as Params, Window};
 use crate::event::{Decision, Event, emit, reject};
 use crate::failure::Verdict;
 use crate::runtime;
-use crate::time::{self, Instant};
+use crate::time::Tick;
 use crate::{Error, Kind, Site};
 pub use machine::State;
 use machine::{Admission, Machine, ProbeEnd};
@@ -26,7 +27,7 @@ pub(crate) struct Breaker {
     gate: AtomicU64,
     machine: Mutex<Machine>,
     /// The moment of the first use, from which the machine counts.
-    origin: OnceLock<Instant>,
+    origin: OnceLock<Tick>,
     times: TimeWindow,
     calls: OnceLock<CallWindow>,
     streak: Streak,
@@ -52,8 +53,8 @@ impl Breaker {
 
     /// The time since the first use. A clock that was set back stands still instead.
     fn clock(&self) -> Duration {
-        let now = time::now();
-        now.saturating_duration_since(*self.origin.get_or_init(|| now))
+        let now = Tick::now();
+        now.since(*self.origin.get_or_init(|| now))
     }
 
     /// Lets the machine act and tells of the states it went through.
@@ -107,7 +108,8 @@ impl Breaker {
 
 /// Whether a window has failed: at least the threshold, over at least the least number of calls.
 fn failing(params: &Params, tally: Tally) -> bool {
-    let reached = |hits: u32, rate: f64| f64::from(hits) >= rate * f64::from(tally.total);
+    // A quotient rounds to the same number as the literal: 7 of 100 are 0.07, but 0.07 * 100 is more than 7.
+    let reached = |hits: u32, rate: f64| f64::from(hits) / f64::from(tally.total) >= rate;
     tally.total >= params.least_calls()
         && (reached(tally.failed, params.failure_rate)
             || params.slow_call.is_some() && reached(tally.slow, params.slow_rate))
@@ -134,15 +136,12 @@ impl SiteBreaker {
 
     /// Lets a call in, or rejects it.
     pub fn admit(&'static self) -> Result<Permit, Error> {
-        let breaker = match runtime::scoped() {
-            None => Handle::Home(&self.home),
-            Some(runtime) => Handle::Scoped(runtime.breaker(self)),
-        };
-        let word = breaker.get().gate.load(Ordering::Acquire);
+        let scoped = runtime::scoped().map(|runtime| runtime.breaker(self));
+        let breaker = scoped.as_deref().unwrap_or(&self.home);
+        let word = breaker.gate.load(Ordering::Acquire);
         let (generation, probe) = if word & 1 == 1 {
             (narrow(word >> 1), None)
         } else {
-            let breaker = breaker.get();
             let now = breaker.clock();
             let admit = |machine: &mut Machine| (machine.admit(self.params, now), machine.generation());
             match breaker.act(self.site, admit) {
@@ -157,8 +156,8 @@ impl SiteBreaker {
                 }
             }
         };
-        let start = self.params.slow_call.map(|_| time::now());
-        Ok(Permit { site: self, breaker, generation, probe, start, open: true })
+        let start = self.params.slow_call.map(|_| Tick::now());
+        Ok(Permit { site: Some(self), scoped, generation, probe, start })
     }
 }
 
@@ -166,50 +165,34 @@ fn narrow(generation: u64) -> u32 {
     (generation & 0xFFFF_FFFF) as u32
 }
 
-/// Where the state of a breaker lives.
-enum Handle {
-    Home(&'static Breaker),
-    Scoped(Arc<Breaker>),
-}
-
-impl Handle {
-    fn get(&self) -> &Breaker {
-        match self {
-            Self::Home(breaker) => breaker,
-            Self::Scoped(breaker) => breaker,
-        }
-    }
-}
-
 /// A call that the breaker has let in. Dropped without an outcome it was cancelled: neutral, and a probe is given
 /// again. Dropped by a panic it has failed.
 #[must_use = "a permit that is dropped at once counts as a cancelled call"]
 pub struct Permit {
-    site: &'static SiteBreaker,
-    breaker: Handle,
+    /// `None` once the call has ended.
+    site: Option<&'static SiteBreaker>,
+    /// The state in a runtime's scope, instead of the site's own.
+    scoped: Option<Arc<Breaker>>,
     generation: u32,
-    probe: Option<u32>,
-    start: Option<Instant>,
-    open: bool,
+    probe: Option<NonZeroU32>,
+    start: Option<Tick>,
 }
 
 impl Permit {
     /// The call has ended.
     pub fn settle(mut self, verdict: Verdict) {
-        let slow = || match (self.start, self.site.params.slow_call) {
-            (Some(start), Some(slow)) => time::now().saturating_duration_since(start) >= slow,
-            _ => false,
-        };
-        match verdict {
-            Verdict::Success => self.end(Some(Mark { failed: false, slow: slow() })),
-            Verdict::Transient => self.end(Some(Mark { failed: true, slow: slow() })),
-            Verdict::Throttled(_) | Verdict::Neutral => self.end(None),
-        }
+        self.end(match verdict {
+            Verdict::Success => Some(false),
+            Verdict::Transient => Some(true),
+            Verdict::Throttled(_) | Verdict::Neutral => None,
+        });
     }
 
-    fn end(&mut self, mark: Option<Mark>) {
-        self.open = false;
-        let (breaker, params, site) = (self.breaker.get(), self.site.params, self.site.site);
+    /// `failed` is `None` for a call that says nothing about the callee.
+    fn end(&mut self, failed: Option<bool>) {
+        let Some(SiteBreaker { site, params, home }) = self.site.take() else { return };
+        let breaker = self.scoped.as_deref().unwrap_or(home);
+        let mark = failed.map(|failed| Mark { failed, slow: self.is_slow(params) });
         if let Some(id) = self.probe {
             let end = match mark {
                 None => ProbeEnd::Neutral,
@@ -223,12 +206,17 @@ impl Permit {
             breaker.record(site, params, self.generation, mark);
         }
     }
+
+    fn is_slow(&self, params: &Params) -> bool {
+        match (self.start, params.slow_call) {
+            (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
+            _ => false,
+        }
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.open {
-            self.end(std::thread::panicking().then_some(Mark { failed: true, slow: false }));
-        }
+        self.end(std::thread::panicking().then_some(true));
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod memory;
 mod operator;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::time::Duration;
 pub use operator::{Entry, EntryState, Operator};
 
 use crate::key::IdempotencyKey;
+use crate::time::Instant;
 
 /// The answer of a ledger.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
@@ -36,8 +39,9 @@ pub(crate) trait Ledger: Send + Sync {
     /// Gives the claim back: the operation certainly has not happened, or may be run again.
     fn release(&self, hold: Hold) -> Reply<'_, Written>;
 
-    /// Says that nobody knows whether the operation happened. Called from `drop`: it must not block.
-    fn abandon(&self, hold: Hold);
+    /// The call went away without a word: nobody knows whether the operation happened. One that cannot have run is
+    /// released. Called from `drop`: it must not block.
+    fn abandon(&self, hold: Hold, may_have_run: bool);
 
     /// Waits until the claim with this fence has ended, or may have.
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -53,6 +57,11 @@ pub(crate) trait Ledger: Send + Sync {
 
     /// Makes a record that is in doubt, and still has this fence, a result.
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool>;
+}
+
+/// The moment after a time. One too long for the clock is as good as a year.
+pub(crate) fn later(from: Instant, time: Duration) -> Instant {
+    from.checked_add(time).unwrap_or_else(|| from + Duration::from_hours(24 * 365))
 }
 
 /// What a claim is for.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Body, Ledger, LedgerError};
+use crate::idempotent::encode;
 use crate::key::IdempotencyKey;
 
 /// One record of a ledger.
@@ -94,7 +95,7 @@ impl Operator {
         fence: u64,
         result: &impl Serialize,
     ) -> impl Future<Output = Result<bool, LedgerError>> + Send + '_ {
-        let body = serde_json::to_vec(result).map_err(|error| LedgerError(error.to_string()));
+        let body = encode(result).map_err(|error| LedgerError(error.to_string()));
         async move { self.ledger.resolve(key, fence, Body::Value(body?)).await }
     }
 }

@@ -1,0 +1,72 @@
+//! How results are written and read back.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::faithful;
+use crate::edge::Returns;
+use crate::ledger::Body;
+
+/// The longest result that a ledger keeps, encoded.
+const MOST_BYTES: usize = 256 * 1024;
+
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result that a ledger can keep: everything that serde can write and read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in a ledger",
+    label = "the result of an `#[idempotent]` function is stored and replayed",
+    note = "derive it: `#[derive(serde::Serialize, serde::Deserialize)]`; the type must own what it holds",
+    note = "or return what is worth keeping, such as an id, and look the rest up again"
+)]
+pub trait Stored: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Stored for T {}
+
+/// How the result of one function is written and read back.
+pub struct Codec<R: Returns> {
+    pub(super) encode: fn(&R::Value) -> Result<Vec<u8>, Fault>,
+    pub(super) decode: fn(&[u8]) -> Result<R::Value, Fault>,
+    pub(super) encode_error: Option<fn(&R::Error) -> Result<Vec<u8>, Fault>>,
+    pub(super) decode_error: fn(&[u8]) -> Result<R::Error, Fault>,
+}
+
+/// For a function whose values are kept.
+pub fn codec<R: Returns<Value: Stored>>() -> Codec<R> {
+    Codec {
+        encode,
+        decode,
+        encode_error: None,
+        decode_error: |_| Err("a kept error, at a site without `store_errors`".into()),
+    }
+}
+
+/// For a function whose permanent failures are kept too.
+pub fn codec_of_both<R: Returns<Value: Stored, Error: Stored>>() -> Codec<R> {
+    Codec { encode, decode, encode_error: Some(encode), decode_error: decode }
+}
+
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Fault> {
+    faithful::check(value)?;
+    Ok(serde_json::to_vec(value)?)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// Values that must be the same when a key comes again.
+pub fn fingerprint<T: Serialize + ?Sized>(values: &T) -> Result<[u8; 32], String> {
+    match serde_json::to_vec(values) {
+        Ok(bytes) => Ok(blake3::hash(&bytes).into()),
+        Err(error) => Err(format!("the fingerprint cannot be encoded: {error}")),
+    }
+}
+
+pub(super) fn kept(encoded: Result<Vec<u8>, Fault>, body: fn(Vec<u8>) -> Body) -> Body {
+    match encoded {
+        Ok(bytes) if bytes.len() <= MOST_BYTES => body(bytes),
+        _ => Body::NotKept,
+    }
+}

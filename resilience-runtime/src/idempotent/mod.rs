@@ -1,0 +1,181 @@
+//! The engine of `#[idempotent]`.
+
+mod claim;
+mod codec;
+mod faithful;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use resilience_policy::idempotent::{Guarantee, Idempotent};
+
+pub use claim::Claim;
+pub use codec::{Codec, Stored, codec, codec_of_both, fingerprint};
+
+use crate::context;
+use crate::edge::{Outcome, Returns, Stop};
+use crate::event::{Decision, Event, emit, reject};
+use crate::key::{Encoded, IdempotencyKey, KeyError};
+use crate::ledger::{Body, Claimed, Request, Stored as Record, later};
+use crate::time::{self, Instant};
+use crate::{Error, Kind, Site, runtime};
+use codec::Fault;
+pub(crate) use codec::encode;
+
+/// One site that remembers.
+pub struct SiteLedger {
+    site: &'static Site,
+    params: &'static Idempotent,
+    /// Nobody else keeps results under its name.
+    alone: AtomicBool,
+    /// It has said that nobody chose a ledger.
+    warned: AtomicBool,
+}
+
+/// The call's own names for its operation, as its expressions gave them.
+pub struct Names {
+    /// The key.
+    pub key: Result<Encoded, KeyError>,
+    /// The scope.
+    pub scope: Option<Result<Encoded, KeyError>>,
+    /// The fingerprint.
+    pub fingerprint: Option<Result<[u8; 32], String>>,
+}
+
+/// The answer to a claim.
+pub enum Entry<T, E> {
+    /// The call runs.
+    Run(Claim),
+    /// It has run before, or cannot.
+    Done(Outcome<T, E>),
+}
+
+impl SiteLedger {
+    /// Not used yet.
+    pub const fn new(site: &'static Site, params: &'static Idempotent) -> Self {
+        Self { site, params, alone: AtomicBool::new(false), warned: AtomicBool::new(false) }
+    }
+
+    /// Claims the operation, or gives its result.
+    pub async fn claim<R: Returns>(
+        &'static self,
+        names: &Names,
+        codec: &Codec<R>,
+    ) -> Entry<R::Value, R::Error> {
+        match self.ask(names).await {
+            Ok(Ok(claim)) => Entry::Run(claim),
+            Ok(Err(record)) => Entry::Done(self.replay(&record, codec)),
+            Err(error) => Entry::Done(Err(error.into())),
+        }
+    }
+
+    async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Arc<Record>>, Error> {
+        let request = self.request(names)?;
+        let (ledger, chosen) = runtime::ledger();
+        if !chosen && !self.warned.swap(true, Ordering::Relaxed) {
+            emit(&Event { site: self.site.name(), decision: Decision::NoLedgerChosen });
+        }
+        let start = time::now();
+        loop {
+            // Once more, by the same owner: where only the answer was lost, the claim is ours.
+            let claimed = match ledger.claim(Arc::clone(&request)).await {
+                Err(_) => ledger.claim(Arc::clone(&request)).await,
+                claimed => claimed,
+            };
+            match claimed.map_err(|error| self.store(error))? {
+                Claimed::Granted { fence } => return Ok(Ok(Claim::new(self, ledger, &request, fence))),
+                Claimed::Done(record) => return Ok(Err(record)),
+                Claimed::InDoubt => return Err(reject(Kind::OutcomeUnknown, self.site)),
+                Claimed::Mismatch => return Err(reject(Kind::KeyReused, self.site)),
+                Claimed::Running { fence, left } => {
+                    let now = time::now();
+                    let until = self.waits_until(start).filter(|until| *until > now);
+                    let Some(until) = until else {
+                        return Err(reject(Kind::InProgress, self.site).after(left));
+                    };
+                    // A lease that ends first can be taken over.
+                    let wake = until.min(now + left);
+                    let _ = tokio::time::timeout_at(wake, ledger.ended(request.key, fence)).await;
+                }
+            }
+        }
+    }
+
+    /// How long this call waits for another one: no longer than it may take itself.
+    fn waits_until(&self, start: Instant) -> Option<Instant> {
+        let until = later(start, self.params.wait?);
+        Some(context::deadline().map_or(until, |deadline| until.min(deadline)))
+    }
+
+    fn request(&'static self, names: &Names) -> Result<Arc<Request>, Error> {
+        let unusable = |error: Fault| reject(Kind::InvalidKey, self.site).because(error);
+        let key = names.key.as_ref().map_err(|error| unusable((*error).into()))?;
+        let scope = names
+            .scope
+            .as_ref()
+            .map(Result::as_ref)
+            .transpose()
+            .map_err(|error| unusable((*error).into()))?;
+        let fingerprint = names.fingerprint.as_ref().map(Result::as_ref).transpose();
+        let fingerprint = fingerprint.map_err(|error| unusable(error.clone().into()))?.copied();
+        self.check_name()?;
+        let text = match &scope {
+            Some(scope) => format!("{}/{}", scope.text(), key.text()),
+            None => key.text(),
+        };
+        Ok(Arc::new(Request {
+            key: IdempotencyKey::derive(self.site.name(), scope, key),
+            site: self.site.name(),
+            text,
+            owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
+            fingerprint,
+            version: self.params.version,
+            lease: self.params.lease,
+            ttl: self.params.ttl,
+            at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
+        }))
+    }
+
+    /// Two sites of one name would replay each other's results.
+    fn check_name(&self) -> Result<(), Error> {
+        if self.alone.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match runtime::namesake(self.site) {
+            Some(clash) => Err(reject(Kind::Store, self.site).because(clash)),
+            None => {
+                self.alone.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    fn replay<R: Returns>(&'static self, record: &Record, codec: &Codec<R>) -> Outcome<R::Value, R::Error> {
+        if record.version != self.params.version {
+            let why = format!(
+                "the kept result is of version {}, this site reads {}",
+                record.version, self.params.version
+            );
+            return Err(self.store(why).into());
+        }
+        let outcome = match &record.body {
+            Body::NotKept => return Err(reject(Kind::ResultNotKept, self.site).into()),
+            Body::Value(bytes) => (codec.decode)(bytes).map(Ok),
+            Body::Error(bytes) => (codec.decode_error)(bytes).map(|error| Err(Stop::Failure(error))),
+        };
+        match outcome {
+            Ok(outcome) => {
+                emit(&Event { site: self.site.name(), decision: Decision::Replayed });
+                outcome
+            }
+            Err(error) => Err(self.store(error).into()),
+        }
+    }
+
+    fn store(&self, error: impl Into<Fault>) -> Error {
+        reject(Kind::Store, self.site).because(error)
+    }
+}

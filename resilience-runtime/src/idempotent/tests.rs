@@ -1,0 +1,290 @@
+//! The engine over a ledger that fails, and what may be kept.
+
+use std::collections::BTreeMap;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use resilience_policy::idempotent::Idempotent;
+
+use super::codec::encode;
+use super::{Entry as Answer, Names, SiteLedger, codec};
+use crate::call::enter;
+use crate::edge::edge_rejecting;
+use crate::key::{Encoded, IdempotencyKey};
+use crate::ledger::memory::MemoryLedger;
+use crate::ledger::{
+    Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written,
+};
+use crate::{Error, Kind, Runtime, Site};
+
+static PARAMS: Idempotent = Idempotent { wait: None, ..Idempotent::DEFAULT };
+static SITE: Site = Site::new("flaky", "tests.rs", 1, &[]);
+static LEDGER: SiteLedger = SiteLedger::new(&SITE, &PARAMS);
+
+async fn call(body: impl Future<Output = Result<u32, Error>>) -> Result<u32, Error> {
+    call_at(&LEDGER, body).await
+}
+
+/// What an annotated function expands to, around this body.
+async fn call_at(
+    site: &'static SiteLedger,
+    body: impl Future<Output = Result<u32, Error>>,
+) -> Result<u32, Error> {
+    let names = Names { key: Encoded::of("key"), scope: None, fingerprint: None };
+    let (codec, edge) = (codec::<Result<u32, Error>>(), edge_rejecting::<Result<u32, Error>>());
+    let run = pin!(async {
+        match site.claim(&names, &codec).await {
+            Answer::Run(mut claim) => {
+                let operation = pin!(edge.attempt(body));
+                let outcome = claim.keep(operation).await;
+                claim.settle(outcome, &edge, &codec).await
+            }
+            Answer::Done(outcome) => outcome,
+        }
+    });
+    edge.leave(enter(run).await)
+}
+
+async fn not_run() -> Result<u32, Error> {
+    panic!("the body ran")
+}
+
+/// A ledger in memory behind a bad line.
+struct Flaky {
+    memory: MemoryLedger,
+    /// How many claims, renewals and last writes still fail.
+    claims: AtomicU32,
+    renewals: AtomicU32,
+    writes: AtomicU32,
+    /// What fails has been done: only the answer is lost.
+    answers_only: bool,
+    /// How long a last write takes.
+    slow: Duration,
+}
+
+impl Flaky {
+    fn new() -> Self {
+        Self {
+            memory: MemoryLedger::new(100),
+            claims: AtomicU32::new(0),
+            renewals: AtomicU32::new(0),
+            writes: AtomicU32::new(0),
+            answers_only: false,
+            slow: Duration::ZERO,
+        }
+    }
+
+    fn reply<'a, T: Send>(
+        &'a self,
+        fails: &'a AtomicU32,
+        slow: Duration,
+        act: impl FnOnce() -> Reply<'a, T> + Send + 'a,
+    ) -> Reply<'a, T> {
+        Box::pin(async move {
+            tokio::time::sleep(slow).await;
+            let failed =
+                fails.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            if failed && !self.answers_only {
+                return Err(LedgerError("the line is dead".to_owned()));
+            }
+            let answer = act().await;
+            if failed { Err(LedgerError("the answer is lost".to_owned())) } else { answer }
+        })
+    }
+}
+
+impl Ledger for Flaky {
+    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
+        self.reply(&self.claims, Duration::ZERO, || self.memory.claim(request))
+    }
+
+    fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
+        self.reply(&self.renewals, Duration::ZERO, move || self.memory.renew(hold, lease))
+    }
+
+    fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
+        self.reply(&self.writes, self.slow, move || self.memory.complete(hold, result, ttl))
+    }
+
+    fn release(&self, hold: Hold) -> Reply<'_, Written> {
+        self.reply(&self.writes, self.slow, move || self.memory.release(hold))
+    }
+
+    fn abandon(&self, hold: Hold, may_have_run: bool) {
+        self.memory.abandon(hold, may_have_run);
+    }
+
+    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.memory.ended(key, fence)
+    }
+
+    fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {
+        self.memory.in_doubt(most)
+    }
+
+    fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
+        self.memory.inspect(key)
+    }
+
+    fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
+        self.memory.forget(key, fence)
+    }
+
+    fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
+        self.memory.resolve(key, fence, body)
+    }
+}
+
+async fn state(runtime: &Runtime) -> Option<EntryState> {
+    let key = IdempotencyKey::of("flaky", None::<&str>, "key").expect("a good key");
+    runtime.operator().inspect(key).await.expect("memory answers").map(|entry| entry.state)
+}
+
+/// Counts the events of one name.
+struct Listener(&'static str, Arc<AtomicU32>);
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Find<'a>(&'a str, &'a AtomicU32);
+        impl tracing::field::Visit for Find<'_> {
+            fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+                if field.name() == "event" && value == self.0 {
+                    self.1.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+
+            fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+        }
+        event.record(&mut Find(self.0, &self.1));
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+fn listen(event: &'static str) -> (tracing::subscriber::DefaultGuard, Arc<AtomicU32>) {
+    let count = Arc::new(AtomicU32::new(0));
+    (tracing::subscriber::set_default(Listener(event, Arc::clone(&count))), count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_is_down_before_the_body_fails_closed() {
+    let runtime = Runtime::over(Arc::new(Flaky { claims: 2.into(), ..Flaky::new() }));
+    let error = runtime.scope(call(not_run())).await.expect_err("closed");
+    assert_eq!((error.kind(), error.may_have_run()), (Kind::Store, false));
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("the line is dead"));
+    assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7), "it is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_was_lost_does_not_lock_its_caller_out() {
+    let runtime = Runtime::over(Arc::new(Flaky { claims: 1.into(), answers_only: true, ..Flaky::new() }));
+    assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_goes_down_after_the_body_hears_of_it_later() {
+    let (_guard, unrecorded) = listen("unrecorded");
+    for answers_only in [false, true] {
+        unrecorded.store(0, Ordering::SeqCst);
+        let runtime = Runtime::over(Arc::new(Flaky { writes: 4.into(), answers_only, ..Flaky::new() }));
+        assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7), "the caller has its value");
+        assert_eq!(unrecorded.load(Ordering::SeqCst), 1);
+        if !answers_only {
+            let meanwhile = runtime.scope(call(not_run())).await.expect_err("it still looks as if it ran");
+            assert_eq!(meanwhile.kind(), Kind::InProgress);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(runtime.scope(call(not_run())).await, Ok(7));
+        assert_eq!(unrecorded.load(Ordering::SeqCst), 1, "counted once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_is_written_later_too() {
+    let runtime = Runtime::over(Arc::new(Flaky { writes: 2.into(), ..Flaky::new() }));
+    let failure = Error::new(Kind::Injected, &SITE);
+    assert_eq!(runtime.scope(call(async { Err(failure.clone()) })).await, Err(failure));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(state(&runtime).await, Some(EntryState::Released));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_leaves_during_the_last_write_loses_nothing() {
+    let runtime = Runtime::over(Arc::new(Flaky { slow: Duration::from_secs(1), ..Flaky::new() }));
+    let left = tokio::time::timeout(Duration::from_millis(500), runtime.scope(call(async { Ok(7) }))).await;
+    assert!(left.is_err());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(runtime.scope(call(not_run())).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_renewal_loses_no_claim() {
+    let runtime = Runtime::over(Arc::new(Flaky { renewals: 1.into(), ..Flaky::new() }));
+    let body = async {
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(state(&runtime).await, Some(EntryState::Running));
+        Ok(7)
+    };
+    assert_eq!(runtime.scope(call(body)).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_owner_is_told_and_overwrites_nothing() {
+    let runtime = Runtime::over(Arc::new(Flaky { renewals: u32::MAX.into(), ..Flaky::new() }));
+    let late = runtime.scope(call(async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        Ok(1)
+    }));
+    let successor = runtime.scope(async {
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        call(async { Ok(2) }).await
+    });
+    let (late, successor) = tokio::join!(late, successor);
+    assert_eq!(successor, Ok(2));
+    let lost = late.expect_err("taken over");
+    assert_eq!((lost.kind(), lost.may_have_run()), (Kind::LeaseLost, true));
+    assert_eq!(runtime.scope(call(not_run())).await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_version_is_an_error_and_never_a_reason_to_run() {
+    // The same name at another time: the manifest of one program has it once.
+    static SECOND: Idempotent = Idempotent { version: 2, ..Idempotent::DEFAULT };
+    static LATER: SiteLedger = SiteLedger::new(&SITE, &SECOND);
+    let runtime = Runtime::builder().memory().build();
+    assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7));
+    let error = runtime.scope(call_at(&LATER, not_run())).await.expect_err("of version 1");
+    assert_eq!((error.kind(), error.may_have_run()), (Kind::Store, false));
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("the kept result is of version 1, this site reads 2"));
+    assert_eq!(runtime.scope(call(not_run())).await, Ok(7), "the record is left alone");
+}
+
+#[test]
+fn only_what_comes_back_is_kept() {
+    let kept = |written: Result<Vec<u8>, _>| written.ok();
+    assert_eq!(kept(encode(&())), Some(b"null".to_vec()));
+    assert_eq!(kept(encode(&None::<u8>)), Some(b"null".to_vec()));
+    assert_eq!(kept(encode("")), Some(b"\"\"".to_vec()));
+    assert!(kept(encode(&(Some(1.5), [Some("x"), None], BTreeMap::from([(1, 'a')])))).is_some());
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(encode(&number).is_err() && encode(&vec![Some(number)]).is_err());
+    }
+    assert!(encode(&Some(())).is_err(), "it would come back as `None`");
+    assert!(encode(&BTreeMap::from([("x", Some(None::<u8>))])).is_err());
+    assert!(encode(&BTreeMap::from([((1, 2), 3)])).is_err(), "JSON has only strings for keys");
+}

@@ -1,0 +1,68 @@
+//! The last write of a claim, which outlives the call where it must.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilience_policy::idempotent::Idempotent;
+
+use crate::Site;
+use crate::event::{Decision, Event, emit};
+use crate::ledger::{Hold, Ledger, LedgerError, Stored as Record, Written, later};
+use crate::time;
+
+/// The last write of a claim.
+#[derive(Clone)]
+pub(super) struct Write {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) hold: Hold,
+    /// `None` releases it.
+    pub(super) result: Option<Arc<Record>>,
+    pub(super) params: &'static Idempotent,
+}
+
+impl Write {
+    async fn send(&self) -> Result<Written, LedgerError> {
+        match &self.result {
+            Some(result) => self.ledger.complete(self.hold, Arc::clone(result), self.params.ttl).await,
+            None => self.ledger.release(self.hold).await,
+        }
+    }
+
+    /// Goes on in the background until the ledger is back. What the ledger never hears of ends with the lease.
+    async fn insist(self) {
+        let mut wait = Duration::from_millis(50);
+        let end = later(time::now(), self.params.lease);
+        while time::now() < end {
+            time::pause(wait).await;
+            if self.send().await.is_ok() {
+                return;
+            }
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// A write under way. One that the ledger did not take, or that was dropped before, goes on in the background.
+pub(super) struct Unsent {
+    pub(super) site: &'static Site,
+    pub(super) write: Option<Write>,
+}
+
+impl Unsent {
+    pub(super) async fn send(mut self) -> Option<Written> {
+        let written = self.write.as_ref()?.send().await.ok()?;
+        self.write = None;
+        Some(written)
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        let Some(write) = self.write.take() else { return };
+        emit(&Event { site: self.site.name(), decision: Decision::Unrecorded });
+        match tokio::runtime::Handle::try_current() {
+            Ok(handle) => drop(handle.spawn(write.insist())),
+            Err(_) => write.ledger.abandon(write.hold, write.result.is_some()),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The ledger in memory: the conformance of every ledger, its bounds, and a model of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_now::now;
+use proptest::prelude::*;
+
+use super::MemoryLedger;
+use crate::ledger::tests::{Op, conforms, op};
+use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Stored, Written};
+
+/// The ledger in memory answers without waiting.
+mod futures_now {
+    use crate::ledger::Reply;
+
+    pub(super) fn now<T>(mut reply: Reply<'_, T>) -> T {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match reply.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(Ok(answer)) => answer,
+            _ => panic!("the ledger in memory waits for nobody, and does not fail"),
+        }
+    }
+}
+
+fn value(number: u8) -> Arc<Stored> {
+    Arc::new(Stored { version: 3, body: Body::Value(vec![number]) })
+}
+
+fn claim(ledger: &MemoryLedger, op: &Op, owner: u128) -> Hold {
+    match now(ledger.claim(op.request(owner))) {
+        Claimed::Granted { fence } => Hold { key: op.key, owner, fence },
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_conforms() {
+    conforms(&MemoryLedger::new(100)).await;
+    conforms(&MemoryLedger::new(100_000)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_result_goes_and_a_running_claim_never() {
+    let ledger = MemoryLedger::new(2);
+    let ops: Vec<Op> = (0..5).map(|number| op(&format!("{number}"))).collect();
+    let running: Vec<Op> = (5..9).map(|number| op(&format!("{number}"))).collect();
+    let doubtful = Op { at_most_once: true, ..op("doubtful") };
+    let holds: Vec<Hold> = running.iter().map(|op| claim(&ledger, op, 1)).collect();
+    ledger.abandon(claim(&ledger, &doubtful, 1), true);
+    for op in &ops {
+        let hold = claim(&ledger, op, 1);
+        assert_eq!(now(ledger.complete(hold, value(1), op.ttl)), Written::Yes);
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    assert_eq!(ledger.evicted(), 3);
+    let known: Vec<bool> = ops.iter().map(|op| now(ledger.inspect(op.key)).is_some()).collect();
+    assert_eq!(known, [false, false, false, true, true]);
+    for hold in holds {
+        assert_eq!(now(ledger.renew(hold, op("x").ttl)), Written::Yes);
+    }
+    assert_eq!(now(ledger.in_doubt(9)).len(), 1, "nor does what waits for an operator");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_failed_or_expired_takes_no_room() {
+    let ledger = MemoryLedger::new(10);
+    for number in 0..1_000 {
+        let op = op(&format!("{number}"));
+        let hold = claim(&ledger, &op, 1);
+        assert_eq!(now(ledger.release(hold)), Written::Yes);
+        ledger.abandon(claim(&ledger, &op, 2), true);
+    }
+    // One key that fails over and over, and one that is evicted over and over.
+    for number in 0..1_000 {
+        let hold = claim(&ledger, &op("again"), number);
+        assert_eq!(now(ledger.release(hold)), Written::Yes);
+        let hold = claim(&ledger, &op(&format!("done {number}")), number);
+        assert_eq!(now(ledger.complete(hold, value(1), op("x").ttl)), Written::Yes);
+    }
+    let sizes = |ledger: &MemoryLedger| {
+        let shard = ledger.shards[0].lock().expect("not poisoned");
+        [shard.records.len(), shard.results.len(), shard.spare.len(), shard.expiry.len()]
+    };
+    assert_eq!(sizes(&ledger), [20, 10, 10, 20]);
+    assert_eq!(ledger.evicted(), 990, "only results are counted");
+    tokio::time::advance(op("x").ttl).await;
+    assert_eq!(now(ledger.inspect(op("nobody").key)), None);
+    assert_eq!(sizes(&ledger), [0; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_beyond_the_clock_are_no_panic() {
+    let ledger = MemoryLedger::new(10);
+    let op = Op { ttl: Duration::MAX, ..op("long") };
+    let hold = claim(&ledger, &op, 1);
+    assert_eq!(now(ledger.renew(hold, Duration::MAX)), Written::Yes);
+    assert_eq!(now(ledger.complete(hold, value(1), Duration::MAX)), Written::Yes);
+    assert_eq!(now(ledger.inspect(op.key)).map(|entry| entry.state), Some(EntryState::Done));
+}
+
+/// What a test does to a ledger. Keys and owners are few, so that they meet.
+#[derive(Debug, Clone)]
+enum Step {
+    Claim { key: usize, owner: u128 },
+    Renew { hold: usize },
+    Complete { hold: usize, value: u8 },
+    Release { hold: usize },
+    Abandon { hold: usize, may_have_run: bool },
+    Forget { hold: usize },
+    Resolve { hold: usize, value: u8 },
+    Pass { millis: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let hold = || 0..12usize;
+    prop_oneof![
+        6 => (0..4usize, 0..3u128).prop_map(|(key, owner)| Step::Claim { key, owner }),
+        1 => hold().prop_map(|hold| Step::Renew { hold }),
+        2 => (hold(), any::<u8>()).prop_map(|(hold, value)| Step::Complete { hold, value }),
+        2 => hold().prop_map(|hold| Step::Release { hold }),
+        2 => (hold(), any::<bool>()).prop_map(|(hold, may_have_run)| Step::Abandon { hold, may_have_run }),
+        1 => hold().prop_map(|hold| Step::Forget { hold }),
+        1 => (hold(), any::<u8>()).prop_map(|(hold, value)| Step::Resolve { hold, value }),
+        4 => prop_oneof![0..500u64, 200_000..900_000u64].prop_map(|millis| Step::Pass { millis }),
+    ]
+}
+
+/// One record as section 6 of the design tells it, and nothing else: no orders, no waiters, no shards.
+#[derive(Debug, Clone, PartialEq)]
+struct Simple {
+    hold: Hold,
+    state: Known,
+    attempt: u32,
+    /// The end of the lease or of the memory, in milliseconds.
+    end: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Known {
+    Running,
+    InDoubt,
+    Released,
+    Done(u8),
+}
+
+#[derive(Default)]
+struct Model {
+    clock: u64,
+    records: HashMap<usize, Simple>,
+    last_fence: u64,
+}
+
+const LEASE: u64 = 400;
+const TTL: u64 = 600_000;
+
+/// The odd keys are `at_most_once`.
+fn ops() -> Vec<Op> {
+    (0..4).map(|key| Op { at_most_once: key % 2 == 1, ..op(&format!("model {key}")) }).collect()
+}
+
+impl Model {
+    fn expire(&mut self) {
+        let clock = self.clock;
+        self.records.retain(|key, record| match record.state {
+            Known::Running => true,
+            Known::InDoubt if key % 2 == 1 => true,
+            _ => record.end > clock,
+        });
+    }
+
+    fn state(&self, key: usize) -> Option<EntryState> {
+        self.records.get(&key).map(|record| match record.state {
+            Known::Running if record.end > self.clock => EntryState::Running,
+            Known::Running | Known::InDoubt => EntryState::InDoubt,
+            Known::Released => EntryState::Released,
+            Known::Done(_) => EntryState::Done,
+        })
+    }
+
+    /// What a claim must say; `None` for a new grant.
+    fn claim(&self, key: usize, owner: u128) -> Option<String> {
+        let record = self.records.get(&key)?;
+        match (&record.state, self.state(key)?) {
+            (Known::Done(value), _) => Some(format!("done {value}")),
+            (_, EntryState::Running) if record.hold.owner == owner => {
+                Some(format!("granted {}", record.hold.fence))
+            }
+            (_, EntryState::Running) => Some(format!("running {}", record.end - self.clock)),
+            (_, EntryState::InDoubt) if key % 2 == 1 => Some("in doubt".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn granted(&mut self, key: usize, hold: Hold) {
+        assert!(hold.fence > self.last_fence, "the fence rises with each claim");
+        self.last_fence = hold.fence;
+        let attempt = self.records.get(&key).map_or(1, |record| record.attempt + 1);
+        let record = Simple { hold, state: Known::Running, attempt, end: self.clock + LEASE };
+        self.records.insert(key, record);
+    }
+
+    /// A write under a claim: whether it finds it, and then what it makes of it.
+    fn write(&mut self, key: usize, hold: Hold, state: Known, keeps: u64) -> Written {
+        match self.records.get_mut(&key) {
+            Some(record) if record.hold == hold => match record.state {
+                Known::Running => {
+                    record.state = state;
+                    record.end = self.clock + keeps;
+                    Written::Yes
+                }
+                Known::Done(_) => Written::Yes,
+                Known::InDoubt | Known::Released => Written::LeaseLost,
+            },
+            _ => Written::LeaseLost,
+        }
+    }
+}
+
+/// A ledger and its model, side by side.
+struct Pair {
+    ledger: MemoryLedger,
+    model: Model,
+    ops: Vec<Op>,
+    holds: Vec<(usize, Hold)>,
+}
+
+impl Pair {
+    fn claim(&mut self, key: usize, owner: u128) {
+        let claimed = now(self.ledger.claim(self.ops[key].request(owner)));
+        let said = match &claimed {
+            Claimed::Granted { fence } => format!("granted {fence}"),
+            Claimed::Running { left, .. } => format!("running {}", left.as_millis()),
+            Claimed::Done(stored) => match &stored.body {
+                Body::Value(bytes) => format!("done {}", bytes[0]),
+                other => panic!("{other:?}"),
+            },
+            Claimed::InDoubt => "in doubt".to_owned(),
+            Claimed::Mismatch => panic!("no fingerprints here"),
+        };
+        match (self.model.claim(key, owner), claimed) {
+            (Some(expected), _) => assert_eq!(said, expected),
+            (None, Claimed::Granted { fence }) => {
+                let hold = Hold { key: self.ops[key].key, owner, fence };
+                self.model.granted(key, hold);
+                self.holds.push((key, hold));
+            }
+            (None, _) => panic!("not granted: {said}"),
+        }
+    }
+
+    /// One of the latest claims.
+    fn hold(&self, back: usize) -> Option<(usize, Hold)> {
+        self.holds.iter().rev().nth(back).copied()
+    }
+
+    fn write(&mut self, back: usize, step: &Step) {
+        let Some((key, hold)) = self.hold(back) else { return };
+        let (ledger, model) = (&self.ledger, &mut self.model);
+        match *step {
+            Step::Renew { .. } => {
+                let written = now(ledger.renew(hold, Duration::from_millis(LEASE)));
+                assert_eq!(written, model.write(key, hold, Known::Running, LEASE));
+            }
+            Step::Complete { value: number, .. } => {
+                let written = now(ledger.complete(hold, value(number), Duration::from_millis(TTL)));
+                assert_eq!(written, model.write(key, hold, Known::Done(number), TTL));
+            }
+            Step::Release { .. } => {
+                assert_eq!(now(ledger.release(hold)), model.write(key, hold, Known::Released, TTL));
+            }
+            Step::Abandon { may_have_run, .. } => {
+                ledger.abandon(hold, may_have_run);
+                let state = if may_have_run { Known::InDoubt } else { Known::Released };
+                model.write(key, hold, state, TTL);
+            }
+            _ => self.operate(key, hold, step),
+        }
+    }
+
+    fn operate(&mut self, key: usize, hold: Hold, step: &Step) {
+        let state = self.model.state(key);
+        let current = self.model.records.get(&key).is_some_and(|record| record.hold.fence == hold.fence);
+        match *step {
+            Step::Forget { .. } => {
+                let forgotten = now(self.ledger.forget(hold.key, hold.fence));
+                assert_eq!(forgotten, current && state != Some(EntryState::Running));
+                if forgotten {
+                    self.model.records.remove(&key);
+                }
+            }
+            Step::Resolve { value, .. } => {
+                let resolved = now(self.ledger.resolve(hold.key, hold.fence, Body::Value(vec![value])));
+                assert_eq!(resolved, current && state == Some(EntryState::InDoubt));
+                if let Some(record) = self.model.records.get_mut(&key).filter(|_| resolved) {
+                    record.state = Known::Done(value);
+                    record.end = self.model.clock + TTL;
+                }
+            }
+            _ => unreachable!("not a write"),
+        }
+    }
+
+    async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Claim { key, owner } => self.claim(key, owner),
+            Step::Pass { millis } => {
+                tokio::time::advance(Duration::from_millis(millis)).await;
+                self.model.clock += millis;
+            }
+            Step::Renew { hold }
+            | Step::Complete { hold, .. }
+            | Step::Release { hold }
+            | Step::Abandon { hold, .. }
+            | Step::Forget { hold }
+            | Step::Resolve { hold, .. } => self.write(hold, step),
+        }
+        self.model.expire();
+        for (key, op) in self.ops.iter().enumerate() {
+            let entry = now(self.ledger.inspect(op.key));
+            let seen = entry.map(|entry| (entry.state, entry.fence, entry.attempt));
+            let record = self.model.records.get(&key);
+            let expected = record.zip(self.model.state(key));
+            assert_eq!(seen, expected.map(|(record, state)| (state, record.hold.fence, record.attempt)));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_does_as_the_model(steps in prop::collection::vec(step(), 1..60)) {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        tokio.expect("a runtime").block_on(async {
+            let (ledger, model) = (MemoryLedger::new(100), Model::default());
+            let mut pair = Pair { ledger, model, ops: ops(), holds: Vec::new() };
+            for step in &steps {
+                pair.take(step).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,295 @@
+//! What every ledger must do. A new one calls [`conforms`] with a fresh instance.
+//!
+//! Leases are waited out with tokio's sleep: paused time drives the ledger in memory, and real time any other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
+use crate::key::IdempotencyKey;
+
+/// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
+const LEASE: Duration = Duration::from_millis(400);
+const TTL: Duration = Duration::from_secs(600);
+
+/// One operation, as the engine asks for it.
+#[derive(Clone)]
+pub(crate) struct Op {
+    pub(crate) key: IdempotencyKey,
+    pub(crate) at_most_once: bool,
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) ttl: Duration,
+}
+
+pub(crate) fn op(name: &str) -> Op {
+    let key = IdempotencyKey::of("conformance", None::<&str>, name).expect("a good key");
+    Op { key, at_most_once: false, fingerprint: None, ttl: TTL }
+}
+
+impl Op {
+    pub(crate) fn request(&self, owner: u128) -> Arc<Request> {
+        Arc::new(Request {
+            key: self.key,
+            site: "conformance",
+            text: "text".to_owned(),
+            owner,
+            fingerprint: self.fingerprint,
+            version: 3,
+            lease: LEASE,
+            ttl: self.ttl,
+            at_most_once: self.at_most_once,
+        })
+    }
+
+    async fn claim(&self, ledger: &dyn Ledger, owner: u128) -> Claimed {
+        ledger.claim(self.request(owner)).await.expect("the ledger answers")
+    }
+
+    async fn granted(&self, ledger: &dyn Ledger, owner: u128) -> Hold {
+        match self.claim(ledger, owner).await {
+            Claimed::Granted { fence } => Hold { key: self.key, owner, fence },
+            other => panic!("not granted: {other:?}"),
+        }
+    }
+
+    async fn state(&self, ledger: &dyn Ledger) -> Option<EntryState> {
+        ledger.inspect(self.key).await.expect("the ledger answers").map(|entry| entry.state)
+    }
+}
+
+fn value(text: &str) -> Arc<Stored> {
+    Arc::new(Stored { version: 3, body: Body::Value(text.as_bytes().to_vec()) })
+}
+
+async fn complete(ledger: &dyn Ledger, hold: Hold, text: &str) -> Written {
+    ledger.complete(hold, value(text), TTL).await.expect("the ledger answers")
+}
+
+async fn lapse() {
+    tokio::time::sleep(LEASE + Duration::from_millis(50)).await;
+}
+
+pub(crate) async fn conforms(ledger: &dyn Ledger) {
+    a_result_is_kept(ledger).await;
+    a_running_claim_stands(ledger).await;
+    a_lapsed_claim_is_taken_over(ledger).await;
+    a_late_owner_changes_nothing(ledger).await;
+    a_release_lets_the_next_run(ledger).await;
+    an_abandoned_claim(ledger).await;
+    at_most_once_waits_for_an_operator(ledger).await;
+    other_values_are_refused(ledger).await;
+    operators_name_the_fence(ledger).await;
+    the_fence_rises_over_a_removal(ledger).await;
+    who_waits_is_woken(ledger).await;
+    doubts_come_oldest_first(ledger).await;
+}
+
+async fn a_result_is_kept(ledger: &dyn Ledger) {
+    let op = op("kept");
+    let hold = op.granted(ledger, 1).await;
+    assert_eq!(op.state(ledger).await, Some(EntryState::Running));
+    assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
+    // The answer was lost, and the write is sent again: no error, and no second result.
+    assert_eq!(complete(ledger, hold, "8").await, Written::Yes);
+    for owner in [1, 2] {
+        let Claimed::Done(stored) = op.claim(ledger, owner).await else { panic!("not kept") };
+        assert_eq!(*stored, *value("7"));
+    }
+    assert_eq!(op.state(ledger).await, Some(EntryState::Done));
+
+    let brief = Op { ttl: LEASE, ..self::op("brief") };
+    let hold = brief.granted(ledger, 1).await;
+    ledger.complete(hold, value("9"), LEASE).await.expect("the ledger answers");
+    lapse().await;
+    assert_eq!(brief.state(ledger).await, None, "a result is gone after its time");
+    brief.granted(ledger, 2).await;
+}
+
+async fn a_running_claim_stands(ledger: &dyn Ledger) {
+    let op = op("running");
+    let hold = op.granted(ledger, 1).await;
+    assert_eq!(op.granted(ledger, 1).await, hold, "asked again, the same owner gets the same answer");
+    let Claimed::Running { fence, left } = op.claim(ledger, 2).await else { panic!("taken over") };
+    assert_eq!(fence, hold.fence);
+    assert!(left <= LEASE && left > Duration::ZERO, "{left:?}");
+    // Renewed for longer than one lease.
+    for _ in 0..4 {
+        tokio::time::sleep(LEASE / 2).await;
+        assert_eq!(ledger.renew(hold, LEASE).await.expect("the ledger answers"), Written::Yes);
+    }
+    assert!(matches!(op.claim(ledger, 2).await, Claimed::Running { .. }));
+    assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
+}
+
+async fn a_lapsed_claim_is_taken_over(ledger: &dyn Ledger) {
+    let op = op("lapsed");
+    let first = op.granted(ledger, 1).await;
+    lapse().await;
+    assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
+    let second = op.granted(ledger, 2).await;
+    assert!(second.fence > first.fence, "{second:?} after {first:?}");
+    let entry = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+    assert_eq!((entry.attempt, entry.fence, entry.site.as_str()), (2, second.fence, "conformance"));
+
+    // A lapsed claim that nobody has taken is still its owner's.
+    let idle = self::op("lapsed and idle");
+    let hold = idle.granted(ledger, 1).await;
+    lapse().await;
+    assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
+    assert_eq!(idle.state(ledger).await, Some(EntryState::Done));
+}
+
+/// Every write that may come too late, against every state that the successor may have reached.
+async fn a_late_owner_changes_nothing(ledger: &dyn Ledger) {
+    for (index, settled) in [None, Some("complete"), Some("release"), Some("abandon")].into_iter().enumerate()
+    {
+        let op = op(&format!("late {index}"));
+        let late = op.granted(ledger, 1).await;
+        ledger.abandon(late, true);
+        let owner = op.granted(ledger, 2).await;
+        match settled {
+            Some("complete") => drop(complete(ledger, owner, "7").await),
+            Some("release") => drop(ledger.release(owner).await),
+            Some(_) => ledger.abandon(owner, true),
+            None => {}
+        }
+        let before = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+        // The right fence does not help without the owner, nor the owner without the fence.
+        for hold in [late, Hold { owner: 2, ..late }, Hold { fence: owner.fence, ..late }] {
+            assert_eq!(complete(ledger, hold, "8").await, Written::LeaseLost);
+            assert_eq!(ledger.release(hold).await.expect("the ledger answers"), Written::LeaseLost);
+            assert_eq!(ledger.renew(hold, TTL).await.expect("the ledger answers"), Written::LeaseLost);
+            ledger.abandon(hold, true);
+            ledger.abandon(hold, false);
+        }
+        let after = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+        assert_eq!((after.state, after.fence), (before.state, before.fence), "{settled:?}");
+    }
+}
+
+async fn a_release_lets_the_next_run(ledger: &dyn Ledger) {
+    for at_most_once in [false, true] {
+        let op = Op { at_most_once, ..op(&format!("released {at_most_once}")) };
+        let first = op.granted(ledger, 1).await;
+        assert_eq!(ledger.release(first).await.expect("the ledger answers"), Written::Yes);
+        assert_eq!(op.state(ledger).await, Some(EntryState::Released));
+        assert_eq!(complete(ledger, first, "7").await, Written::LeaseLost);
+        let second = op.granted(ledger, 2).await;
+        assert!(second.fence > first.fence);
+        // A caller who goes away before the body could run leaves no doubt.
+        ledger.abandon(second, false);
+        assert_eq!(op.state(ledger).await, Some(EntryState::Released));
+        let third = op.granted(ledger, 3).await;
+        let entry = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+        assert_eq!((entry.fence, entry.attempt), (third.fence, 3));
+    }
+}
+
+async fn an_abandoned_claim(ledger: &dyn Ledger) {
+    let op = op("abandoned");
+    let first = op.granted(ledger, 1).await;
+    ledger.abandon(first, true);
+    assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
+    assert_eq!(complete(ledger, first, "7").await, Written::LeaseLost);
+    // At once: only a dead process waits out its lease.
+    let second = op.granted(ledger, 2).await;
+    assert!(second.fence > first.fence);
+    assert_eq!(complete(ledger, second, "7").await, Written::Yes);
+    ledger.abandon(second, true);
+    assert_eq!(op.state(ledger).await, Some(EntryState::Done), "a result outlives its caller");
+}
+
+async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
+    let abandoned = Op { at_most_once: true, ..op("once, abandoned") };
+    let hold = abandoned.granted(ledger, 1).await;
+    ledger.abandon(hold, true);
+    let lapsed = Op { at_most_once: true, ttl: LEASE, ..op("once, lapsed") };
+    let other = lapsed.granted(ledger, 1).await;
+    lapse().await;
+    lapse().await; // also beyond its ttl
+    for (op, hold) in [(&abandoned, hold), (&lapsed, other)] {
+        assert!(matches!(op.claim(ledger, 2).await, Claimed::InDoubt));
+        assert!(matches!(op.claim(ledger, 1).await, Claimed::InDoubt));
+        assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
+        let body = Body::Value(b"7".to_vec());
+        assert!(ledger.resolve(op.key, hold.fence, body).await.expect("the ledger answers"));
+        let Claimed::Done(stored) = op.claim(ledger, 3).await else { panic!("not resolved") };
+        assert_eq!(*stored, *value("7"), "of the version that the site wrote");
+    }
+}
+
+async fn other_values_are_refused(ledger: &dyn Ledger) {
+    let op = Op { fingerprint: Some([1; 32]), ..op("fingerprint") };
+    let other = Op { fingerprint: Some([2; 32]), ..op.clone() };
+    let hold = op.granted(ledger, 1).await;
+    assert!(matches!(other.claim(ledger, 2).await, Claimed::Mismatch));
+    assert_eq!(op.state(ledger).await, Some(EntryState::Running));
+    assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
+    assert!(matches!(other.claim(ledger, 2).await, Claimed::Mismatch));
+    assert!(matches!(op.claim(ledger, 2).await, Claimed::Done(_)), "the record is left alone");
+}
+
+async fn operators_name_the_fence(ledger: &dyn Ledger) {
+    let op = op("operator");
+    let hold = op.granted(ledger, 1).await;
+    let body = || Body::Value(b"7".to_vec());
+    let forget = async |fence| ledger.forget(op.key, fence).await.expect("the ledger answers");
+    let resolve = async |fence| ledger.resolve(op.key, fence, body()).await.expect("the ledger answers");
+    assert!(!forget(hold.fence).await && !resolve(hold.fence).await, "it is running");
+    ledger.abandon(hold, true);
+    assert!(!forget(hold.fence + 1).await && !resolve(hold.fence + 1).await, "of another fence");
+    assert!(resolve(hold.fence).await);
+    assert!(!resolve(hold.fence).await, "it is in doubt no longer");
+    assert!(forget(hold.fence).await);
+    assert!(!forget(hold.fence).await);
+    assert_eq!(op.state(ledger).await, None);
+}
+
+async fn the_fence_rises_over_a_removal(ledger: &dyn Ledger) {
+    let op = op("removed");
+    let mut last = 0;
+    for owner in 1..5 {
+        let hold = op.granted(ledger, owner).await;
+        assert!(hold.fence > last, "{} after {last}", hold.fence);
+        last = hold.fence;
+        ledger.abandon(hold, true);
+        assert!(ledger.forget(op.key, hold.fence).await.expect("the ledger answers"));
+        assert_eq!(complete(ledger, hold, "7").await, Written::LeaseLost, "removed, it cannot come back");
+        assert_eq!(op.state(ledger).await, None);
+    }
+}
+
+async fn who_waits_is_woken(ledger: &dyn Ledger) {
+    for ending in ["complete", "release", "abandon"] {
+        let op = op(&format!("woken by {ending}"));
+        let hold = op.granted(ledger, 1).await;
+        let mut waiting = ledger.ended(op.key, hold.fence);
+        let early = tokio::time::timeout(LEASE / 10, &mut waiting).await;
+        assert!(early.is_err(), "it is still running");
+        match ending {
+            "complete" => drop(complete(ledger, hold, "7").await),
+            "release" => drop(ledger.release(hold).await),
+            _ => ledger.abandon(hold, true),
+        }
+        tokio::time::timeout(LEASE, waiting).await.expect("woken before the lease ends");
+        // Too late to wait for it.
+        tokio::time::timeout(LEASE, ledger.ended(op.key, hold.fence)).await.expect("over already");
+    }
+}
+
+async fn doubts_come_oldest_first(ledger: &dyn Ledger) {
+    let (one, two) = (op("doubt one"), op("doubt two"));
+    for op in [&one, &two] {
+        let hold = op.granted(ledger, 1).await;
+        ledger.abandon(hold, true);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let all = ledger.in_doubt(1_000).await.expect("the ledger answers");
+    let place = |op: &Op| all.iter().position(|entry| entry.key == op.key).expect("listed");
+    assert!(place(&one) < place(&two));
+    assert!(all.is_sorted_by(|one, two| one.age >= two.age));
+    assert!(all.iter().all(|entry| entry.state == EntryState::InDoubt));
+    let some = ledger.in_doubt(1).await.expect("the ledger answers");
+    assert_eq!(some[0].key, all[0].key);
+    assert_eq!(some.len(), 1);
+}

@@ -1,0 +1,145 @@
+//! The two gates on cost: no heap on the success path, and a small future.
+#![allow(missing_docs, reason = "a test target")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use resilience::{Failure, circuit_breaker, retry, timeout};
+
+/// Counts the allocations of this thread.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[allow(unsafe_code, reason = "an allocator cannot be written without it")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Debug, PartialEq, thiserror::Error, Failure)]
+enum Fault {
+    #[error(transparent)]
+    #[failure(policy)]
+    Policy(resilience::Error),
+}
+
+struct Order {
+    id: u64,
+    /// How often the body is pending.
+    polls: u32,
+}
+
+/// Pending so many times, without a heap.
+async fn pending(times: u32) {
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[timeout(ms = 2_000)]
+async fn timed(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[retry(attempts = 3, repeatable)]
+async fn retried(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[circuit_breaker(failure_rate = 0.5)]
+async fn guarded(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[circuit_breaker(window = 100, consecutive = 5, slow_call = "1s")]
+async fn counted(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+struct Gateway;
+
+impl Gateway {
+    /// The headline example without its ledger.
+    #[timeout(ms = 2_000)]
+    #[retry(attempts = 3, repeatable)]
+    #[circuit_breaker(failure_rate = 0.5)]
+    #[timeout(ms = 500)]
+    async fn stacked(&self, order: &Order) -> Result<u64, Fault> {
+        self.bare(order).await
+    }
+
+    async fn bare(&self, order: &Order) -> Result<u64, Fault> {
+        pending(order.polls).await;
+        Ok(order.id)
+    }
+}
+
+/// Allocations of a call, after one that warmed up.
+fn allocations<F: Future<Output = Result<u64, Fault>>>(call: impl Fn() -> F) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let run = || {
+        let mut future = pin!(call());
+        let mut cx = Context::from_waker(Waker::noop());
+        let before = COUNT.get();
+        while future.as_mut().poll(&mut cx).is_pending() {}
+        COUNT.get() - before
+    };
+    run();
+    (0..100).map(|_| run()).sum()
+}
+
+#[test]
+fn the_counter_counts() {
+    let call = || async {
+        drop(std::hint::black_box(Box::new(1)));
+        Ok(1)
+    };
+    assert_eq!(allocations(call), 100);
+}
+
+#[test]
+fn success_needs_no_heap() {
+    for polls in [0, 3] {
+        let order = Order { id: 7, polls };
+        assert_eq!(allocations(|| timed(&order)), 0, "timeout, {polls} polls");
+        assert_eq!(allocations(|| retried(&order)), 0, "retry, {polls} polls");
+        assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");
+        assert_eq!(allocations(|| counted(&order)), 0, "circuit_breaker over calls, {polls} polls");
+        assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
+    }
+}
+
+#[test]
+fn the_headline_stack_adds_at_most_500_bytes() {
+    let order = Order { id: 7, polls: 0 };
+    let (stacked, bare) = (size_of_val(&Gateway.stacked(&order)), size_of_val(&Gateway.bare(&order)));
+    println!("stack {stacked}, bare {bare}, added {}", stacked - bare);
+    assert!(stacked - bare <= 500, "{stacked} bytes, {bare} without policies");
+}

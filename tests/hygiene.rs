@@ -1,0 +1,89 @@
+//! Generated code minds its own names: what the user's module shadows, renames or denies does not matter to it.
+#![allow(missing_docs, reason = "a test target")]
+#![deny(warnings, clippy::all, clippy::pedantic)]
+#![forbid(unsafe_code)]
+
+/// Every name that generated code could have meant, shadowed.
+mod shadowed {
+    #![allow(dead_code, non_camel_case_types, reason = "the names are there to be in the way")]
+
+    pub(super) struct Option;
+    pub(super) struct Result;
+    pub(super) struct Box;
+    pub(super) struct Duration;
+    pub(super) struct Site;
+    pub(super) fn drop() {}
+    pub(super) fn edge() {}
+    pub(super) mod core {}
+    pub(super) mod std {}
+    pub(super) mod tokio {}
+    pub(super) const SITE: u32 = 1;
+
+    #[derive(Debug, resilience::Failure)]
+    pub(super) enum Fault {
+        #[failure(transient)]
+        Some,
+        #[failure(permanent)]
+        None,
+        #[failure(policy)]
+        Ok(resilience::Error),
+    }
+
+    #[allow(unused_imports, reason = "shadows the prelude")]
+    use Fault::{None, Ok, Some};
+
+    type Returned = ::core::result::Result<u32, Fault>;
+
+    #[resilience::idempotent(key = key, scope = retry, fingerprint = (names, outcome))]
+    #[resilience::timeout(ms = 2_000)]
+    #[resilience::retry(attempts = 3)]
+    #[resilience::circuit_breaker(failure_rate = 0.5)]
+    #[resilience::timeout(ms = 500)]
+    pub(super) async fn named(
+        key: &str,
+        retry: u32,
+        outcome: u32,
+        names: ::std::string::String,
+        permit: u32,
+    ) -> Returned {
+        let edge = retry + outcome + permit + SITE;
+        let call = u32::try_from(key.len() + names.len()).unwrap_or_default();
+        ::core::result::Result::Ok(edge + call)
+    }
+}
+
+/// A facade of one's own.
+mod facade {
+    pub(crate) mod inner {
+        pub(crate) use resilience::*;
+    }
+}
+
+mod renamed {
+    use crate::facade::inner as policy;
+
+    #[derive(Debug, policy::Failure)]
+    #[failure(crate = crate::facade::inner, default = permanent)]
+    pub(super) enum Fault {
+        #[failure(policy)]
+        Policy(policy::Error),
+    }
+
+    #[policy::policies(crate = policy, name = "renamed")]
+    #[policy::timeout(ms = 900)]
+    #[policy::retry(attempts = 2, repeatable)]
+    pub(super) async fn call(value: u32) -> Result<u32, Fault> {
+        Ok(value)
+    }
+}
+
+#[tokio::test]
+async fn names_do_not_collide() {
+    assert!(matches!(shadowed::named("k", 1, 2, String::from("n"), 3).await, Ok(9)));
+}
+
+#[tokio::test]
+async fn a_facade_of_ones_own() {
+    assert!(matches!(renamed::call(1).await, Ok(1)));
+    assert!(resilience::manifest().any(|site| site.name() == "renamed" && site.policies().len() == 2));
+}

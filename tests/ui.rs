@@ -1,0 +1,7 @@
+//! The compile errors, word by word. `TRYBUILD=overwrite cargo test --test ui` writes them anew; read them then.
+
+#[test]
+fn compile_errors() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/*/*.rs");
+}

@@ -1,0 +1,8 @@
+use resilience::circuit_breaker;
+
+#[circuit_breaker(window = "10")]
+async fn quote(symbol: &str) -> std::io::Result<u64> {
+    Ok(symbol.len() as u64)
+}
+
+fn main() {}

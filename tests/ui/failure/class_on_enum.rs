@@ -1,0 +1,9 @@
+use resilience::Failure;
+
+#[derive(Debug, Failure)]
+#[failure(permanent)]
+enum PayError {
+    Declined,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use resilience::Failure;
+
+#[derive(Debug, Failure)]
+enum PayError {
+    #[failure(permanent)]
+    Declined,
+    Policy(#[failure(policy)] resilience::Error),
+}
+
+fn main() {}

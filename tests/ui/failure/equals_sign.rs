@@ -1,0 +1,9 @@
+use resilience::Failure;
+
+#[derive(Debug, Failure)]
+enum PayError {
+    #[failure = "transient"]
+    Unreachable,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use resilience::Failure;
+
+#[derive(Debug, Failure)]
+enum PayError {
+    #[failure(not_run)]
+    Unreachable,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use resilience::retry;
+
+struct Upload {
+    bytes: Vec<u8>,
+}
+
+#[retry(repeatable = "an upload replaces the file")]
+async fn store(upload: Upload) -> std::io::Result<usize> {
+    Ok(upload.bytes.len())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use resilience::retry;
+
+#[retry(attempts = true, repeatable = "a read")]
+async fn load(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use resilience::retry;
+
+const ATTEMPTS: usize = 3;
+
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+async fn load(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use resilience::retry;
+
+#[retry(attempts = 0, repeatable = "a read")]
+async fn load(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+async fn page() -> std::io::Result<usize> {
+    Ok(load(7).await?.len())
+}
+
+fn main() {}

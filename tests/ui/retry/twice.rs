@@ -1,0 +1,9 @@
+use resilience::retry;
+
+#[retry(attempts = 3, repeatable = "a read")]
+#[retry(attempts = 3, repeatable = "a read")]
+async fn load(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use resilience::{retry, timeout};
+
+#[timeout(ms = 0)]
+#[retry(attempts = 0, repeatable = "a read")]
+async fn load(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use resilience::timeout;
+
+#[timeout(secs = 2)]
+#[timeout(ms = 500)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

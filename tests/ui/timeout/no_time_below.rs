@@ -1,0 +1,9 @@
+use resilience::{retry, timeout};
+
+#[retry(repeatable = "a read")]
+#[timeout()]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use resilience::timeout;
+
+#[timeout(ms = 500)]
+struct Client {
+    url: String,
+}
+
+fn main() {}
