@@ -39,10 +39,6 @@ impl Errors {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 
-    #[cfg(test)]
-    pub(crate) fn messages(&self) -> Vec<String> {
-        self.0.iter().map(ToString::to_string).collect()
-    }
 }
 
 impl From<syn::Error> for Errors {

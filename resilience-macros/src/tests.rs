@@ -1,1 +1,252 @@
+//! What a function becomes, read by a person before it is accepted.
 
+use expect_test::{Expect, expect};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
+    let expanded = crate::pipeline::attribute(name, args, item);
+    let file = syn::parse2(expanded).expect("an item");
+    expected.assert_eq(&prettyplease::unparse(&file));
+}
+
+#[test]
+fn the_headline() {
+    check(
+        "idempotent",
+        quote!(key = order.id),
+        quote! {
+            #[timeout(ms = 2_000)]
+            #[retry(attempts = 3)]
+            #[circuit_breaker(failure_rate = 0.5)]
+            #[timeout(ms = 500)]
+            async fn charge(gateway: &Gateway, order: &Order) -> Result<Receipt, PayError> {
+                gateway.post(order).await
+            }
+        },
+        &expect![[r#"
+            async fn charge(gateway: &Gateway, order: &Order) -> Result<Receipt, PayError> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Idempotent(__POLICY_0),
+                    __resilience::policy::Policy::Timeout(__POLICY_1),
+                    __resilience::policy::Policy::Retry(__POLICY_2),
+                    __resilience::policy::Policy::CircuitBreaker(__POLICY_3),
+                    __resilience::policy::Policy::Timeout(__POLICY_4),
+                ];
+                use ::resilience::__private as __resilience;
+                use circuit_breaker as _;
+                use retry as _;
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::idempotent::Idempotent = __resilience::policy::idempotent::Idempotent {
+                    key: "order . id",
+                    ..__resilience::policy::idempotent::Idempotent::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_secs(2u64),
+                };
+                const __POLICY_2: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 3u32,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_3: __resilience::policy::circuit_breaker::CircuitBreaker = __resilience::policy::circuit_breaker::CircuitBreaker {
+                    failure_rate: 0.5f64,
+                    ..__resilience::policy::circuit_breaker::CircuitBreaker::DEFAULT
+                };
+                const __POLICY_4: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "charge"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                );
+                const _: () = {
+                    #[::resilience::__private::linkme::distributed_slice(
+                        ::resilience::__private::RESILIENCE_SITES_0_1
+                    )]
+                    #[linkme(crate = ::resilience::__private::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __LEDGER_0: __resilience::SiteLedger = __resilience::SiteLedger::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                static __TIMEOUT_1: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                    &__SITE,
+                    &__POLICY_1,
+                );
+                static __RETRY_2: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                    &__SITE,
+                    &__POLICY_2,
+                );
+                static __BREAKER_3: __resilience::SiteBreaker = __resilience::SiteBreaker::new(
+                    &__SITE,
+                    &__POLICY_3,
+                );
+                static __TIMEOUT_4: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                    &__SITE,
+                    &__POLICY_4,
+                );
+                let edge = __resilience::edge::<Result<Receipt, PayError>>();
+                let codec = __resilience::codec::<Result<Receipt, PayError>>();
+                let names = {
+                    let key = __resilience::Encoded::of(&order.id);
+                    __resilience::Names {
+                        key: key,
+                        scope: ::core::option::Option::None,
+                        fingerprint: ::core::option::Option::None,
+                    }
+                };
+                let call = ::core::pin::pin!(
+                    async { 'idempotent : { let mut claim = match __LEDGER_0.claim(& names, & codec).
+                    await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let operation
+                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut
+                    retry = __RETRY_2.start(); loop { retry.begin(); let outcome = 'breaker : { let
+                    permit = match __BREAKER_3.admit() { ::core::result::Result::Ok(permit) =>
+                    permit, ::core::result::Result::Err(rejection) => { break
+                    'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
+                    timed = ::core::pin::pin!(edge.attempt(async { if false { return
+                    __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
+                    await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
+                    edge.class, __resilience::any_value)); outcome }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome, edge
+                    .class, __resilience::any_value)) else { break outcome };
+                    ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }); __TIMEOUT_1
+                    .cut(timed). await } }); let outcome = claim.keep(operation). await; claim
+                    .settle(outcome, & edge, & codec). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_repeated_body_gets_its_arguments_anew() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable, when = |error| error.may_pass(limit)),
+        quote! {
+            pub async fn send(&mut self, mut word: String, (a, b): (u8, Tag), limit: Limit) -> Result<impl Sized, E> {
+                self.out.push(word, a, b, limit)
+            }
+        },
+        &expect![[r#"
+            pub async fn send(
+                &mut self,
+                word: String,
+                (a, b): (u8, Tag),
+                limit: Limit,
+            ) -> Result<impl Sized, E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    when: "| error | error . may_pass (limit)",
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "send"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                );
+                const _: () = {
+                    #[::resilience::__private::linkme::distributed_slice(
+                        ::resilience::__private::RESILIENCE_SITES_0_1
+                    )]
+                    #[linkme(crate = ::resilience::__private::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                let edge = __resilience::edge_plain::<Result<_, E>>();
+                let mut word_slot = __resilience::Slot::new(word);
+                let mut b_slot = __resilience::Slot::new(b);
+                let mut a_slot = __resilience::Slot::new(a);
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
+                    edge.attempt(async { if false { return __resilience::never:: < Result < _, E > >
+                    (); } let mut word = __resilience::hand_out(& mut word_slot, retry.last()); let b
+                    = __resilience::hand_out(& mut b_slot, retry.last()); let a =
+                    __resilience::hand_out(& mut a_slot, retry.last()); let limit =
+                    __resilience::again(& limit); self.out.push(word, a, b, limit) }). await; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome, edge
+                    .when(| error | error.may_pass(limit)), __resilience::any_value)) else { break
+                    outcome }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
+    check(
+        "timeout",
+        quote!(after = BUDGET),
+        quote! {
+            async fn call() -> Result<(), E> {
+                Ok(())
+            }
+        },
+        &expect![[r#"
+            async fn call() -> Result<(), E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Timeout(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: BUDGET,
+                };
+                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                    __RESILIENCE_STACK,
+                    &[],
+                    false,
+                ) {
+                    if found.blames(0usize, "after") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 0usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "call"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                );
+                const _: () = {
+                    #[::resilience::__private::linkme::distributed_slice(
+                        ::resilience::__private::RESILIENCE_SITES_0_1
+                    )]
+                    #[linkme(crate = ::resilience::__private::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                let edge = __resilience::edge_rejecting::<Result<(), E>>();
+                let call = ::core::pin::pin!(
+                    async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
+                    __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0
+                    .cut(timed). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
