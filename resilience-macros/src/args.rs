@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Token, UnOp};
@@ -96,14 +96,16 @@ pub(crate) fn list_of<T: Parse>(attribute: &str, example: &str, tokens: TokenStr
     parser.parse2(tokens)
 }
 
+/// The place of the whole, for an error.
 impl ToTokens for Arg {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.name.to_tokens(tokens);
-        match &self.value {
-            ArgValue::None => {}
-            ArgValue::Expr(value) => tokens.extend(quote!(= #value)),
-            ArgValue::List(list) => tokens.extend(quote!((#list))),
-        }
+        let start = self.name.span();
+        let end = match &self.value {
+            ArgValue::None => start,
+            ArgValue::Expr(value) => Place::of(value).end,
+            ArgValue::List(list) => Place::of(list).end,
+        };
+        Place { start, end }.to_tokens(tokens);
     }
 }
 
@@ -214,7 +216,7 @@ impl Arg {
         match &self.value {
             ArgValue::Expr(value) => Ok(value),
             ArgValue::List(list) if !list.is_empty() => Err(at(
-                self,
+                &self.name,
                 format!("`{}` gets its value by `=`", self.name),
                 format!("write `{} = {list}`", self.name),
             )),
@@ -275,7 +277,7 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &str) -> Option<Ident> {
 }
 
 /// For a number that only a call knows.
-pub(crate) const NOT_CONST: &str = "write the number or a `const`; a limit that is computed per call is set around the call, with \
+pub(crate) const NOT_CONST: &str = "write the number or a `const`; a time limit that is computed per call is set around the call, with \
                          `context::with_deadline`";
 
 /// Whether `name` stands in the tokens as a value of its own, not as a field or as a part of a path.

@@ -38,7 +38,6 @@ impl Errors {
     pub(crate) fn to_compile_error(&self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
-
 }
 
 impl From<syn::Error> for Errors {

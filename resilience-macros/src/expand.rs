@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Receiver, ReceiverKind, Type};
+use syn::{Path, Receiver, ReceiverKind, Token, Type};
 
 use crate::args::{NOT_CONST, find_ident, names_value};
 use crate::error::{Errors, Result, at};
@@ -22,7 +22,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     }
     let arguments = Arguments::of(function, &mut body, stack, needs)?;
     let items = items(function, stack, &returns);
-    let edge = edge(&body.returns, &returns, needs);
+    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
     let layers = layers(stack, &returns);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = &arguments.slots;
@@ -100,8 +100,8 @@ fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
         #rules
         static #site: #runtime::Site = #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker);
         const _: () = {
-            #[#facade::__private::linkme::distributed_slice(#facade::__private::RESILIENCE_SITES_0_1)]
-            #[linkme(crate = #facade::__private::linkme)]
+            #[#runtime::linkme::distributed_slice(#runtime::RESILIENCE_SITES_0_1)]
+            #[linkme(crate = #runtime::linkme)]
             static REGISTERED: &#runtime::Site = &#site;
         };
         #(#states)*
@@ -109,8 +109,8 @@ fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
 }
 
 /// All bounds on the user's types, in one call at the return type.
-fn edge(written: &Type, returns: &Type, needs: Needs) -> TokenStream {
-    let (runtime, edge) = (paths::runtime(), local("edge"));
+fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> TokenStream {
+    let edge = local("edge");
     let maker = match (needs.rejects, needs.classifies) {
         (true, true) => "edge",
         (true, false) => "edge_rejecting",
@@ -118,7 +118,12 @@ fn edge(written: &Type, returns: &Type, needs: Needs) -> TokenStream {
         (false, false) => "edge_plain",
     };
     let maker = Ident::new(maker, join(written));
-    let call = quote_spanned!(join(written)=> #runtime::#maker::<#returns>());
+    // All of it is the user's own place, the path too: no error says that it originates in a macro.
+    let facade = match facade {
+        None => quote_spanned!(join(written)=> ::resilience),
+        Some(path) => quote!(#path),
+    };
+    let call = quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>());
     quote_spanned!(Span::mixed_site()=> let #edge = #call;)
 }
 
@@ -177,7 +182,7 @@ impl Arguments {
                 let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
                 let token = receiver.self_token;
                 self.slots.extend(
-                    quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::Slot::new(#token);),
+                    quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);),
                 );
                 self.bind.extend(
                     quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
@@ -197,8 +202,7 @@ impl Arguments {
 
     /// A predicate that names an argument needs it after the body has run: the body gets a clone.
     fn kept(&mut self, binding: &Binding) {
-        let (ident, runtime) = (&binding.ident, paths::runtime());
-        let copy = quote_spanned!(join(&binding.ty)=> #runtime::again(&#ident));
+        let copy = bounded(binding, "again", Some(Token![&](join(&binding.ty))));
         self.bind(binding, &copy);
     }
 
@@ -213,9 +217,9 @@ impl Arguments {
             self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
         } else {
             let slot = local(&format!("{ident}_slot"));
-            let value = quote_spanned!(join(&binding.ty)=> #runtime::hand_out(&mut #slot, #last));
-            self.slots
-                .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::Slot::new(#ident);));
+            let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
+            let taken = bounded(binding, "slot", None);
+            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
             self.bind(binding, &value);
         }
     }
@@ -224,6 +228,16 @@ impl Arguments {
         let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
         self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
     }
+}
+
+/// The call `function(tokens)` with a bound on the argument, which an error shows at its type.
+fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
+    let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
+    let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
+    let ty = named.then(|| quote!(::<#ty>));
+    let mut ident = binding.ident.clone();
+    ident.set_span(ident.span().located_at(join(&binding.ty)));
+    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
 }
 
 fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
@@ -285,7 +299,11 @@ fn check_constants(function: &Function, stack: &Stack) -> Result<()> {
         });
         if let Some((kind, name)) = found {
             let wrong = format!("the {kind} `{name}` is not known where this number is judged");
-            errors.push(at(expr, wrong, NOT_CONST));
+            let help = match *kind {
+                "argument" => NOT_CONST,
+                _ => "use a `const` outside of the function, or write the number",
+            };
+            errors.push(at(expr, wrong, help));
         }
     }
     errors.finish(())

@@ -14,8 +14,10 @@ const STRICT: bool = cfg!(feature = "strict");
 /// Judges what is known now.
 pub(crate) fn judge(stack: &Stack) -> Result<()> {
     let layers = &stack.layers;
-    let known = layers.iter().enumerate().filter_map(|(at, layer)| Some((at, layer.params.value?)));
-    report(layers, known.filter_map(|(at, policy)| policy.check(at)))?;
+    let out_of_range = layers.iter().enumerate().flat_map(|(policy, layer)| {
+        layer.params.violations.iter().map(move |found| Violation { policy, ..*found })
+    });
+    report(layers, out_of_range)?;
     let Some(policies) = layers.iter().map(|layer| layer.params.value).collect::<Option<Vec<Policy>>>()
     else {
         return Ok(());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use resilience_policy::Policy;
+use resilience_policy::{Policy, Violation};
 use syn::{Expr, Path};
 
 use crate::args::{Given, Value};
@@ -128,6 +128,8 @@ impl At<'_> {
 pub(crate) struct Params {
     /// `None` if only the compiler knows some of it.
     pub(crate) value: Option<Policy>,
+    /// The literals out of their range, at most one for each argument.
+    pub(crate) violations: Vec<Violation>,
     /// The struct expression, of the type `ty`.
     pub(crate) tokens: TokenStream,
     pub(crate) ty: TokenStream,
@@ -142,16 +144,21 @@ pub(crate) struct Params {
 /// Builds the parameters of a policy field by field, as a value and as tokens at once.
 pub(crate) struct Fields<P> {
     value: P,
+    /// What stands where nothing is written, and how each literal changes it.
+    default: P,
+    literals: Vec<(&'static str, Box<dyn Fn(&mut P)>)>,
     literal: bool,
     tokens: TokenStream,
     places: Vec<(&'static str, Place)>,
     computed: Vec<Expr>,
 }
 
-impl<P> Fields<P> {
+impl<P: Copy> Fields<P> {
     pub(crate) fn new(default: P) -> Self {
         Self {
             value: default,
+            default,
+            literals: Vec::new(),
             literal: true,
             tokens: TokenStream::new(),
             places: Vec::new(),
@@ -160,12 +167,12 @@ impl<P> Fields<P> {
     }
 
     /// Sets a field to what was written, if something was; an `optional` field is an `Option`.
-    pub(crate) fn set<T: Constant>(
+    pub(crate) fn set<T: Constant + Clone + 'static>(
         &mut self,
         field: &'static str,
         given: Option<Given<Value<T>>>,
         optional: bool,
-        set: impl FnOnce(&mut P, T),
+        set: impl Fn(&mut P, T) + 'static,
     ) {
         let Some(Given { value, place }) = given else { return };
         self.places.push((field, place));
@@ -176,7 +183,8 @@ impl<P> Fields<P> {
                 let computed = value.computed_parts();
                 self.literal &= computed.is_empty();
                 self.computed.extend(computed);
-                set(&mut self.value, value);
+                set(&mut self.value, value.clone());
+                self.literals.push((field, Box::new(move |params| set(params, value.clone()))));
             }
             Value::Const(expr) => {
                 self.literal = false;
@@ -185,6 +193,23 @@ impl<P> Fields<P> {
         }
         let tokens = if optional { quote!(::core::option::Option::Some(#tokens)) } else { tokens };
         self.tokens.extend(quote!(#name: #tokens,));
+    }
+
+    /// The literals out of their range: the first one found is taken out, and the others are judged again.
+    fn violations(&self, policy: impl Fn(P) -> Policy) -> Vec<Violation> {
+        let mut found: Vec<Violation> = Vec::new();
+        if !self.literal {
+            return found;
+        }
+        loop {
+            let mut params = self.default;
+            let blamed = |name: &str| found.iter().any(|found| found.argument == name);
+            self.literals.iter().filter(|(name, _)| !blamed(name)).for_each(|(_, set)| set(&mut params));
+            match policy(params).check(0) {
+                Some(next) if !blamed(next.argument) => found.push(next),
+                _ => return found,
+            }
+        }
     }
 
     /// Where the argument stands, if it was written.
@@ -197,16 +222,18 @@ impl<P> Fields<P> {
         module: &str,
         variant: &str,
         whole: bool,
-        policy: impl FnOnce(P) -> Policy,
+        policy: impl Fn(P) -> Policy,
     ) -> Params {
         let runtime = paths::runtime();
         let (module, variant) =
             (Ident::new(module, Span::mixed_site()), Ident::new(variant, Span::mixed_site()));
         let ty = quote!(#runtime::policy::#module::#variant);
+        let violations = self.violations(&policy);
         let fields = self.tokens;
         let rest = if whole { TokenStream::new() } else { quote!(..#ty::DEFAULT) };
         Params {
             value: self.literal.then(|| policy(self.value)),
+            violations,
             tokens: quote!(#ty { #fields #rest }),
             ty,
             variant,
@@ -285,18 +312,17 @@ impl Layer {
 }
 
 /// How an outcome counts for a policy with these predicates.
-pub(crate) fn verdict(at: &At<'_>, when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStream {
-    let runtime = &at.runtime;
+pub(crate) fn verdict(when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStream {
     let (edge, outcome) = (paths::local("edge"), paths::local("outcome"));
-    let on_error = match when {
-        Some(when) => quote_spanned!(crate::item::join(when)=> #edge.when(#when)),
-        None => quote!(#edge.class),
+    let option = |predicate: Option<&Expr>| match predicate {
+        Some(predicate) => {
+            let borrowed = quote_spanned!(crate::item::join(predicate)=> &#predicate);
+            quote!(::core::option::Option::Some(#borrowed))
+        }
+        None => quote!(::core::option::Option::None),
     };
-    let on_value = match when_ok {
-        Some(when_ok) => quote_spanned!(crate::item::join(when_ok)=> #edge.when_ok(#when_ok)),
-        None => quote!(#runtime::any_value),
-    };
-    quote!(#edge.verdict(&#outcome, #on_error, #on_value))
+    let (when, when_ok) = (option(when), option(when_ok));
+    quote!(#edge.verdict(&#outcome, #when, #when_ok))
 }
 
 /// The source of a predicate, by which two policies are told apart. A macro lives for a moment: the leak is gone with

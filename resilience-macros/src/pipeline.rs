@@ -19,6 +19,7 @@ pub(crate) fn attribute(name: &str, args: TokenStream, tokens: TokenStream) -> T
         Ok(expanded) => expanded,
         // The function stays, so that its callers have nothing to complain of; nor has the lint on unused imports.
         Err(errors) => {
+            function.attrs.push(syn::parse_quote!(#[allow(unused)]));
             function.prepend(&quote!(#(use #imports as _;)*));
             with_item(&errors, &quote!(#function))
         }

@@ -184,7 +184,7 @@ const fn count(at: usize, argument: &'static str, value: u32, most: u32) -> Opti
         return None;
     }
     let text = Text::new("`").str(argument).str(" = ").num(value as u128).str("` is out of range (1 to ").num(most as u128)
-        .str(")").help("it counts calls: take at least one");
+        .str(")").help("it counts calls: take a number in that range");
     Some(Violation::range(at, argument, text))
 }
 

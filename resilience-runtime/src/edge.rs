@@ -38,6 +38,9 @@ pub trait Returns {
     type Error;
 
     #[doc(hidden)]
+    type Edge;
+
+    #[doc(hidden)]
     fn into_result(self) -> Result<Self::Value, Self::Error>;
     #[doc(hidden)]
     fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
@@ -47,6 +50,7 @@ pub trait Returns {
 impl<T, E> Returns for Result<T, E> {
     type Value = T;
     type Error = E;
+    type Edge = Edge<Self>;
 
     fn into_result(self) -> Self {
         self
@@ -86,7 +90,7 @@ impl<E: Failure + From<Error>> PolicyError for E {}
 pub struct Edge<R: Returns> {
     reject: fn(Error) -> R::Error,
     /// How an error counts, by its class.
-    pub class: fn(&R::Error) -> Verdict,
+    class: fn(&R::Error) -> Verdict,
     /// What an error says about the effect of the operation.
     pub(crate) effect: fn(&R::Error) -> Effect,
 }
@@ -113,17 +117,20 @@ impl<R: Returns> Clone for Edge<R> {
 impl<R: Returns> Copy for Edge<R> {}
 
 /// The edge of a stack that rejects, and asks what errors mean.
-pub fn edge<R: Returns<Error: PolicyError>>() -> Edge<R> {
+///
+/// (Each of the four gives `R::Edge`, which is no type at all for what is no `Result`: the compiler then stays silent
+/// about all that is done with it.)
+pub fn edge<R: Returns<Error: PolicyError, Edge = Edge<R>>>() -> R::Edge {
     Edge { reject: R::Error::from, class: Verdict::on_failure, effect: effect::<R::Error> }
 }
 
 /// The edge of a stack that rejects.
-pub fn edge_rejecting<R: Returns<Error: CarriesRejection>>() -> Edge<R> {
+pub fn edge_rejecting<R: Returns<Error: CarriesRejection, Edge = Edge<R>>>() -> R::Edge {
     Edge { reject: R::Error::from, class: unclassified, effect: |_| Effect::Failed }
 }
 
 /// The edge of a stack that asks what errors mean.
-pub fn edge_classifying<R: Returns<Error: Failure>>() -> Edge<R> {
+pub fn edge_classifying<R: Returns<Error: Failure, Edge = Edge<R>>>() -> R::Edge {
     Edge {
         reject: |_| unreachable!("no policy of this stack rejects"),
         class: Verdict::on_failure,
@@ -132,7 +139,7 @@ pub fn edge_classifying<R: Returns<Error: Failure>>() -> Edge<R> {
 }
 
 /// The edge of a stack that does neither.
-pub fn edge_plain<R: Returns>() -> Edge<R> {
+pub fn edge_plain<R: Returns<Edge = Edge<R>>>() -> R::Edge {
     Edge {
         reject: |_| unreachable!("no policy of this stack rejects"),
         class: unclassified,
@@ -157,38 +164,28 @@ fn effect<E: Failure>(error: &E) -> Effect {
     }
 }
 
-/// A predicate on values that finds no failure in any.
-pub fn any_value<T>(_: &T) -> bool {
-    false
-}
-
 impl<R: Returns> Edge<R> {
     /// One run of the body.
     pub fn attempt<F: Future<Output = R>>(&self, body: F) -> Attempt<'_, R, F> {
         Attempt { edge: self, started: false, body }
     }
 
-    /// A class by predicate: an error of which it holds may pass, any other is neutral.
-    pub fn when(&self, when: impl Fn(&R::Error) -> bool) -> impl Fn(&R::Error) -> Verdict {
-        move |error| if when(error) { Verdict::Transient } else { Verdict::Neutral }
-    }
-
-    /// A predicate on values, true for one that is a failure.
-    pub fn when_ok<P: Fn(&R::Value) -> bool>(&self, when_ok: P) -> P {
-        when_ok
-    }
-
-    /// How an outcome counts.
+    /// How an outcome counts: an error by `when` (it may pass, or is neutral) or else by its class, a value by `when_ok`
+    /// (it is a failure). Dynamic, so that a predicate of another type is one error and not three.
     pub fn verdict(
         &self,
         outcome: &Outcome<R::Value, R::Error>,
-        on_error: impl Fn(&R::Error) -> Verdict,
-        failed_value: impl Fn(&R::Value) -> bool,
+        when: Option<&dyn Fn(&R::Error) -> bool>,
+        when_ok: Option<&dyn Fn(&R::Value) -> bool>,
     ) -> Verdict {
         match outcome {
-            Ok(value) if failed_value(value) => Verdict::Transient,
+            Ok(value) if when_ok.is_some_and(|failed| failed(value)) => Verdict::Transient,
             Ok(_) => Verdict::Success,
-            Err(Stop::Failure(error)) => on_error(error),
+            Err(Stop::Failure(error)) => match when {
+                None => (self.class)(error),
+                Some(may_pass) if may_pass(error) => Verdict::Transient,
+                Some(_) => Verdict::Neutral,
+            },
             Err(Stop::Rejection(error)) => Verdict::on_rejection(error),
         }
     }
@@ -251,18 +248,17 @@ impl<T: Clone> Repeatable for T {}
 /// Holds a by-value argument between attempts.
 pub struct Slot<T> {
     value: Option<T>,
+    clone: fn(&T) -> T,
 }
 
-impl<T> Slot<T> {
-    /// Takes the argument in.
-    pub fn new(value: T) -> Self {
-        Self { value: Some(value) }
-    }
+/// Takes an argument in.
+pub fn slot<T: Repeatable>(value: T) -> Slot<T> {
+    Slot { value: Some(value), clone: T::clone }
 }
 
 /// Hands the argument out: itself to the last attempt, a clone to any other.
-pub fn hand_out<T: Repeatable>(slot: &mut Slot<T>, last: bool) -> T {
-    let value = if last { slot.value.take() } else { slot.value.clone() };
+pub fn hand_out<T>(slot: &mut Slot<T>, last: bool) -> T {
+    let value = if last { slot.value.take() } else { slot.value.as_ref().map(slot.clone) };
     value.expect("no attempt after the last")
 }
 

@@ -1,46 +1,51 @@
 //! The clock, in one place: tokio's, so that its paused time drives every policy.
 
-use std::num::NonZeroI64;
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 pub(crate) use tokio::time::{Instant, Sleep};
 
-/// The moment that ticks count from. Paused clocks can stand before it, so a tick has a sign.
+/// The moment that ticks count from.
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
+
+/// The tick of the origin. Paused clocks can stand before it, and no tick is zero.
+const BASE: u64 = 1 << 62;
 
 /// A moment, in nanoseconds: half the size of an `Instant`, and small in an `Option`, since a call carries several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(NonZeroI64);
+pub(crate) struct Tick(NonZeroU64);
 
 impl Tick {
-    /// Next to the origin: what a span of time is counted from.
-    pub(crate) const BASE: Self = Self(NonZeroI64::new(1).unwrap());
+    /// What a span of time is counted from.
+    pub(crate) const BASE: Self = Self::of(BASE);
+
+    const fn of(nanos: u64) -> Self {
+        match NonZeroU64::new(nanos) {
+            Some(nanos) => Self(nanos),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
 
     pub(crate) fn now() -> Self {
         Instant::now().into()
     }
 
-    fn from_nanos(nanos: i64) -> Self {
-        NonZeroI64::new(nanos).map_or(Self::BASE, Self)
-    }
-
     /// So much later. What overflows is centuries away.
     pub(crate) fn after(self, time: Duration) -> Self {
-        Self::from_nanos(self.0.get().saturating_add(nanos(time)))
+        Self::of(self.0.get().saturating_add(nanos(time)))
     }
 
     /// The time from `earlier` up to here; nothing, if it is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        let nanos = self.0.get().saturating_sub(earlier.0.get());
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 
     pub(crate) fn instant(self) -> Instant {
         let origin = *ORIGIN.get_or_init(Instant::now);
-        let distance = Duration::from_nanos(self.0.get().unsigned_abs());
+        let distance = Duration::from_nanos(self.0.get().abs_diff(BASE));
         let moment =
-            if self.0.get() > 0 { origin.checked_add(distance) } else { origin.checked_sub(distance) };
+            if self.0.get() < BASE { origin.checked_sub(distance) } else { origin.checked_add(distance) };
         moment.unwrap_or(origin)
     }
 }
@@ -48,11 +53,14 @@ impl Tick {
 impl From<Instant> for Tick {
     fn from(moment: Instant) -> Self {
         let origin = *ORIGIN.get_or_init(|| moment);
-        match moment.checked_duration_since(origin) {
-            Some(later) => Self::from_nanos(nanos(later)),
-            None => Self::from_nanos(-nanos(origin.duration_since(moment))),
-        }
+        let later = nanos(moment.saturating_duration_since(origin));
+        let earlier = nanos(origin.saturating_duration_since(moment));
+        Self::of(BASE.saturating_add(later).saturating_sub(earlier))
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn now() -> Instant {
@@ -68,10 +76,6 @@ pub(crate) async fn pause(wait: Duration) {
     tokio::time::sleep(wait).await;
 }
 
-fn nanos(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +87,7 @@ mod tests {
             [now, now + Duration::from_secs(3), now.checked_sub(Duration::from_millis(1)).expect("uptime")]
         {
             let back = Tick::from(moment).instant();
-            assert!(back.max(moment) - back.min(moment) <= Duration::from_nanos(1));
+            assert_eq!(back, moment);
         }
         let tick = Tick::from(now);
         assert_eq!(tick.after(Duration::from_secs(1)).since(tick), Duration::from_secs(1));

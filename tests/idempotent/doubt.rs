@@ -20,13 +20,13 @@ async fn book(service: &Service, id: u64, fences: &Mutex<Vec<u64>>) -> Reply {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_operation_is_in_doubt_at_once_and_run_again() {
-    for step in [Hang, after(100, Panic)] {
+    for step in [Hang, Panic, after(100, Panic)] {
         events::record();
         let service: &'static Service = Box::leak(Box::new(Service::new([step, Good])));
         let fences: &'static Mutex<_> = Box::leak(Box::default());
         let runtime = alone();
-        let first = runtime.scope(async { resilience::spawn(dropped_after(200, book(service, 7, fences))) });
-        let _ = first.await.await; // the panic is the test's own
+        let first = tokio::spawn(runtime.scope(dropped_after(200, book(service, 7, fences))));
+        let _ = first.await; // the panic is the test's own
         assert_eq!(events::take(), ["in_doubt"]);
         let entry = record(&runtime, "doubt::book", &7).await.expect("a record");
         assert_eq!((entry.state, entry.attempt), (EntryState::InDoubt, 1));
@@ -126,10 +126,10 @@ async fn once(service: &Service) -> Reply {
 
 #[tokio::test(start_paused = true)]
 async fn at_most_once_reports_whatever_may_have_run() {
-    for step in [Hang, Transient, Permanent, after(100, Panic)] {
+    for step in [Hang, Transient, Permanent, Panic, after(100, Panic)] {
         let service: &'static Service = Box::leak(Box::new(Service::new([step.clone(), Good])));
         let runtime = alone();
-        let first = runtime.scope(async { resilience::spawn(once(service)) }).await;
+        let first = tokio::spawn(runtime.scope(once(service)));
         let _ = first.await; // the panic is the test's own
         for _ in 0..2 {
             let error = rejected(runtime.scope(once(service)).await);

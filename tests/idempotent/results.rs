@@ -105,6 +105,7 @@ async fn ratio(runs: &AtomicU32, value: f64) -> Result<f64, Error> {
     Ok(value)
 }
 
+#[allow(clippy::option_option)] // it is the point
 #[idempotent(key = "perhaps")]
 async fn perhaps(runs: &AtomicU32, value: Option<Option<u8>>) -> Result<Option<Option<u8>>, Error> {
     runs.fetch_add(1, Ordering::SeqCst);

@@ -165,18 +165,18 @@ async fn two_functions_of_one_name_fail_closed_and_name_both_places() {
             let source = std::error::Error::source(&error).expect("the clash").to_string();
             assert!(source.contains("payments.settle"), "{source}");
             let place = |line: u32| format!("{}:{line}", file!());
-            let lines = [settle_lines().0, settle_lines().1];
-            assert!(lines.iter().all(|line| source.contains(&place(*line))), "{source}");
+            assert!(settle_lines().iter().all(|line| source.contains(&place(*line))), "{source}");
         }
     }
     assert!(alone().install().is_err(), "and so does the set-up");
 }
 
-fn settle_lines() -> (u32, u32) {
+/// Where the two are, as the manifest has it.
+fn settle_lines() -> [u32; 2] {
     let mut lines =
-        resilience::manifest().filter(|site| site.name() == "payments.settle").map(|site| site.line());
-    let found = (lines.next().expect("one"), lines.next().expect("two"));
-    assert_ne!(found.0, found.1);
+        resilience::manifest().filter(|site| site.name() == "payments.settle").map(resilience::Site::line);
+    let found = [(); 2].map(|()| lines.next().expect("two of them"));
+    assert_ne!(found[0], found[1]);
     found
 }
 

@@ -1,5 +1,5 @@
 //! A scripted service, the error it fails with, and a recorder of events. Each test file uses a part of it.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unreachable_pub)]
 
 pub mod events;
 

@@ -17,7 +17,7 @@ fn missing(name: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
             ],
         ),
         ("its reference page", vec![format!("docs/policies/{name}.md")]),
-        ("its behaviour tests", vec![format!("tests/{name}.rs")]),
+        ("its behaviour tests", vec![format!("tests/{name}.rs"), format!("tests/{name}/main.rs")]),
         ("its compile errors", vec![format!("tests/ui/{name}")]),
     ];
     let gone = pieces.into_iter().filter(|(_, paths)| !paths.iter().any(|path| exists(path)));

@@ -66,11 +66,14 @@ impl EnumAttr {
                     match written.as_ref().map(ToString::to_string).as_deref() {
                         Some("transient") => found.default = Some(Class::Transient),
                         Some("permanent") => found.default = Some(Class::Permanent),
-                        _ => errors.push(at(
-                            &arg,
-                            "this is no class for every variant",
-                            "write `default = permanent` or `default = transient`",
-                        )),
+                        written => {
+                            let near = written.and_then(|written| nearest(written, ["permanent", "transient"]));
+                            let help = match near {
+                                Some(near) => format!("did you mean `{near}`?"),
+                                None => "write `default = permanent` or `default = transient`".to_owned(),
+                            };
+                            errors.push(at(arg.place(), "this is no class for every variant", help));
+                        }
                     }
                 }
                 EnumItem::Arg(arg) => {
@@ -166,7 +169,7 @@ fn pause(arg: &Arg, class: Class) -> Result<Option<Ident>> {
         (Class::Throttled, Some(wait)) => Ok(Some(wait)),
         (Class::Throttled, None) => {
             let help = "name a field or a method that gives the pause: `#[failure(throttled = retry_after)]`";
-            Err(at(arg, "this names no field and no method", help).into())
+            Err(at(arg.place(), "this names no field and no method", help).into())
         }
         _ => Err(at(
             &arg.name,

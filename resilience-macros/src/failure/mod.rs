@@ -138,9 +138,12 @@ impl<'a> Meaning<'a> {
         }
         let meaning = Self { variant, attr };
         let (field, wrong, help) = match meaning.attr.class {
-            Class::Policy => (Some(0), "this cannot hold the rejection of a policy", "make it `resilience::Error`"),
+            Class::Policy => {
+                (Some(0), "this cannot hold the rejection of a policy", "make it `resilience::Error`")
+            }
             Class::Throttled => {
-                let help = "make it `Duration` or `Option<Duration>`, or name a method that gives one of them";
+                let help =
+                    "make it `Duration` or `Option<Duration>`, or name a method that gives one of them";
                 (meaning.wait_field(), "a pause is a duration", help)
             }
             _ => (None, "", ""),
@@ -253,8 +256,8 @@ impl<'a> Meaning<'a> {
 /// Whether the type is visibly neither a rejection nor a duration.
 fn is_plain(ty: &Type) -> bool {
     const PLAIN: &[&str] = &[
-        "String", "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-        "u128", "usize",
+        "String", "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
+        "u32", "u64", "u128", "usize",
     ];
     match ty {
         Type::Path(path) => path.path.get_ident().is_some_and(|name| PLAIN.contains(&&*name.to_string())),

@@ -7,7 +7,8 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, Receiver, Signature, Token, Type, Visibility,
+    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, Receiver, Signature, Token, Type,
+    Visibility,
 };
 
 use crate::error::{Errors, at, at_span, attribute};
@@ -173,7 +174,8 @@ pub(crate) fn check_owned(returns: &Type) -> Result<(), Errors> {
         }
     }
     let Type::Path(path) = returns else { return Ok(()) };
-    let Some(PathArguments::AngleBracketed(args)) = path.path.segments.last().map(|last| &last.arguments) else {
+    let Some(PathArguments::AngleBracketed(args)) = path.path.segments.last().map(|last| &last.arguments)
+    else {
         return Ok(());
     };
     let Some(GenericArgument::Type(value)) = args.args.first() else { return Ok(()) };

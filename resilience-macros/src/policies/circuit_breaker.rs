@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::circuit_breaker::{CircuitBreaker, Window};
 use syn::{Expr, ExprLit, Lit};
 
 use super::Parsed;
 use super::retry::predicate;
-use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value};
+use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value, find_ident};
 use crate::error::{Result, at_span};
 use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, verdict};
 use crate::paths::{item, local};
@@ -72,7 +72,8 @@ fn time(
     fields.set(name, given, optional, set);
 }
 
-/// A number of calls, or a duration. A const counts calls.
+/// A number of calls, or a duration. A const counts calls, unless it speaks of a `Duration`.
+#[derive(Clone)]
 enum WindowArg {
     Calls(Value<u32>),
     Time(Value<Duration>),
@@ -82,6 +83,9 @@ impl FromArg for WindowArg {
     fn from_arg(arg: &Arg) -> syn::Result<Self> {
         match arg.expr("\"10s\"")? {
             Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => Ok(Self::Time(Time::from_arg(arg)?.0)),
+            value if find_ident(value.to_token_stream(), "Duration").is_some() => {
+                Ok(Self::Time(Time::from_arg(arg)?.0))
+            }
             _ => Ok(Self::Calls(Number::from_arg(arg)?.0)),
         }
     }
@@ -100,6 +104,7 @@ impl Constant for WindowArg {
     fn constant(&self) -> TokenStream {
         let runtime = crate::paths::runtime();
         let (variant, value) = match self {
+            Self::Calls(Value::Const(calls)) => (quote!(Calls), quote!({ let calls: u32 = #calls; calls })),
             Self::Calls(calls) => (quote!(Calls), calls.tokens()),
             Self::Time(time) => (quote!(Time), time.tokens()),
         };
@@ -127,7 +132,7 @@ impl Wrap for Gate {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, breaker) = (inner.outcome(), item("BREAKER", at.index));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
-        let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
+        let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             'breaker: {

@@ -71,6 +71,7 @@ fn waiting(args: &mut Args, fields: &mut Fields<Idempotent>) {
 }
 
 /// No waiting.
+#[derive(Clone)]
 struct Never;
 
 impl Constant for Never {

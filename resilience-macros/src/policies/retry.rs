@@ -41,11 +41,11 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
 }
 
 /// A predicate; its source goes into the parameters, where the manifest and the rules see it.
-pub(super) fn predicate<P>(
+pub(super) fn predicate<P: Copy>(
     args: &mut Args,
     fields: &mut Fields<P>,
     name: &'static str,
-    set: impl FnOnce(&mut P, &'static str),
+    set: impl Fn(&mut P, &'static str) + 'static,
 ) -> Option<Expr> {
     let given = args.value::<Expr>(name)?;
     let text = Given { value: Value::Literal(source(Some(&given.value))), place: given.place };
@@ -65,7 +65,7 @@ impl Wrap for Repeat {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
-        let verdict = verdict(at, self.when.as_ref(), self.when_ok.as_ref());
+        let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();
             loop {

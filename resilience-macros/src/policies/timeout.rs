@@ -72,6 +72,7 @@ impl FromArg for Whole {
 }
 
 /// A number of milliseconds.
+#[derive(Clone)]
 struct Millis(u64);
 
 impl Constant for Millis {
@@ -85,6 +86,7 @@ impl Constant for Millis {
 }
 
 /// A number of seconds.
+#[derive(Clone)]
 struct Secs(u64);
 
 impl Constant for Secs {

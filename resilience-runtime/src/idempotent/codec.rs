@@ -24,12 +24,15 @@ pub trait Stored: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Stored for T {}
 
+type Encode<T> = fn(&T) -> Result<Vec<u8>, Fault>;
+type Decode<T> = fn(&[u8]) -> Result<T, Fault>;
+
 /// How the result of one function is written and read back.
 pub struct Codec<R: Returns> {
-    pub(super) encode: fn(&R::Value) -> Result<Vec<u8>, Fault>,
-    pub(super) decode: fn(&[u8]) -> Result<R::Value, Fault>,
-    pub(super) encode_error: Option<fn(&R::Error) -> Result<Vec<u8>, Fault>>,
-    pub(super) decode_error: fn(&[u8]) -> Result<R::Error, Fault>,
+    pub(super) encode: Encode<R::Value>,
+    pub(super) decode: Decode<R::Value>,
+    pub(super) encode_error: Option<Encode<R::Error>>,
+    pub(super) decode_error: Decode<R::Error>,
 }
 
 /// For a function whose values are kept.

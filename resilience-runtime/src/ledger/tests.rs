@@ -10,7 +10,7 @@ use crate::key::IdempotencyKey;
 
 /// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
 const LEASE: Duration = Duration::from_millis(400);
-const TTL: Duration = Duration::from_secs(600);
+const TTL: Duration = Duration::from_mins(10);
 
 /// One operation, as the engine asks for it.
 #[derive(Clone)]

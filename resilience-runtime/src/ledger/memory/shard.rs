@@ -156,12 +156,12 @@ impl Shard {
     /// Lets the oldest go, of results and of what may be run again. Says how many results went.
     pub(super) fn evict(&mut self, capacity: usize) -> u64 {
         while self.spare.len() > capacity {
-            let Some((_, &key)) = self.spare.first_key_value() else { break };
+            let Some((_, key)) = self.spare.pop_first() else { break };
             self.remove(key);
         }
         let mut evicted = 0;
         while self.results.len() > capacity {
-            let Some((_, &key)) = self.results.first_key_value() else { break };
+            let Some((_, key)) = self.results.pop_first() else { break };
             self.remove(key);
             evicted += 1;
         }

@@ -1,0 +1,308 @@
+//! A truth table: a stack, a script and some calls give executions, results and a time.
+#![allow(missing_docs)]
+
+mod support;
+
+use resilience::{circuit_breaker, retry, timeout};
+use support::{
+    Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
+};
+
+/// One row: the stack, the script, the executions, what the calls saw one after the other, the milliseconds in all.
+macro_rules! table {
+    ($($name:ident { $(#[$($policy:tt)*])* } $script:expr => $executions:expr, $seen:expr, $ms:expr;)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            $(#[$($policy)*])*
+            async fn call(service: &Service) -> Reply {
+                service.call().await
+            }
+            let service = Service::new($script);
+            let expected: Vec<&str> = $seen.into();
+            let all = async {
+                let mut seen = Vec::new();
+                for _ in 0..expected.len() {
+                    seen.push(word(&call(&service).await));
+                }
+                seen
+            };
+            let (seen, ms) = timed(all).await;
+            assert_eq!((service.executions(), seen, ms), ($executions, expected.iter().map(ToString::to_string).collect(), $ms));
+            assert_eq!(service.running(), 0);
+        }
+    )*};
+}
+
+table! {
+    // Timeout above retry: the total.
+    timeout_retry_all_fast {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 3, ["transient"], 200;
+
+    timeout_retry_cut_in_an_attempt {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient, Hang] => 2, ["Timeout 2"], 1_000;
+
+    timeout_retry_no_time_for_another {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [after(449, Transient)] => 2, ["transient"], 449 + 100 + 449;
+
+    timeout_retry_the_last_possible_moment {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [after(899, Transient), Good] => 2, ["ok"], 999;
+
+    timeout_retry_a_moment_too_late {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [after(900, Transient), Good] => 1, ["transient"], 900;
+
+    timeout_retry_a_pause_that_is_too_long {
+        #[timeout(ms = 1_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Throttled(5_000)] => 1, ["throttled"], 0;
+
+    // Retry above timeout: for each attempt.
+    retry_timeout_repeats_it {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang] => 3, ["Timeout 3"], 3 * 500 + 2 * 100;
+
+    retry_timeout_a_later_attempt_is_in_time {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang, after(499, Good)] => 2, ["ok"], 500 + 100 + 499;
+
+    retry_timeout_the_last_real_error {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang, Hang, Transient] => 3, ["transient"], 2 * 600;
+
+    retry_timeout_permanent {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang, Permanent] => 2, ["permanent"], 600;
+
+    // Whatever `when` says, it is asked about the body's errors only.
+    retry_when_timeout {
+        #[retry(attempts = 3, backoff = none, repeatable, when = |_| false)]
+        #[timeout(ms = 500)]
+    } [Hang, Transient] => 2, ["transient"], 500;
+
+    // Both.
+    timeout_retry_timeout {
+        #[timeout(ms = 1_200)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang] => 2, ["Timeout 2"], 500 + 100 + 500;
+
+    timeout_retry_timeout_cut_by_the_total {
+        #[timeout(ms = 1_300)]
+        #[retry(attempts = 3, backoff = fixed("50ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang] => 3, ["Timeout 3"], 1_300;
+
+    // Retry above breaker: each attempt is a record.
+    retry_breaker_every_attempt_counts {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[circuit_breaker(consecutive = 3)]
+    } [Transient] => 3, ["transient", "CircuitOpen 0"], 0;
+
+    retry_breaker_opens_between_attempts {
+        #[retry(attempts = 5, backoff = none, repeatable)]
+        #[circuit_breaker(consecutive = 3)]
+    } [Transient] => 3, ["CircuitOpen 3"], 0;
+
+    retry_breaker_a_rejection_is_not_repeated {
+        #[retry(attempts = 5, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 1, open_for = "150ms", probes = 1)]
+    } [Transient, Good] => 1, ["CircuitOpen 1", "CircuitOpen 0"], 100;
+
+    retry_breaker_half_open_in_time {
+        #[retry(attempts = 5, backoff = fixed("200ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 1, open_for = "150ms", probes = 1)]
+    } [Transient, Good] => 2, ["ok", "ok"], 200;
+
+    // Breaker above retry: the call is a record.
+    breaker_retry_the_call_counts_once {
+        #[circuit_breaker(consecutive = 2)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Transient] => 6, ["transient", "transient", "CircuitOpen 0"], 0;
+
+    breaker_retry_a_mended_call_is_a_success {
+        #[circuit_breaker(consecutive = 1)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Transient, Transient, Good] => 5, ["ok", "ok", "ok"], 0;
+
+    // Breaker and timeout.
+    breaker_timeout_counts {
+        #[circuit_breaker(consecutive = 2)]
+        #[timeout(ms = 500)]
+    } [Hang] => 2, ["Timeout 1", "Timeout 1", "CircuitOpen 0"], 1_000;
+
+    timeout_breaker_does_not {
+        #[timeout(ms = 500)]
+        #[circuit_breaker(consecutive = 2)]
+    } [Hang] => 3, ["Timeout 1", "Timeout 1", "Timeout 1"], 1_500;
+
+    // Three and four.
+    retry_breaker_timeout {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 3)]
+        #[timeout(ms = 500)]
+    } [Hang] => 3, ["Timeout 3", "CircuitOpen 0"], 1_700;
+
+    retry_timeout_breaker {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+        #[circuit_breaker(consecutive = 1)]
+    } [Hang] => 3, ["Timeout 3"], 1_700;
+
+    headline {
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 4)]
+        #[timeout(ms = 500)]
+    } [Hang] => 4, ["Timeout 3", "CircuitOpen 1", "CircuitOpen 0"], 1_700 + 500 + 100;
+
+    breaker_retry_timeout {
+        #[circuit_breaker(consecutive = 2)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+    } [Hang] => 4, ["Timeout 2", "Timeout 2", "CircuitOpen 0"], 2 * 1_100;
+
+    breaker_timeout_retry {
+        #[circuit_breaker(consecutive = 1)]
+        #[timeout(ms = 500)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Transient, Hang] => 2, ["Timeout 2", "CircuitOpen 0"], 500;
+
+    timeout_breaker_retry_the_pause_is_inside {
+        #[timeout(ms = 500)]
+        #[circuit_breaker(consecutive = 1)]
+        #[retry(attempts = 3, backoff = fixed("200ms"), jitter = none, repeatable)]
+    } [Transient] => 3, ["transient", "CircuitOpen 0"], 400;
+
+    // Retry and retry: the innermost repeats.
+    retry_retry {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[retry(attempts = 2, backoff = fixed("10ms"), jitter = none, repeatable)]
+    } [Transient] => 2, ["transient"], 10;
+
+    retry_retry_nested {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable, nested = repeat)]
+        #[retry(attempts = 2, backoff = fixed("10ms"), jitter = none, repeatable)]
+    } [Transient] => 6, ["transient"], 3 * 10 + 2 * 100;
+
+    retry_retry_the_outer_takes_what_the_inner_does_not {
+        #[retry(attempts = 3, backoff = none, repeatable, when = |error| matches!(error, Fault::Permanent(_)))]
+        #[retry(attempts = 2, backoff = none, repeatable)]
+    } [Permanent] => 3, ["permanent"], 0;
+
+    retry_timeout_retry {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+        #[retry(attempts = 3, backoff = fixed("10ms"), jitter = none, repeatable)]
+    } [Transient, Hang] => 4, ["Timeout 4"], 500 + 100 + 500 + 100 + 500;
+
+    // Neutral outcomes pass through everything at once.
+    all_permanent {
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+        #[timeout(ms = 500)]
+    } [Permanent] => 3, ["permanent", "permanent", "permanent"], 0;
+
+    all_throttled {
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+        #[timeout(ms = 500)]
+    } [Throttled(300)] => 3, ["throttled"], 600;
+
+    all_good {
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+        #[timeout(ms = 500)]
+    } [after(400, Good)] => 3, ["ok", "ok", "ok"], 1_200;
+}
+
+#[tokio::test(start_paused = true)]
+async fn may_have_run_is_sticky() {
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[circuit_breaker(consecutive = 2)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Transient]);
+    let error = call(&service).await.expect_err("open").rejection();
+    assert_eq!((error.attempts(), error.may_have_run()), (2, true), "rejected, but not before it ran");
+    let error = call(&service).await.expect_err("open").rejection();
+    assert_eq!((error.attempts(), error.may_have_run()), (0, false));
+    let error = call(&service).await.expect_err("open").rejection();
+    assert_eq!((error.attempts(), error.may_have_run()), (0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_those_of_the_call_that_was_stopped() {
+    #[timeout(ms = 1_000)]
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn outer(service: &Service) -> Reply {
+        let _ = guarded(service).await;
+        match guarded(service).await {
+            Err(Fault::Policy(error)) => {
+                assert_eq!(
+                    (error.attempts(), error.may_have_run()),
+                    (0, false),
+                    "the inner call did not run"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        std::future::pending().await
+    }
+    #[circuit_breaker(consecutive = 1)]
+    async fn guarded(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Transient]);
+    let error = outer(&service).await.expect_err("cut").rejection();
+    assert_eq!(error.attempts(), 1, "what the body calls is not an attempt of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_costs_a_retry_no_time() {
+    #[retry(attempts = 3, backoff = fixed("1s"), jitter = none, repeatable)]
+    #[circuit_breaker(consecutive = 1, open_for = "30s")]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Transient]);
+    let _ = call(&service).await;
+    let (reply, ms) = timed(call(&service)).await;
+    assert_eq!((kind(reply), ms), (resilience::Kind::CircuitOpen, 0));
+    pass(30_000).await;
+    service.now([Good]);
+    assert!(call(&service).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_decide_in_the_order_they_are_written() {
+    #[timeout(ms = 300)]
+    #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    async fn total(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    #[timeout(ms = 300)]
+    async fn each(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Hang]);
+    assert_eq!(timed(total(&service)).await.1, 300);
+    assert_eq!(timed(each(&service)).await.1, 3 * 300 + 2 * 100);
+}

@@ -1,0 +1,100 @@
+//! The rejection as its receivers see it: in words, in JSON, in bytes.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::time::Duration;
+
+use resilience::{Class, Error, Failure, Kind, circuit_breaker, policies, retry, timeout};
+use support::{Fault, Good, Hang, Reply, Service, Transient, rejected};
+
+#[policies(name = "shop.charge")]
+#[timeout(ms = 500)]
+#[retry(attempts = 2, backoff = none, repeatable)]
+#[circuit_breaker(consecutive = 3, open_for = "4s")]
+#[timeout(ms = 100)]
+async fn charge(service: &Service) -> Reply {
+    service.call().await
+}
+
+/// A timeout after one attempt, one after two, and a rejection before any.
+async fn samples() -> [Error; 3] {
+    resilience::Runtime::builder()
+        .build()
+        .scope(async {
+            let service = Service::new([Hang]);
+            let two = rejected(charge(&service).await);
+            service.now([Hang, Good]);
+            let _ = charge(&service).await;
+            service.now([Transient, Transient, Transient]);
+            let _ = charge(&service).await;
+            let _ = charge(&service).await;
+            let none = rejected(charge(&service).await);
+            let one = rejected(once(&Service::new([Hang])).await);
+            [one, two, none]
+        })
+        .await
+}
+
+#[policies(name = "shop.once")]
+#[timeout(ms = 100)]
+async fn once(service: &Service) -> Reply {
+    service.call().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn says_where_and_why_and_whether_it_may_have_run() {
+    let [one, two, none] = samples().await;
+    assert_eq!(one.to_string(), "shop.once: timed out (it may have run)");
+    assert_eq!(two.to_string(), "shop.charge: timed out (it may have run, in 2 attempts)");
+    assert_eq!(none.to_string(), "shop.charge: the circuit breaker is open (it did not run)");
+    assert_eq!(format!("{two:?}"), r#"Error { kind: Timeout, site: "shop.charge", attempts: 2 }"#);
+    assert_eq!(
+        format!("{none:?}"),
+        r#"Error { kind: CircuitOpen, site: "shop.charge", attempts: 0, retry_after: 4s }"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn survives_json() {
+    for error in samples().await {
+        let text = serde_json::to_string(&error).expect("it is serde");
+        let back: Error = serde_json::from_str(&text).expect("its own text");
+        assert_eq!(back, error);
+        assert_eq!(
+            (back.kind(), back.site(), back.attempts()),
+            (error.kind(), error.site(), error.attempts())
+        );
+        assert_eq!(back.retry_after(), error.retry_after());
+        assert_eq!(back.may_have_run(), error.may_have_run());
+        assert_eq!(back.to_string(), error.to_string());
+        assert_eq!(back.clone(), back);
+    }
+}
+
+#[test]
+fn is_small_and_goes_everywhere() {
+    fn everywhere<T: Send + Sync + Unpin + std::error::Error + 'static>() {}
+    everywhere::<Error>();
+    assert!(size_of::<Error>() <= 24);
+    assert!(size_of::<Result<(), Error>>() <= 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_is_a_failure_of_its_own_class() {
+    let [one, _, none] = samples().await;
+    assert_eq!((Failure::class(&one), Failure::class(&none)), (Class::Rejected, Class::Rejected));
+    assert!(Failure::may_have_run(&one) && !Failure::may_have_run(&none));
+    assert_eq!(Failure::retry_after(&none), Some(Duration::from_secs(4)));
+    let wrapped = Fault::Policy(none.clone());
+    assert_eq!(wrapped.class(), Class::Rejected);
+    assert_eq!(Failure::rejection(&wrapped), Some(&none));
+    assert!(!Failure::may_have_run(&wrapped));
+    assert_eq!(Failure::retry_after(&wrapped), Some(Duration::from_secs(4)));
+}
+
+#[test]
+fn kinds_speak() {
+    assert_eq!(Kind::Timeout.to_string(), "timed out");
+    assert_eq!(Kind::OutcomeUnknown.to_string().split(' ').next(), Some("an"));
+}

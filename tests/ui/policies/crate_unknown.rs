@@ -1,9 +1,0 @@
-use resilience::{policies, timeout};
-
-#[policies(crate = crate::resilient)]
-#[timeout(secs = 2)]
-async fn fetch(url: &str) -> std::io::Result<String> {
-    Ok(url.to_owned())
-}
-
-fn main() {}
