@@ -124,7 +124,7 @@ table! {
     retry_breaker_half_open_in_time {
         #[retry(attempts = 5, backoff = fixed("200ms"), jitter = none, repeatable)]
         #[circuit_breaker(consecutive = 1, open_for = "150ms", probes = 1)]
-    } [Transient, Good] => 2, ["ok", "ok"], 200;
+    } [Transient, Good] => 3, ["ok", "ok"], 200;
 
     // Breaker above retry: the call is a record.
     breaker_retry_the_call_counts_once {

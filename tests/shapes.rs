@@ -342,3 +342,28 @@ async fn not_send(count: std::rc::Rc<u32>) -> Result<std::rc::Rc<u32>, Fault> {
 async fn a_body_that_is_not_send_may_stay_so() {
     assert_eq!(not_send(std::rc::Rc::new(1)).await, Ok(std::rc::Rc::new(1)));
 }
+
+impl Fault {
+    fn may_pass(&self) -> bool {
+        *self == Self::Unreachable
+    }
+}
+
+#[retry(attempts = 3, repeatable, when = |fault| matches!(fault, Fault::Unreachable))]
+#[circuit_breaker(when = Fault::may_pass, when_ok = |calls| *calls > 100)]
+async fn plain_predicates(flaky: &Flaky) -> Result<u32, Fault> {
+    flaky.call()
+}
+
+/// The argument is named in a string only, and by a policy only.
+#[retry(attempts = 3, repeatable, when = |fault| fault.may_pass() && limit > 0)]
+async fn hidden_names(flaky: &Flaky, word: String, limit: u32) -> Result<String, Fault> {
+    flaky.call()?;
+    Ok(format!("{word}"))
+}
+
+#[tokio::test]
+async fn predicates_need_no_types() {
+    assert_eq!(plain_predicates(&Flaky::default()).await, Ok(3));
+    assert_eq!(hidden_names(&Flaky::default(), "x".to_owned(), 1).await, Ok("x".to_owned()));
+}

@@ -5,3 +5,9 @@ fn compile_errors() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/*/*.rs");
 }
+
+#[test]
+fn sane_stacks() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui_pass/*.rs");
+}

@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Token, UnOp};
 
-use crate::error::{Errors, Place, Result, at, at_span, list, nearest};
+use crate::error::{Errors, Place, Result, at, list, nearest};
 
 /// One argument: `name`, `name = value` or `name(...)`.
 #[derive(Clone)]
@@ -43,11 +43,12 @@ impl Parse for Arg {
                     format!("write it behind the `=`: `{name} = ...`"),
                 ));
             }
-            let value = input.parse().map_err(|error: syn::Error| {
-                at_span(
-                    error.span(),
-                    format!("the value of `{name}` ends too soon or is no expression: {error}"),
-                    "write an expression here",
+            let written = piece(input);
+            let value = input.parse().map_err(|_| {
+                at(
+                    written,
+                    format!("the value of `{name}` is no expression"),
+                    "finish it, or put a comma behind it",
                 )
             })?;
             ArgValue::Expr(value)
@@ -58,18 +59,18 @@ impl Parse for Arg {
     }
 }
 
+/// What stands in front of the next comma.
+fn piece(input: ParseStream<'_>) -> TokenStream {
+    let rest: TokenStream = input.fork().parse().unwrap_or_default();
+    let comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    rest.into_iter().take_while(|token| !comma(token)).collect()
+}
+
 /// Reads what stands between the parentheses of `attribute`; `example` shows what an argument looks like.
 pub(crate) fn list_of<T: Parse>(attribute: &str, example: &str, tokens: TokenStream) -> syn::Result<Vec<T>> {
     let by_name = |place: TokenStream| {
         let help = format!("name the argument: `#[{attribute}({example})]`");
         at(place, format!("`#[{attribute}]` takes arguments by name"), help)
-    };
-    // What stands in front of the next comma.
-    let piece = |input: ParseStream<'_>| -> TokenStream {
-        let rest: TokenStream = input.fork().parse().unwrap_or_default();
-        rest.into_iter()
-            .take_while(|token| !matches!(token, TokenTree::Punct(comma) if comma.as_char() == ','))
-            .collect()
     };
     let parser = |input: ParseStream<'_>| {
         let mut found = Vec::new();

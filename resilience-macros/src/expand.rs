@@ -132,7 +132,9 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
     let (runtime, edge) = (paths::runtime(), local("edge"));
     let bind = &arguments.bind;
     let statements = body.block.stream();
-    let pin = quote_spanned!(Span::mixed_site()=> if false { return #runtime::never::<#returns>(); });
+    // At the return type, where an error in the body points for "the return type is this".
+    let there = Span::mixed_site().located_at(join(&body.returns));
+    let pin = quote_spanned!(there=> if false { return #runtime::never::<#returns>(); });
     let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
     block.set_span(body.block.span());
     quote_spanned!(Span::mixed_site()=> #edge.attempt(async #block))
@@ -181,9 +183,8 @@ impl Arguments {
             Own::Counted => {
                 let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
                 let token = receiver.self_token;
-                self.slots.extend(
-                    quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);),
-                );
+                self.slots
+                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
                 self.bind.extend(
                     quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
                 );

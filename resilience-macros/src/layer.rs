@@ -69,6 +69,7 @@ impl Code {
 
 /// What a policy asks of the function around it.
 #[derive(Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // questions that have nothing to do with each other
 pub(crate) struct Needs {
     /// A rejection must become an error.
     pub(crate) rejects: bool,
@@ -118,6 +119,12 @@ impl At<'_> {
         quote_spanned!(Span::mixed_site()=> static #name: #runtime::#ty = #runtime::#ty::new(&#site, &#params);)
     }
 
+    /// A label of this policy.
+    pub(crate) fn label(&self, name: &str) -> syn::Lifetime {
+        let ident = self.local(name);
+        syn::Lifetime { apostrophe: ident.span(), ident }
+    }
+
     /// A local variable of this policy.
     pub(crate) fn local(&self, name: &str) -> Ident {
         if self.many { paths::local(&format!("{name}_{}", self.index)) } else { paths::local(name) }
@@ -141,12 +148,15 @@ pub(crate) struct Params {
     pub(crate) computed: Vec<Expr>,
 }
 
+/// An argument, and how it changes the parameters.
+type Literal<P> = (&'static str, Box<dyn Fn(&mut P)>);
+
 /// Builds the parameters of a policy field by field, as a value and as tokens at once.
 pub(crate) struct Fields<P> {
     value: P,
     /// What stands where nothing is written, and how each literal changes it.
     default: P,
-    literals: Vec<(&'static str, Box<dyn Fn(&mut P)>)>,
+    literals: Vec<Literal<P>>,
     literal: bool,
     tokens: TokenStream,
     places: Vec<(&'static str, Place)>,

@@ -24,7 +24,7 @@ macro_rules! attributes {
         #[allow(missing_docs)] // the facade documents it
         #[proc_macro_attribute]
         pub fn $name(args: TokenStream, item: TokenStream) -> TokenStream {
-            pipeline::attribute(stringify!($name), args.into(), item.into()).into()
+            pipeline::attribute(stringify!($name), args.into(), &item.into()).into()
         }
     )*};
 }

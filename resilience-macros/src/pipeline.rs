@@ -9,10 +9,10 @@ use crate::stack::{self, Stack};
 use crate::{expand, judge};
 
 /// Expands all policies of a function at its first one, `name`.
-pub(crate) fn attribute(name: &str, args: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn attribute(name: &str, args: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut function = match Function::parse(name, tokens.clone()) {
         Ok(function) => function,
-        Err(errors) => return with_item(&errors, &tokens),
+        Err(errors) => return with_item(&errors, tokens),
     };
     let imports = stack::imports(&function.attrs);
     match stages(name, args, &mut function) {

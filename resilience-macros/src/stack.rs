@@ -1,6 +1,6 @@
 //! All the policies of one function, in the order in which they are written: top = outermost.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use resilience_policy::Rule;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -109,25 +109,26 @@ enum Item {
     Arg(Arg),
 }
 
-/// The path behind `crate`.
-pub(crate) fn crate_value(input: ParseStream<'_>) -> syn::Result<Path> {
-    let equals = input.parse::<Token![=]>();
-    let value = equals.and_then(|_| input.fork().call(Path::parse_mod_style));
-    match value {
-        Ok(_) => input.call(Path::parse_mod_style),
-        Err(error) => {
-            let wrong = "`crate` is the path of this library";
-            Err(at_span(error.span(), wrong, "write it without quotes: `crate = my_facade::resilience`"))
+/// The path behind `crate =`, if this is what stands here.
+pub(crate) fn crate_path_of(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
+    let Some(name) = input.parse::<Option<Token![crate]>>()? else { return Ok(None) };
+    let equals = input.parse::<Option<Token![=]>>()?;
+    let value = input.fork().parse::<TokenTree>().unwrap_or_else(|_| TokenTree::Ident(name.into()));
+    match input.call(Path::parse_mod_style) {
+        Ok(path) if equals.is_some() => Ok(Some(path)),
+        _ => {
+            let help = "write it without quotes: `crate = my_facade::resilience`";
+            Err(at(value, "`crate` is the path of this library", help))
         }
     }
 }
 
 impl Parse for Item {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if input.parse::<Option<Token![crate]>>()?.is_some() {
-            return crate_value(input).map(Self::Crate);
+        match crate_path_of(input)? {
+            Some(path) => Ok(Self::Crate(path)),
+            None => input.parse().map(Self::Arg),
         }
-        input.parse().map(Self::Arg)
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a function becomes, read by a person before it is accepted.
+#![allow(clippy::too_many_lines, reason = "an expansion is as long as it is")]
 
 use expect_test::{Expect, expect};
 use proc_macro2::TokenStream;
 use quote::quote;
 
+#[allow(clippy::needless_pass_by_value, reason = "`quote!` gives a value")]
 fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
-    let expanded = crate::pipeline::attribute(name, args, item);
+    let expanded = crate::pipeline::attribute(name, args, &item);
     let file = syn::parse2(expanded).expect("an item");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -62,10 +64,8 @@ fn the_headline() {
                     __RESILIENCE_STACK,
                 );
                 const _: () = {
-                    #[::resilience::__private::linkme::distributed_slice(
-                        ::resilience::__private::RESILIENCE_SITES_0_1
-                    )]
-                    #[linkme(crate = ::resilience::__private::linkme)]
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
                 static __LEDGER_0: __resilience::SiteLedger = __resilience::SiteLedger::new(
@@ -88,7 +88,7 @@ fn the_headline() {
                     &__SITE,
                     &__POLICY_4,
                 );
-                let edge = __resilience::edge::<Result<Receipt, PayError>>();
+                let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
                 let codec = __resilience::codec::<Result<Receipt, PayError>>();
                 let names = {
                     let key = __resilience::Encoded::of(&order.id);
@@ -110,12 +110,12 @@ fn the_headline() {
                     timed = ::core::pin::pin!(edge.attempt(async { if false { return
                     __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
                     await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
-                    edge.class, __resilience::any_value)); outcome }; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome, edge
-                    .class, __resilience::any_value)) else { break outcome };
-                    ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }); __TIMEOUT_1
-                    .cut(timed). await } }); let outcome = claim.keep(operation). await; claim
-                    .settle(outcome, & edge, & codec). await } }
+                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None)) else { break outcome
+                    }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } });
+                    __TIMEOUT_1.cut(timed). await } }); let outcome = claim.keep(operation). await;
+                    claim.settle(outcome, & edge, & codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -158,30 +158,29 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     __RESILIENCE_STACK,
                 );
                 const _: () = {
-                    #[::resilience::__private::linkme::distributed_slice(
-                        ::resilience::__private::RESILIENCE_SITES_0_1
-                    )]
-                    #[linkme(crate = ::resilience::__private::linkme)]
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
                 static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
                     &__SITE,
                     &__POLICY_0,
                 );
-                let edge = __resilience::edge_plain::<Result<_, E>>();
-                let mut word_slot = __resilience::Slot::new(word);
-                let mut b_slot = __resilience::Slot::new(b);
-                let mut a_slot = __resilience::Slot::new(a);
+                let edge = ::resilience::__private::edge_plain::<Result<_, E>>();
+                let mut word_slot = __resilience::slot::<String>(word);
+                let mut b_slot = __resilience::slot(b);
+                let mut a_slot = __resilience::slot(a);
                 let call = ::core::pin::pin!(
                     async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
                     edge.attempt(async { if false { return __resilience::never:: < Result < _, E > >
                     (); } let mut word = __resilience::hand_out(& mut word_slot, retry.last()); let b
                     = __resilience::hand_out(& mut b_slot, retry.last()); let a =
                     __resilience::hand_out(& mut a_slot, retry.last()); let limit =
-                    __resilience::again(& limit); self.out.push(word, a, b, limit) }). await; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome, edge
-                    .when(| error | error.may_pass(limit)), __resilience::any_value)) else { break
-                    outcome }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
+                    __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
+                    await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
+                    outcome, ::core::option::Option::Some(& | error | error.may_pass(limit)),
+                    ::core::option::Option::None)) else { break outcome };
+                    ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -228,17 +227,15 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     __RESILIENCE_STACK,
                 );
                 const _: () = {
-                    #[::resilience::__private::linkme::distributed_slice(
-                        ::resilience::__private::RESILIENCE_SITES_0_1
-                    )]
-                    #[linkme(crate = ::resilience::__private::linkme)]
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
                 static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
                     &__SITE,
                     &__POLICY_0,
                 );
-                let edge = __resilience::edge_rejecting::<Result<(), E>>();
+                let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
                 let call = ::core::pin::pin!(
                     async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
                     __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0

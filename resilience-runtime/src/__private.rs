@@ -6,7 +6,8 @@ pub use resilience_policy as policy;
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{Permit, SiteBreaker};
 pub use crate::edge::{
-    Edge, Outcome, Slot, Stop, again, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never, slot,
+    Edge, Outcome, Slot, Stop, again, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
+    slot,
 };
 pub use crate::failure::Verdict;
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};

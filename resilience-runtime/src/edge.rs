@@ -97,15 +97,25 @@ pub struct Edge<R: Returns> {
 
 /// What an error says about the effect of the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// It certainly did not happen.
-    None,
-    /// It failed, and will fail again.
-    Permanent,
-    /// It failed.
+pub(crate) struct Effect {
+    pub(crate) happened: Happened,
+    /// It will fail again.
+    pub(crate) permanent: bool,
+}
+
+/// Whether the operation took effect, as far as its error tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Happened {
+    /// It certainly did not.
+    No,
+    /// It failed, and may have.
     Failed,
     /// Nobody knows.
     Unknown,
+}
+
+impl Effect {
+    const FAILED: Self = Self { happened: Happened::Failed, permanent: false };
 }
 
 impl<R: Returns> Clone for Edge<R> {
@@ -126,7 +136,7 @@ pub fn edge<R: Returns<Error: PolicyError, Edge = Edge<R>>>() -> R::Edge {
 
 /// The edge of a stack that rejects.
 pub fn edge_rejecting<R: Returns<Error: CarriesRejection, Edge = Edge<R>>>() -> R::Edge {
-    Edge { reject: R::Error::from, class: unclassified, effect: |_| Effect::Failed }
+    Edge { reject: R::Error::from, class: unclassified, effect: |_| Effect::FAILED }
 }
 
 /// The edge of a stack that asks what errors mean.
@@ -143,7 +153,7 @@ pub fn edge_plain<R: Returns<Edge = Edge<R>>>() -> R::Edge {
     Edge {
         reject: |_| unreachable!("no policy of this stack rejects"),
         class: unclassified,
-        effect: |_| Effect::Failed,
+        effect: |_| Effect::FAILED,
     }
 }
 
@@ -155,14 +165,14 @@ fn unclassified<E>(_: &E) -> Verdict {
 fn effect<E: Failure>(error: &E) -> Effect {
     // A rejection that comes out of the body speaks for a call that the body made, not for the body.
     if let Some(rejection) = error.rejection() {
-        return if rejection.may_have_run() { Effect::Unknown } else { Effect::Failed };
+        let happened = if rejection.may_have_run() { Happened::Unknown } else { Happened::Failed };
+        return Effect { happened, permanent: false };
     }
-    match (error.may_have_run(), error.class()) {
-        (false, _) => Effect::None,
-        (true, Class::Permanent) => Effect::Permanent,
-        _ => Effect::Failed,
-    }
+    let happened = if error.may_have_run() { Happened::Failed } else { Happened::No };
+    Effect { happened, permanent: error.class() == Class::Permanent }
 }
+
+type Predicate<'a, T> = &'a (dyn Fn(&T) -> bool + 'a);
 
 impl<R: Returns> Edge<R> {
     /// One run of the body.
@@ -175,8 +185,8 @@ impl<R: Returns> Edge<R> {
     pub fn verdict(
         &self,
         outcome: &Outcome<R::Value, R::Error>,
-        when: Option<&dyn Fn(&R::Error) -> bool>,
-        when_ok: Option<&dyn Fn(&R::Value) -> bool>,
+        when: Option<Predicate<'_, R::Error>>,
+        when_ok: Option<Predicate<'_, R::Value>>,
     ) -> Verdict {
         match outcome {
             Ok(value) if when_ok.is_some_and(|failed| failed(value)) => Verdict::Transient,
@@ -220,7 +230,7 @@ impl<R: Returns, F: Future<Output = R>> Future for Attempt<'_, R, F> {
         }
         let result = ready!(this.body.poll(cx)).into_result();
         if let Err(error) = &result
-            && (this.edge.effect)(error) == Effect::None
+            && (this.edge.effect)(error).happened == Happened::No
         {
             context::attempt_had_no_effect();
         }
@@ -257,6 +267,10 @@ pub fn slot<T: Repeatable>(value: T) -> Slot<T> {
 }
 
 /// Hands the argument out: itself to the last attempt, a clone to any other.
+///
+/// # Panics
+///
+/// After the last attempt, of which there is none.
 pub fn hand_out<T>(slot: &mut Slot<T>, last: bool) -> T {
     let value = if last { slot.value.take() } else { slot.value.as_ref().map(slot.clone) };
     value.expect("no attempt after the last")

@@ -227,7 +227,6 @@ async fn plainly_sure(script: &Mutex<Vec<Sure>>) -> Result<u32, Sure> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the expansion asks what an error means only where a policy needs its class"]
 async fn also_where_only_the_ledger_asks_what_an_error_means() {
     let script = Mutex::new(vec![Sure::NotSent, Sure::Lost]);
     let runtime = alone();

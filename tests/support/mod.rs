@@ -188,12 +188,12 @@ pub fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     None
 }
 
-/// Lets the call run for so many milliseconds, and drops it.
+/// Lets the call run for so many milliseconds (zero: one poll), and drops it.
 pub async fn dropped_after<F: Future>(ms: u64, call: F) -> Option<F::Output> {
     tokio::select! {
         biased;
-        () = sleep(Duration::from_millis(ms)) => None,
         output = call => Some(output),
+        () = sleep(Duration::from_millis(ms)) => None,
     }
 }
 

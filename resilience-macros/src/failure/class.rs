@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token, Varia
 
 use crate::args::{Arg, ArgValue};
 use crate::error::{Errors, Result, at, at_span, list, nearest};
-use crate::stack::crate_value;
+use crate::stack::crate_path_of;
 
 #[derive(Clone, Copy)]
 pub(super) enum Class {
@@ -47,10 +47,10 @@ enum EnumItem {
 
 impl Parse for EnumItem {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if input.parse::<Option<Token![crate]>>()?.is_some() {
-            return crate_value(input).map(Self::Crate);
+        match crate_path_of(input)? {
+            Some(path) => Ok(Self::Crate(path)),
+            None => input.parse().map(Self::Arg),
         }
-        input.parse().map(Self::Arg)
     }
 }
 
@@ -67,7 +67,8 @@ impl EnumAttr {
                         Some("transient") => found.default = Some(Class::Transient),
                         Some("permanent") => found.default = Some(Class::Permanent),
                         written => {
-                            let near = written.and_then(|written| nearest(written, ["permanent", "transient"]));
+                            let near =
+                                written.and_then(|written| nearest(written, ["permanent", "transient"]));
                             let help = match near {
                                 Some(near) => format!("did you mean `{near}`?"),
                                 None => "write `default = permanent` or `default = transient`".to_owned(),

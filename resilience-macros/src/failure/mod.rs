@@ -2,7 +2,7 @@
 
 mod class;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Data, DataEnum, DeriveInput, Field, Fields, Ident, Type, Variant};
 
@@ -74,16 +74,25 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let may_have_run = arms(&means, |meaning| meaning.may_have_run(&facade));
     let rejection = arms(&means, |meaning| meaning.rejection(&facade));
     let from = means.iter().find_map(|meaning| meaning.from(input, &facade));
+    let methods = quote! {
+        fn class(&self) -> #facade::Class { #class }
+        fn retry_after(&self) -> ::core::option::Option<::core::time::Duration> { #retry_after }
+        fn may_have_run(&self) -> bool { #may_have_run }
+        fn rejection(&self) -> ::core::option::Option<&#facade::Error> { #rejection }
+    };
+    let (keyword, methods) = at_name(name, methods);
     Ok(quote! {
         #[automatically_derived]
-        impl #generics #facade::Failure for #name #args #bounds {
-            fn class(&self) -> #facade::Class { #class }
-            fn retry_after(&self) -> ::core::option::Option<::core::time::Duration> { #retry_after }
-            fn may_have_run(&self) -> bool { #may_have_run }
-            fn rejection(&self) -> ::core::option::Option<&#facade::Error> { #rejection }
-        }
+        #keyword #generics #facade::Failure for #name #args #bounds #methods
         #from
     })
+}
+
+/// The ends of an `impl` at the enum's name, and not in the macro: messages about other impls point there.
+fn at_name(name: &Ident, methods: TokenStream) -> (TokenStream, Group) {
+    let mut block = Group::new(Delimiter::Brace, methods);
+    block.set_span(name.span());
+    (quote_spanned!(name.span()=> impl), block)
 }
 
 /// A `match` with an answer for each variant.
@@ -242,13 +251,15 @@ impl<'a> Meaning<'a> {
         let (name, variant) = (&input.ident, &self.variant.ident);
         let member = self.variant.fields.members().next();
         let (generics, args, bounds) = input.generics.split_for_impl();
+        let method = quote_spanned! {Span::mixed_site()=>
+            fn from(rejection: #facade::Error) -> Self {
+                Self::#variant { #member: rejection }
+            }
+        };
+        let (keyword, method) = at_name(name, method);
         Some(quote_spanned! {Span::mixed_site()=>
             #[automatically_derived]
-            impl #generics ::core::convert::From<#facade::Error> for #name #args #bounds {
-                fn from(rejection: #facade::Error) -> Self {
-                    Self::#variant { #member: rejection }
-                }
-            }
+            #keyword #generics ::core::convert::From<#facade::Error> for #name #args #bounds #method
         })
     }
 }

@@ -83,7 +83,7 @@ fn reborrow(tokens: TokenStream) -> TokenStream {
         let before = out.iter().rev().take(2).map(ToString::to_string);
         match token {
             TokenTree::Ident(this) if this == "self" && before.eq(["=", "__self"]) => {
-                out.extend(quote!(&mut *#this))
+                out.extend(quote!(&mut *#this));
             }
             TokenTree::Group(group) => out.push(inside(&group, reborrow)),
             token => out.push(token),

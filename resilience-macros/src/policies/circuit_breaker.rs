@@ -130,16 +130,17 @@ impl Wrap for Gate {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let label = at.label("breaker");
         let (inner, breaker) = (inner.outcome(), item("BREAKER", at.index));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
-            'breaker: {
+            #label: {
                 let #permit = match #breaker.admit() {
                     ::core::result::Result::Ok(#permit) => #permit,
                     ::core::result::Result::Err(#rejection) => {
-                        break 'breaker ::core::result::Result::Err(#rejection.into());
+                        break #label ::core::result::Result::Err(#rejection.into());
                     }
                 };
                 let #outcome = #inner;

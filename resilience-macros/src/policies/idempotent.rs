@@ -17,6 +17,8 @@ struct Remember {
     /// The argument expressions, in the order in which they were written.
     names: Vec<(&'static str, Expr)>,
     store_errors: bool,
+    /// Its end depends on what an error means: whether it is permanent, or certainly took no effect.
+    asks: bool,
 }
 
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
@@ -33,11 +35,13 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let lease = args.value::<Time>("lease").map(|given| given.map(|time| time.0));
     fields.set("lease", lease, false, |ledger, lease| ledger.lease = lease);
     let guarantee = args.value::<Guarantee>("guarantee").map(|given| given.map(Value::Literal));
+    let at_most_once =
+        guarantee.as_ref().is_some_and(|given| given.value.literal() == Some(&Guarantee::AtMostOnce));
     fields.set("guarantee", guarantee, false, |ledger, guarantee| ledger.guarantee = guarantee);
     waiting(&mut args, &mut fields);
     let fingerprint = args.read::<Expr>("fingerprint");
     let store_errors = args.value::<Bare>("store_errors").map(|given| given.map(|_| Value::Literal(true)));
-    let stores_errors = store_errors.is_some();
+    let keeps_errors = store_errors.is_some();
     fields.set("store_errors", store_errors, false, |ledger, store| ledger.store_errors = store);
     let version = args.value::<Number<u32>>("version").map(|given| given.map(|number| number.0));
     fields.set("version", version, false, |ledger, version| ledger.version = version);
@@ -54,7 +58,10 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     names.extend(fingerprint.map(|values| ("fingerprint", values)));
     names.sort_by_key(|(name, _)| order.iter().position(|written| written == name));
     let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
-    args.finish(Some((params, Box::new(Remember { names, store_errors: stores_errors }) as _)))
+    args.finish(Some((
+        params,
+        Box::new(Remember { names, store_errors: keeps_errors, asks: keeps_errors || at_most_once }) as _,
+    )))
 }
 
 /// `wait = "10s"` or `reject`
@@ -112,7 +119,7 @@ fn borrow(expr: &Expr) -> TokenStream {
 
 impl Wrap for Remember {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, classifies: self.store_errors, context: true, keeps: true, ..Needs::default() }
+        Needs { rejects: true, classifies: self.asks, context: true, keeps: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
@@ -154,14 +161,15 @@ impl Wrap for Remember {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let label = at.label("idempotent");
         let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
         let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
         let (operation, outcome, edge) = (at.local("operation"), local("outcome"), local("edge"));
         quote_spanned! {Span::mixed_site()=>
-            'idempotent: {
+            #label: {
                 let mut #claim = match #ledger.claim(&#names, &#codec).await {
                     #runtime::Entry::Run(#claim) => #claim,
-                    #runtime::Entry::Done(#outcome) => break 'idempotent #outcome,
+                    #runtime::Entry::Done(#outcome) => break #label #outcome,
                 };
                 let #operation = ::core::pin::pin!(#inner);
                 let #outcome = #claim.keep(#operation).await;

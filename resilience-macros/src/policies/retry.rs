@@ -115,6 +115,7 @@ impl Constant for Jitter {
 
 /// `none`, `fixed("1s")` or `exponential("50ms", max = "2s", factor = 2.0)`
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant)] // there is one of it
 enum BackoffArg {
     None,
     Fixed(Value<Duration>),

@@ -91,8 +91,8 @@ impl Machine {
     pub(super) fn admit(&mut self, params: &CircuitBreaker, now: Duration) -> Admission {
         self.give_up_on_probes(params, now);
         if let Phase::Open { until } = self.phase {
-            if now < until {
-                return Admission::Rejected(Some(until - now));
+            if let Some(left) = until.checked_sub(now).filter(|left| !left.is_zero()) {
+                return Admission::Rejected(Some(left));
             }
             self.enter(Phase::HalfOpen { running: Vec::new(), succeeded: 0 });
         }

@@ -3,6 +3,8 @@
 
 mod machine;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::num::NonZeroU32;

@@ -17,3 +17,15 @@ macro_rules! cells {
     };
 }
 pub(super) use cells;
+
+/// An array of zeros, which the model checker cannot make in a constant either.
+macro_rules! zeros {
+    () => {{
+        #[cfg(not(resilience_loom))]
+        let zeros = [const { AtomicU64::new(0) }; BUCKETS];
+        #[cfg(resilience_loom)]
+        let zeros = std::array::from_fn(|_| AtomicU64::new(0));
+        zeros
+    }};
+}
+pub(super) use zeros;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::sync::{AtomicU32, AtomicU64, Ordering, cells};
+use super::sync::{AtomicU32, AtomicU64, Ordering, cells, zeros};
 
 /// The result of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,14 @@ pub(super) struct Tally {
     pub(super) slow: u32,
 }
 
-const BUCKETS: u64 = 16;
+/// Two are enough for the model checker, which tries every order of every load.
+const BUCKETS: usize = if cfg!(resilience_loom) { 2 } else { 16 };
 
 /// The calls of the last time, in sixteen buckets of an equal share each: a call is forgotten between 15/16 of the
 /// time and all of it.
 pub(super) struct TimeWindow {
-    failed: [AtomicU64; BUCKETS as usize],
-    slow: [AtomicU64; BUCKETS as usize],
+    failed: [AtomicU64; BUCKETS],
+    slow: [AtomicU64; BUCKETS],
 }
 
 /// A bucket: 32 bits of the epoch, 8 of the generation, 12 of hits, 12 of calls.
@@ -55,8 +56,8 @@ impl TimeWindow {
     cells! {
         pub(super) fn new() -> Self {
             Self {
-                failed: [const { AtomicU64::new(0) }; BUCKETS as usize],
-                slow: [const { AtomicU64::new(0) }; BUCKETS as usize],
+                failed: zeros!(),
+                slow: zeros!(),
             }
         }
     }
@@ -81,7 +82,7 @@ impl TimeWindow {
         current: &impl Fn() -> bool,
     ) -> Option<(u32, u32)> {
         let mine = tag(at.generation, at.epoch);
-        let index = usize::try_from(at.epoch % BUCKETS).unwrap_or(0);
+        let index = usize::try_from(at.epoch % BUCKETS as u64).unwrap_or(0);
         let bucket = &buckets[index];
         let mut word = bucket.load(Ordering::Acquire);
         loop {
@@ -122,16 +123,16 @@ pub(super) struct Position {
 
 impl Position {
     pub(super) fn new(generation: u32, now: Duration, window: Duration) -> Self {
-        let width = (window.as_nanos() / u128::from(BUCKETS)).max(1);
+        let width = (window.as_nanos() / BUCKETS as u128).max(1);
         // Epochs start above zero, so that an untouched bucket is never a current one.
-        let epoch = u64::try_from(now.as_nanos() / width).unwrap_or(u64::MAX >> 1) + BUCKETS;
+        let epoch = u64::try_from(now.as_nanos() / width).unwrap_or(u64::MAX >> 1) + BUCKETS as u64;
         Self { generation, epoch }
     }
 
     /// Whether the bucket belongs to the window that ends here.
     fn counts(self, word: u64) -> bool {
         let age = (self.epoch & 0xFFFF_FFFF).wrapping_sub(word >> 32) & 0xFFFF_FFFF;
-        self.same_generation(word) && age < BUCKETS
+        self.same_generation(word) && age < BUCKETS as u64
     }
 
     /// Whether the bucket has already gone on to a later time.

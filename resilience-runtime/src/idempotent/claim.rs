@@ -12,7 +12,7 @@ use super::codec::{Codec, kept};
 use super::write::{Unsent, Write};
 use crate::Kind;
 use crate::context::{self, Operation};
-use crate::edge::{Edge, Effect, Outcome, Returns, Stop};
+use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
 
@@ -111,9 +111,9 @@ impl Claim {
         match outcome {
             Ok(value) => End::Keep(kept((codec.encode)(value), Body::Value)),
             Err(Stop::Failure(error)) => match ((edge.effect)(error), codec.encode_error) {
-                (Effect::Permanent, Some(encode)) => End::Keep(kept(encode(error), Body::Error)),
+                (Effect { permanent: true, .. }, Some(encode)) => End::Keep(kept(encode(error), Body::Error)),
                 _ if !self.ran => End::Release,
-                (Effect::Unknown, _) => End::InDoubt,
+                (Effect { happened: Happened::Unknown, .. }, _) => End::InDoubt,
                 _ if at_most_once => End::InDoubt,
                 _ => End::Release,
             },

@@ -15,7 +15,7 @@ pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// A result that a ledger can keep: everything that serde can write and read back.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be kept in a ledger",
-    label = "the result of an `#[idempotent]` function is stored and replayed",
+    label = "an `#[idempotent]` function keeps its result, and under `store_errors` its error, to replay it",
     note = "derive it: `#[derive(serde::Serialize, serde::Deserialize)]`; the type must own what it holds",
     note = "or return what is worth keeping, such as an id, and look the rest up again"
 )]

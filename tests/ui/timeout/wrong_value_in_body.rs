@@ -2,7 +2,7 @@ use resilience::timeout;
 
 #[timeout(ms = 500)]
 async fn fetch(url: &str) -> std::io::Result<String> {
-    Ok(url)
+    url.to_owned()
 }
 
 fn main() {}

@@ -1,0 +1,8 @@
+use resilience::timeout;
+
+#[timeout(ms => 500)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

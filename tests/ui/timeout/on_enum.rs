@@ -1,0 +1,9 @@
+use resilience::timeout;
+
+#[timeout(ms = 500)]
+enum Mode {
+    Fast,
+    Slow,
+}
+
+fn main() {}

@@ -1,0 +1,65 @@
+//! What must build, without a word.
+#![deny(warnings)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilience::{Failure, circuit_breaker, idempotent, policies, retry, timeout};
+
+const BUDGET: Duration = Duration::from_secs(2);
+const ATTEMPTS: u32 = 4;
+
+#[derive(Debug, thiserror::Error, Failure)]
+enum PayError {
+    #[error("gateway unreachable")]
+    #[failure(transient, not_run)]
+    Unreachable,
+    #[error("slow down")]
+    #[failure(throttled)]
+    Busy { retry_after: Duration },
+    #[error(transparent)]
+    #[failure(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    #[failure(policy)]
+    Policy(#[from] resilience::Error),
+}
+
+struct Gateway {
+    limit: u64,
+}
+
+impl Gateway {
+    #[policies(name = "shop.charge")]
+    #[idempotent(key = (order, "charge"), ttl = "1h", fingerprint = amount)]
+    #[timeout(after = BUDGET)]
+    #[retry(attempts = ATTEMPTS, backoff = exponential("20ms", max = BUDGET))]
+    #[circuit_breaker(window = 50, failure_rate = "25%")]
+    #[timeout(ms = 400)]
+    async fn charge(&self, order: u64, amount: u64) -> Result<u64, PayError> {
+        match amount {
+            0 => Err(PayError::Unreachable),
+            amount if amount > self.limit => Err(PayError::Busy { retry_after: Duration::from_secs(1) }),
+            _ => Ok(order),
+        }
+    }
+
+    #[resilience::retry(when = |error| matches!(error, PayError::Unreachable), repeatable = "a read")]
+    #[resilience::timeout(ms = 400)]
+    async fn load(self: Arc<Self>, names: Vec<String>) -> Result<usize, PayError> {
+        Ok(names.len())
+    }
+}
+
+#[timeout(ms = 400)]
+#[circuit_breaker(window = Duration::from_secs(10), when_ok = |status: &u16| *status == 503)]
+async fn status(url: &str) -> std::io::Result<u16> {
+    Ok(u16::try_from(url.len()).unwrap_or(u16::MAX))
+}
+
+fn main() {
+    let gateway = Arc::new(Gateway { limit: 100 });
+    drop(gateway.charge(7, 10));
+    drop(Arc::clone(&gateway).load(Vec::new()));
+    drop(status("http://localhost"));
+}
