@@ -129,11 +129,12 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
 
 /// One run of the body.
 fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream {
-    let (runtime, edge) = (paths::runtime(), local("edge"));
+    let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let bind = &arguments.bind;
     let statements = body.block.stream();
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
+    runtime.set_span(there);
     let pin = quote_spanned!(there=> if false { return #runtime::never::<#returns>(); });
     let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
     block.set_span(body.block.span());

@@ -103,3 +103,56 @@ mod sqlx {
         }
     }
 }
+
+#[cfg(all(test, feature = "anyhow", feature = "reqwest", feature = "sqlx", feature = "tonic"))]
+mod tests {
+    use crate::site::Site;
+    use crate::{Class, Error, Failure, Kind};
+
+    static SITE: Site = Site::new("pay", file!(), line!(), &[]);
+
+    #[test]
+    fn anyhow_looks_along_the_chain() {
+        let rejected = ::anyhow::Error::from(Error::new(Kind::CircuitOpen, &SITE)).context("while charging");
+        assert_eq!(rejected.class(), Class::Rejected);
+        assert_eq!(rejected.rejection().map(Error::kind), Some(Kind::CircuitOpen));
+        assert!(!rejected.may_have_run());
+        let refused = ::anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!((refused.class(), refused.may_have_run()), (Class::Transient, false));
+        let missing = ::anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::NotFound));
+        assert_eq!(missing.class(), Class::Permanent);
+        let unknown = ::anyhow::anyhow!("who knows");
+        assert_eq!((unknown.class(), unknown.may_have_run()), (Class::Transient, true));
+    }
+
+    #[tokio::test]
+    async fn reqwest_tells_the_request_from_the_network() {
+        let client = ::reqwest::Client::new();
+        let malformed = client.get("no url").send().await.expect_err("not a URL");
+        assert_eq!((malformed.class(), malformed.may_have_run()), (Class::Permanent, false));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        drop(listener);
+        let refused =
+            client.get(format!("http://127.0.0.1:{port}")).send().await.expect_err("nobody listens");
+        assert_eq!((refused.class(), refused.may_have_run()), (Class::Transient, false));
+    }
+
+    #[test]
+    fn tonic_by_its_code() {
+        for (status, class) in [
+            (::tonic::Status::unavailable(""), Class::Transient),
+            (::tonic::Status::resource_exhausted(""), Class::Throttled),
+            (::tonic::Status::invalid_argument(""), Class::Permanent),
+        ] {
+            assert_eq!(status.class(), class);
+        }
+    }
+
+    #[test]
+    fn sqlx_tells_the_pool_from_the_statement() {
+        let pool = ::sqlx::Error::PoolTimedOut;
+        assert_eq!((pool.class(), pool.may_have_run()), (Class::Transient, false));
+        assert_eq!(::sqlx::Error::RowNotFound.class(), Class::Permanent);
+    }
+}

@@ -23,7 +23,8 @@ usage: cargo xtask <command>
 ";
 
 /// One build for every test: the default features, and paused time.
-const FEATURES: &str = "--features=resilience/test-util";
+const FEATURES: &str =
+    "--features=resilience/test-util,resilience/anyhow,resilience/reqwest,resilience/sqlx,resilience/tonic";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -13,11 +13,14 @@ use super::super::window::{CallWindow, Mark, Position, Streak, Tally, TimeWindow
 const BAD: Mark = Mark { failed: true, slow: false };
 const GOOD: Mark = Mark { failed: false, slow: false };
 
-/// Two calls of generation 0 end while the generation turns to 1; the first call of generation 1 sees itself alone.
+/// Two calls of generation 0 end while the generation turns to 1; the calls of generation 1
+/// see themselves alone.
 fn old_marks_are_void<W: Send + Sync + 'static, T: PartialEq + std::fmt::Debug + 'static>(
     new: fn() -> W,
     record: fn(&W, Mark, u32, &AtomicU64) -> T,
     alone: T,
+    both: T,
+    mark: Mark,
 ) where
     T: Send + Copy + Sync,
 {
@@ -35,26 +38,29 @@ fn old_marks_are_void<W: Send + Sync + 'static, T: PartialEq + std::fmt::Debug +
             })
             .collect();
         shared.1.store(1, Ordering::Release);
-        let seen = record(&shared.0, GOOD, 1, &shared.1);
+        let seen = record(&shared.0, mark, 1, &shared.1);
         assert_eq!(seen, alone, "a mark of the old generation");
         for thread in late {
             thread.join().expect("no panic");
         }
-        let seen = record(&shared.0, GOOD, 2, &AtomicU64::new(2));
-        assert_eq!(seen, alone, "a mark of an old generation");
+        let seen = record(&shared.0, mark, 1, &shared.1);
+        assert_eq!(seen, both, "the old generation has undone something");
     });
 }
 
 const ALONE: Option<Tally> = Some(Tally { total: 1, failed: 0, slow: 0 });
+const BOTH: Option<Tally> = Some(Tally { total: 2, failed: 0, slow: 0 });
 
 #[test]
 fn count_window() {
     old_marks_are_void(
-        || CallWindow::new(2),
+        || CallWindow::new(8),
         |window, mark, generation, gate| {
             window.record(mark, generation, || gate.load(Ordering::Acquire) == u64::from(generation))
         },
         ALONE,
+        BOTH,
+        GOOD,
     );
 }
 
@@ -67,6 +73,8 @@ fn time_window() {
             window.record(mark, at, false, || gate.load(Ordering::Acquire) == u64::from(generation))
         },
         ALONE,
+        BOTH,
+        GOOD,
     );
 }
 
@@ -77,6 +85,8 @@ fn streak() {
         |streak, mark, generation, gate| {
             streak.record(mark.failed, generation, || gate.load(Ordering::Acquire) == u64::from(generation))
         },
-        Some(0),
+        Some(1),
+        Some(2),
+        BAD,
     );
 }
