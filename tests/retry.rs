@@ -189,6 +189,7 @@ async fn when_replaces_the_classes() {
 
 #[tokio::test(start_paused = true)]
 async fn when_serves_an_error_type_without_classes() {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // a predicate gets a reference
     fn odd(code: &u32) -> bool {
         code % 2 == 1
     }
