@@ -359,11 +359,11 @@ async fn plain_predicates(flaky: &Flaky) -> Result<u32, Fault> {
 #[retry(attempts = 3, repeatable, when = |fault| fault.may_pass() && limit > 0)]
 async fn hidden_names(flaky: &Flaky, word: String, limit: u32) -> Result<String, Fault> {
     flaky.call()?;
-    Ok(format!("{word}"))
+    Ok(format!("{word}!"))
 }
 
 #[tokio::test]
 async fn predicates_need_no_types() {
     assert_eq!(plain_predicates(&Flaky::default()).await, Ok(3));
-    assert_eq!(hidden_names(&Flaky::default(), "x".to_owned(), 1).await, Ok("x".to_owned()));
+    assert_eq!(hidden_names(&Flaky::default(), "x".to_owned(), 1).await, Ok("x!".to_owned()));
 }

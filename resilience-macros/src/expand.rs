@@ -31,19 +31,11 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
     let outcome = local("outcome");
-    let run = if needs.context {
-        let code = code.future();
-        quote_spanned! {Span::mixed_site()=>
-            let #call = ::core::pin::pin!(#code);
-            let #outcome = #runtime::enter(#call).await;
-            #edge_name.leave(#outcome)
-        }
-    } else {
-        let code = code.outcome();
-        quote_spanned! {Span::mixed_site()=>
-            let #outcome = #code;
-            #edge_name.leave(#outcome)
-        }
+    let code = code.future();
+    let run = quote_spanned! {Span::mixed_site()=>
+        let #call = ::core::pin::pin!(#code);
+        let #outcome = #runtime::enter(#call).await;
+        #edge_name.leave(#outcome)
     };
     let statements = quote!(#items #edge #(#prepare)* #slots #run);
     let block = body.form.close(&statements, Span::mixed_site());

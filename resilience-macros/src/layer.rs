@@ -77,8 +77,6 @@ pub(crate) struct Needs {
     pub(crate) classifies: bool,
     /// The body can run again.
     pub(crate) repeats: bool,
-    /// It looks at the context of the call, or changes it.
-    pub(crate) context: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
 }
@@ -91,7 +89,6 @@ impl std::ops::BitOr for Needs {
             rejects: self.rejects | other.rejects,
             classifies: self.classifies | other.classifies,
             repeats: self.repeats | other.repeats,
-            context: self.context | other.context,
             keeps: self.keeps | other.keeps,
         }
     }

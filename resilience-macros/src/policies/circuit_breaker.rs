@@ -122,7 +122,7 @@ impl Constant for WindowArg {
 
 impl Wrap for Gate {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, classifies: self.when.is_none(), context: true, ..Needs::default() }
+        Needs { rejects: true, classifies: self.when.is_none(), ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {

@@ -119,7 +119,7 @@ fn borrow(expr: &Expr) -> TokenStream {
 
 impl Wrap for Remember {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, classifies: self.asks, context: true, keeps: true, ..Needs::default() }
+        Needs { rejects: true, classifies: self.asks, keeps: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {

@@ -55,7 +55,7 @@ pub(super) fn predicate<P: Copy>(
 
 impl Wrap for Repeat {
     fn needs(&self) -> Needs {
-        Needs { classifies: self.when.is_none(), repeats: true, context: true, ..Needs::default() }
+        Needs { classifies: self.when.is_none(), repeats: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {

@@ -101,7 +101,7 @@ impl Constant for Secs {
 
 impl Wrap for Cut {
     fn needs(&self) -> Needs {
-        Needs { rejects: true, context: true, ..Needs::default() }
+        Needs { rejects: true, ..Needs::default() }
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {

@@ -94,7 +94,7 @@ fn admit(machine: &mut Machine, model: &mut Model, let_in: &mut LetIn, now: Dura
     model.look(now);
     if let ModelState::Open(until) = model.state {
         if now < until {
-            assert_eq!(admission, Admission::Rejected(Some(until - now)));
+            assert_eq!(admission, Admission::Rejected(until.checked_sub(now)));
             return;
         }
         model.become_(ModelState::Half(BTreeMap::new(), 0));
