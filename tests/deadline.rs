@@ -340,3 +340,22 @@ async fn a_deadline_in_the_far_future_is_no_trouble() {
     let service = Service::new([after(86_400_000, Good)]);
     assert_eq!(word(&call(&service).await), "ok");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_moved_away_from_its_outer_timeout_keeps_its_own() {
+    #[timeout(ms = 500)]
+    async fn inner(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[timeout(ms = 100)]
+    async fn outer<F: Future<Output = Reply>>(call: std::pin::Pin<&mut F>) -> Reply {
+        call.await
+    }
+    let service = Service::new([Hang]);
+    let start = Instant::now();
+    let mut call = Box::pin(inner(&service));
+    assert_eq!(kind(outer(call.as_mut()).await), Kind::Timeout);
+    assert_eq!(start.elapsed().as_millis(), 100);
+    assert_eq!(kind(call.await), Kind::Timeout);
+    assert_eq!(start.elapsed().as_millis(), 501);
+}

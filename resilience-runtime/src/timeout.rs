@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use resilience_policy::timeout::Timeout;
 
@@ -64,18 +65,14 @@ impl Plan {
     fn make(timeout: &Timeout, context: &mut Context) -> Self {
         let around = context.limit;
         let own = context.limit_in(timeout.after);
-        let (limit, cut) = match around {
-            Some(outer) if context.comes_first(outer, own) => {
-                let cut = match outer.is_watched {
-                    true => Cut::Outer,
-                    false if context.is_over(outer) => Cut::Passed,
-                    false => Cut::Around,
-                };
-                (outer.watched(), cut)
-            }
-            _ => (own, Cut::Own),
+        let nearer = around.filter(|outer| context.comes_first(*outer, own));
+        context.limit = Some(nearer.unwrap_or(own).watched());
+        let (limit, cut) = match nearer {
+            None => (own, Cut::Own),
+            Some(outer) if outer.is_watched => (own, Cut::Outer),
+            Some(outer) if context.is_over(outer) => (outer, Cut::Passed),
+            Some(outer) => (outer, Cut::Around),
         };
-        context.limit = Some(limit);
         Self { around, limit, cut }
     }
 }
@@ -102,13 +99,14 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
             end();
             return Poll::Ready(outcome);
         }
-        let kind = match plan.cut {
-            Cut::Own => Kind::Timeout,
-            Cut::Around => Kind::DeadlineExceeded,
-            Cut::Outer | Cut::Passed => return Poll::Pending,
+        let (kind, grace) = match plan.cut {
+            Cut::Own => (Kind::Timeout, Duration::ZERO),
+            // It fires first, unless this call was moved away from under it: then a little later is soon enough.
+            Cut::Outer => (Kind::Timeout, Duration::from_millis(1)),
+            Cut::Around | Cut::Passed => (Kind::DeadlineExceeded, Duration::ZERO),
         };
         let fired = context::with(|context| {
-            let at = context.resolve(plan.limit);
+            let at = context.resolve(plan.limit).after(grace);
             context.reached(at)
         });
         if !fired {
