@@ -22,9 +22,12 @@ usage: cargo xtask <command>
   loom               the model test of the lock-free parts (slow)
 ";
 
-/// One build for every test: the default features, and paused time.
-const FEATURES: &str =
-    "--features=resilience/test-util,resilience/anyhow,resilience/reqwest,resilience/sqlx,resilience/tonic";
+/// One build for nearly every test: the default features, and paused time.
+const FEATURES: &str = "--features=resilience/test-util";
+/// The error types of other crates, apart: the compiler lists all who implement a trait, and the golden files are its
+/// words.
+const FOREIGN: &str = "--features=resilience-runtime/anyhow,resilience-runtime/reqwest,resilience-runtime/sqlx,\
+                       resilience-runtime/tonic";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -69,6 +72,10 @@ fn test(filters: &[&str]) -> Vec<Step> {
     vec![
         Step::check("rule pages", rules::check),
         run.args(&["--"]).args(filters),
+        Step::cargo(
+            "errors of other crates",
+            &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
+        ),
         Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
     ]
 }
@@ -76,8 +83,11 @@ fn test(filters: &[&str]) -> Vec<Step> {
 fn ci() -> Vec<Step> {
     let mut steps = vec![
         Step::cargo("fmt", &["fmt", "--all", "--check"]),
-        Step::cargo("clippy", &["clippy", "--workspace", "--all-targets", FEATURES, "--", "-D", "warnings"]),
-        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES])
+        Step::cargo(
+            "clippy",
+            &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, "--", "-D", "warnings"],
+        ),
+        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(test(&[]));
