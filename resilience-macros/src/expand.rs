@@ -123,14 +123,13 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
 fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream {
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let bind = &arguments.bind;
-    let statements = body.block.stream();
+    // The user's own block, so that its items stand at its top.
+    let statements = &body.block;
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
     runtime.set_span(there);
     let pin = quote_spanned!(there=> if false { return #runtime::never::<#returns>(); });
-    let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
-    block.set_span(body.block.span());
-    quote_spanned!(Span::mixed_site()=> #edge.attempt(async #block))
+    quote_spanned!(Span::mixed_site()=> #edge.attempt(async { #pin #bind #statements }))
 }
 
 /// How the arguments get into the body.
