@@ -123,13 +123,17 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
 fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream {
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let bind = &arguments.bind;
-    // The user's own block, so that its items stand at its top.
-    let statements = &body.block;
+    let (block, statements) = (&body.block, body.block.stream());
+    // Items stay at the top of a block. Another body needs no braces of its own: around a single expression the
+    // compiler would find them unnecessary.
+    let statements = if body.begins_with_item() { quote!(#block) } else { statements };
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
     runtime.set_span(there);
     let pin = quote_spanned!(there=> if false { return #runtime::never::<#returns>(); });
-    quote_spanned!(Span::mixed_site()=> #edge.attempt(async { #pin #bind #statements }))
+    let mut run = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
+    run.set_span(block.span());
+    quote_spanned!(Span::mixed_site()=> #edge.attempt(async #run))
 }
 
 /// How the arguments get into the body.

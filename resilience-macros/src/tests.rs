@@ -108,14 +108,14 @@ fn the_headline() {
                     permit, ::core::result::Result::Err(rejection) => { break
                     'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
                     timed = ::core::pin::pin!(edge.attempt(async { if false { return
-                    __resilience::never:: < Result < Receipt, PayError > > (); } { gateway
-                    .post(order). await } })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge
-                    .verdict(& outcome, ::core::option::Option::None, ::core::option::Option::None));
-                    outcome }; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
-                    outcome, ::core::option::Option::None, ::core::option::Option::None)) else {
-                    break outcome }; ::core::mem::drop(outcome); __resilience::pause(wait). await; }
-                    } }); __TIMEOUT_1.cut(timed). await } }); let outcome = claim.keep(operation).
-                    await; claim.settle(outcome, & edge, & codec). await } }
+                    __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
+                    await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None)) else { break outcome
+                    }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } });
+                    __TIMEOUT_1.cut(timed). await } }); let outcome = claim.keep(operation). await;
+                    claim.settle(outcome, & edge, & codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -176,8 +176,8 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     (); } let mut word = __resilience::hand_out(& mut word_slot, retry.last()); let b
                     = __resilience::hand_out(& mut b_slot, retry.last()); let a =
                     __resilience::hand_out(& mut a_slot, retry.last()); let limit =
-                    __resilience::again:: < Limit > (& limit); { self.out.push(word, a, b, limit) }
-                    }). await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
+                    __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
+                    await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
                     outcome, ::core::option::Option::Some(& | error | error.may_pass(limit)),
                     ::core::option::Option::None)) else { break outcome };
                     ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
@@ -238,7 +238,7 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
                 let call = ::core::pin::pin!(
                     async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
-                    __resilience::never:: < Result < (), E > > (); } { Ok(()) } })); __TIMEOUT_0
+                    __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0
                     .cut(timed). await } }
                 );
                 let outcome = __resilience::enter(call).await;

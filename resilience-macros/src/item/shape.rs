@@ -60,6 +60,14 @@ impl Body {
             && tokens.next().is_some_and(|token| token.to_string() == paths::MARKER)
     }
 
+    /// Whether the first statement is an item, as far as its first word tells.
+    pub(crate) fn begins_with_item(&self) -> bool {
+        const WORDS: [&str; 11] =
+            ["use", "const", "static", "fn", "struct", "enum", "impl", "trait", "type", "mod", "macro_rules"];
+        let first = self.block.stream().into_iter().next();
+        first.is_some_and(|token| WORDS.contains(&token.to_string().as_str()))
+    }
+
     /// `#[async_trait]` writes `let mut __self = self;`, which would move a `&mut self` into the first attempt.
     pub(crate) fn reborrow_self(&mut self) {
         self.set(reborrow(self.block.stream()));
