@@ -19,7 +19,7 @@ impl Timeout {
     pub(crate) const fn check(&self, at: usize) -> Option<Violation> {
         if self.after.is_zero() {
             let text = Text::new("a timeout of zero would cut every call")
-                .help("give it a time, or switch the policy off in the configuration (`enabled = false`)");
+                .help("give it a time such as \"500ms\", or remove the policy");
             return Some(Violation::range(at, "after", text));
         }
         None

@@ -20,6 +20,7 @@ usage: cargo xtask <command>
   smoke              the checkout example: no order charged twice, none lost
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   loom               the model test of the lock-free parts (slow)
+  bench              what policies add to a call, beside code written by hand
 ";
 
 /// One build for nearly every test: the default features, and paused time.
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         ["rules"] => steps::run(&[Step::check("rule pages", rules::write)]),
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
         ["loom"] => steps::run(&[loom()]),
+        ["bench"] => steps::run(&[Step::cargo("bench", &["bench", "--bench", "overhead"])]),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
