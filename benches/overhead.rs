@@ -58,7 +58,7 @@ async fn by_hand(n: u32, waits: bool) -> Result<u32, Error> {
             }
         }
     };
-    tokio::time::timeout(Duration::from_millis(2_000), all).await.unwrap_or(Ok(0))
+    tokio::time::timeout(Duration::from_secs(2), all).await.unwrap_or(Ok(0))
 }
 
 /// Nanoseconds per call.
