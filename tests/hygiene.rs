@@ -87,3 +87,34 @@ async fn a_facade_of_ones_own() {
     assert!(matches!(renamed::call(1).await, Ok(1)));
     assert!(resilience::manifest().any(|site| site.name() == "renamed" && site.policies().len() == 2));
 }
+
+/// Arguments with raw names, a boxed error, and a stack that a macro of the user's writes.
+mod odd {
+    use resilience::{Failure, retry, timeout};
+
+    #[derive(Debug, Failure)]
+    pub(super) enum Outer {
+        #[failure(transparent)]
+        Inner(Box<super::shadowed::Fault>),
+        #[failure(policy)]
+        Policy(resilience::Error),
+    }
+
+    macro_rules! stack {
+        ($name:ident) => {
+            #[timeout(ms = 100)]
+            #[retry(attempts = 2, backoff = none, repeatable)]
+            pub(super) async fn $name(r#type: String) -> Result<usize, Outer> {
+                Ok(r#type.len())
+            }
+        };
+    }
+    stack!(written_by_a_macro);
+}
+
+#[tokio::test]
+async fn odd_names_and_places() {
+    use resilience::{Class, Failure};
+    assert!(matches!(odd::written_by_a_macro("ab".to_owned()).await, Ok(2)));
+    assert_eq!(odd::Outer::Inner(Box::new(shadowed::Fault::None)).class(), Class::Permanent);
+}

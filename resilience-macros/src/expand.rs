@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Path, Receiver, ReceiverKind, Token, Type};
 
 use crate::args::{NOT_CONST, find_ident, names_value};
@@ -87,7 +88,8 @@ fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
         use #facade::__private as #runtime;
-        #(use #imports as _;)*
+        // Inside of a user's macro the lint does not see that this uses the import up.
+        #(#[allow(unused_imports)] use #imports as _;)*
         #(#params)*
         #rules
         static #site: #runtime::Site = #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker);
@@ -213,7 +215,7 @@ impl Arguments {
         } else if binding.mutable_reference() {
             self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
         } else {
-            let slot = local(&format!("{ident}_slot"));
+            let slot = local(&format!("{}_slot", ident.unraw()));
             let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
             let taken = bounded(binding, "slot", None);
             self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
@@ -263,6 +265,8 @@ fn kind(receiver: &Receiver) -> Own {
         Type::Reference(_) => Own::Shared,
         Type::Path(path) => match path.path.segments.last() {
             Some(last) if last.ident == "Arc" || last.ident == "Rc" => Own::Counted,
+            // `Pin<&Self>` is a copy; `Pin<&mut Self>` is left to the compiler.
+            Some(last) if last.ident == "Pin" => Own::Shared,
             _ => Own::Value,
         },
         _ => Own::Value,

@@ -36,8 +36,11 @@ fn the_headline() {
                     __resilience::policy::Policy::Timeout(__POLICY_4),
                 ];
                 use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
                 use circuit_breaker as _;
+                #[allow(unused_imports)]
                 use retry as _;
+                #[allow(unused_imports)]
                 use timeout as _;
                 const __POLICY_0: __resilience::policy::idempotent::Idempotent = __resilience::policy::idempotent::Idempotent {
                     key: "order . id",

@@ -77,6 +77,24 @@ impl Failure for Error {
     }
 }
 
+impl<F: Failure + ?Sized> Failure for Box<F> {
+    fn class(&self) -> Class {
+        (**self).class()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        (**self).retry_after()
+    }
+
+    fn may_have_run(&self) -> bool {
+        (**self).may_have_run()
+    }
+
+    fn rejection(&self) -> Option<&Error> {
+        (**self).rejection()
+    }
+}
+
 /// What the network does is transient; what the caller did wrong is permanent.
 impl Failure for std::io::Error {
     fn class(&self) -> Class {
