@@ -77,6 +77,7 @@ impl Failure for Error {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Failure + ?Sized> Failure for Box<F> {
     fn class(&self) -> Class {
         (**self).class()
