@@ -22,9 +22,9 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         check_owned(&body.returns)?;
     }
     let arguments = Arguments::of(function, &mut body, stack, needs)?;
-    let items = items(function, stack, &returns);
     let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
     let layers = layers(stack, &returns);
+    let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = &arguments.slots;
     let innermost = innermost(&body, &returns, &arguments);
@@ -58,7 +58,7 @@ fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
 }
 
 /// The statics of the site. They stand first, and the stack's const is the very first.
-fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
+fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     let (runtime, site, marker) = (paths::runtime(), local("__SITE"), local(paths::MARKER));
     let facade = paths::facade(stack.options.facade.as_ref());
     let layers = &stack.layers;
@@ -70,7 +70,6 @@ fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
         let (ty, tokens, name) = (&layer.params.ty, &layer.params.tokens, item("POLICY", index));
         quote_spanned!(Span::mixed_site()=> const #name: #ty = #tokens;)
     });
-    let ats = self::layers(stack, returns);
     let states = ats.iter().zip(layers).map(|(at, layer)| layer.kind.state(at));
     let mut imports: Vec<_> = layers.iter().filter_map(|layer| layer.import.as_ref()).collect();
     imports.extend(&stack.options.imports);
@@ -79,8 +78,7 @@ fn items(function: &Function, stack: &Stack, returns: &Type) -> TokenStream {
     let name = match &stack.options.name {
         Some(name) => quote!(#name),
         None => {
-            let name = function.sig.ident.to_string();
-            let name = name.strip_prefix("r#").unwrap_or(&name);
+            let name = function.sig.ident.unraw().to_string();
             quote!(::core::concat!(::core::module_path!(), "::", #name))
         }
     };
