@@ -65,7 +65,7 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Builder, CarriesRejection, Class, ConfigError, Entry, EntryState, Error, Failure, IdempotencyKey,
-    InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, Operator, PolicyError, Repeatable,
-    Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
+    Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey, InstallError, Key,
+    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, PolicyError, Repeatable, Returns,
+    Runtime, Site, State, Stored, context, future, manifest, spawn,
 };

@@ -29,7 +29,7 @@ pub use failure::{Class, Failure};
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
-pub use runtime::{Builder, ConfigError, InstallError, NameClash, Runtime, spawn};
+pub use runtime::{Builder, InstallError, NameClash, OpenError, Runtime, spawn};
 pub use site::{Site, manifest};
 
 /// The named futures of this crate's functions.

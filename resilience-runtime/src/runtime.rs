@@ -115,22 +115,24 @@ impl Runtime {
         Builder { capacity: USUAL_CAPACITY, chosen: false }
     }
 
-    /// The runtime that the variable `RESILIENCE_BACKEND` asks for: `memory:`, or the default where it is not set.
-    #[allow(clippy::unused_async)] // backends with a connection open it here
-    pub async fn from_env() -> Result<Self, ConfigError> {
+    /// The runtime that the variable `RESILIENCE_BACKEND` asks for, as [`open`](Self::open) reads it; the default where
+    /// it is not set.
+    pub async fn from_env() -> Result<Self, OpenError> {
         match std::env::var(VARIABLE) {
-            Ok(value) => Self::from_url(&value),
+            Ok(value) => Self::open(&value).await,
             Err(std::env::VarError::NotPresent) => Ok(Self::builder().build()),
             Err(std::env::VarError::NotUnicode(value)) => {
-                Err(ConfigError { value: value.to_string_lossy().into_owned() })
+                Err(OpenError { url: value.to_string_lossy().into_owned() })
             }
         }
     }
 
-    fn from_url(url: &str) -> Result<Self, ConfigError> {
+    /// A runtime over the backend that a URL names: `memory:`.
+    #[allow(clippy::unused_async)] // backends with a connection open it here
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
         match url {
             "memory:" => Ok(Self::builder().memory().build()),
-            _ => Err(ConfigError { value: without_password(url) }),
+            _ => Err(OpenError { url: without_password(url) }),
         }
     }
 
@@ -190,9 +192,9 @@ fn without_password(url: &str) -> String {
 
 /// The variable `RESILIENCE_BACKEND` asks for something that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{VARIABLE} is `{value}`; expected `memory:` (results are kept in memory and end with the process)")]
-pub struct ConfigError {
-    value: String,
+#[error("{VARIABLE} is `{url}`; expected `memory:` (results are kept in memory and end with the process)")]
+pub struct OpenError {
+    url: String,
 }
 
 /// Why a runtime could not be installed.
