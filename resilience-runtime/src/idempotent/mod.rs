@@ -128,7 +128,7 @@ impl SiteLedger {
         };
         Ok(Arc::new(Request {
             key: IdempotencyKey::derive(self.site.name(), scope, key),
-            site: self.site.name(),
+            site: self.site.name().into(),
             text,
             owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
             fingerprint,

@@ -125,6 +125,10 @@ impl Ledger for Flaky {
         self.memory.in_doubt(most)
     }
 
+    fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
+        self.memory.find(text, most)
+    }
+
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
         self.memory.inspect(key)
     }

@@ -2,9 +2,12 @@
 
 pub(crate) mod memory;
 mod operator;
+mod record;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +52,9 @@ pub(crate) trait Ledger: Send + Sync {
     /// What is in doubt, oldest first.
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>>;
 
+    /// The records whose key as written is this text, of any site, oldest first. It may look at every record.
+    fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>>;
+
     /// One record.
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>>;
 
@@ -64,12 +70,19 @@ pub(crate) fn later(from: Instant, time: Duration) -> Instant {
     from.checked_add(time).unwrap_or_else(|| from + Duration::from_hours(24 * 365))
 }
 
+/// The oldest `most` of them, oldest first.
+fn oldest(mut entries: Vec<Entry>, most: usize) -> Vec<Entry> {
+    entries.sort_by_key(|entry| Reverse(entry.age));
+    entries.truncate(most);
+    entries
+}
+
 /// What a claim is for.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) key: IdempotencyKey,
     /// For the eyes of operators.
-    pub(crate) site: &'static str,
+    pub(crate) site: Cow<'static, str>,
     pub(crate) text: String,
     /// Made by the client, so that a claim whose answer was lost can be asked for again.
     pub(crate) owner: u128,

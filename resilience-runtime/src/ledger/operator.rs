@@ -28,6 +28,8 @@ pub struct Entry {
     pub attempt: u32,
     /// How long ago the record took its state.
     pub age: Duration,
+    /// The result or the failure that is kept, as JSON.
+    pub result: Option<String>,
 }
 
 /// What a ledger knows of an operation.
@@ -67,6 +69,16 @@ impl Operator {
     /// The operations in doubt, oldest first, `most` at most.
     pub fn in_doubt(&self, most: usize) -> impl Future<Output = Result<Vec<Entry>, LedgerError>> + Send + '_ {
         self.ledger.in_doubt(most)
+    }
+
+    /// The records whose key as written is `text`, such as an order's number, whatever their sites: oldest first,
+    /// `most` at most. It looks at every record, so it is for people, not for programs.
+    pub fn find(
+        &self,
+        text: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Entry>, LedgerError>> + Send {
+        self.ledger.find(text, most)
     }
 
     /// One record, if there is one. [`IdempotencyKey::of`] makes the key.

@@ -19,19 +19,20 @@ pub(crate) struct Op {
     pub(crate) at_most_once: bool,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) ttl: Duration,
+    pub(crate) text: String,
 }
 
 pub(crate) fn op(name: &str) -> Op {
     let key = IdempotencyKey::of("conformance", None::<&str>, name).expect("a good key");
-    Op { key, at_most_once: false, fingerprint: None, ttl: TTL }
+    Op { key, at_most_once: false, fingerprint: None, ttl: TTL, text: name.to_owned() }
 }
 
 impl Op {
     pub(crate) fn request(&self, owner: u128) -> Arc<Request> {
         Arc::new(Request {
             key: self.key,
-            site: "conformance",
-            text: "text".to_owned(),
+            site: "conformance".into(),
+            text: self.text.clone(),
             owner,
             fingerprint: self.fingerprint,
             version: 3,
@@ -82,6 +83,7 @@ pub(crate) async fn conforms(ledger: &dyn Ledger) {
     the_fence_rises_over_a_removal(ledger).await;
     who_waits_is_woken(ledger).await;
     doubts_come_oldest_first(ledger).await;
+    operators_find_by_the_key_as_written(ledger).await;
 }
 
 async fn a_result_is_kept(ledger: &dyn Ledger) {
@@ -292,4 +294,20 @@ async fn doubts_come_oldest_first(ledger: &dyn Ledger) {
     let some = ledger.in_doubt(1).await.expect("the ledger answers");
     assert_eq!(some[0].key, all[0].key);
     assert_eq!(some.len(), 1);
+}
+
+async fn operators_find_by_the_key_as_written(ledger: &dyn Ledger) {
+    let find = async |text| ledger.find(text, 10).await.expect("the ledger answers");
+    let (one, two) = (op("found"), Op { text: "found".to_owned(), ..op("found elsewhere") });
+    let hold = one.granted(ledger, 1).await;
+    assert_eq!(find("found").await.len(), 1);
+    assert_eq!(complete(ledger, hold, "{\"cents\":7}").await, Written::Yes);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    two.granted(ledger, 1).await;
+    let found = find("found").await;
+    let shown: Vec<_> = found.iter().map(|entry| (entry.key, entry.state, entry.result.as_deref())).collect();
+    let expected = [(one.key, EntryState::Done, Some("{\"cents\":7}")), (two.key, EntryState::Running, None)];
+    assert_eq!(shown, expected);
+    assert_eq!(ledger.find("found", 1).await.expect("the ledger answers").len(), 1);
+    assert_eq!(find("foun").await, []);
 }

@@ -4,18 +4,18 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shard::{Record, Shard, State};
+use shard::Shard;
 
-use super::{Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, later};
+use super::record::{Change, Record, State};
+use super::{Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, oldest};
 use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
-use crate::time::{self, Instant};
+use crate::time::Tick;
 
 /// Results that are kept at most, unless the builder says otherwise.
 pub(crate) const USUAL_CAPACITY: usize = 100_000;
@@ -50,38 +50,38 @@ impl MemoryLedger {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Settles a record, and keeps the shard within its capacity.
-    fn settle(
+    /// Changes a record, and keeps the shard within its capacity.
+    fn change<T>(
         &self,
         shard: &mut Shard,
         key: IdempotencyKey,
-        state: State,
-        ttl: Option<Duration>,
-        now: Instant,
-    ) {
-        let site = shard.records.get(&key).map_or("", |record| record.request.site);
-        shard.settle(key, state, ttl, now);
+        change: impl FnOnce(&mut Record) -> T,
+    ) -> Option<T> {
+        let answer = shard.change(key, change);
         let evicted = shard.evict(self.capacity);
         if evicted > 0 && self.evicted.fetch_add(evicted, Ordering::Relaxed) == 0 {
+            let site = shard.record(key).map_or("", |record| &record.request.site);
             emit(&Event { site, decision: Decision::Evicted });
         }
+        answer
     }
 
-    /// Changes the record of a claim, if that still stands.
-    fn write(&self, hold: Hold, change: impl FnOnce(&mut Shard, Instant)) -> Written {
+    /// Writes, if the claim still stands.
+    fn write(&self, hold: Hold, change: Change) -> Written {
         let mut shard = self.shard(hold.key);
-        match shard.records.get(&hold.key) {
-            Some(record) if record.is_held_by(hold) => match record.state {
-                State::Running { .. } => {
-                    change(&mut shard, time::now());
-                    Written::Yes
-                }
-                // The answer to a write was lost, and the write is sent again.
-                State::Done(_) => Written::Yes,
-                State::InDoubt | State::Released => Written::LeaseLost,
-            },
-            _ => Written::LeaseLost,
+        self.change(&mut shard, hold.key, |record| record.write(hold, change, Tick::now()))
+            .unwrap_or(Written::LeaseLost)
+    }
+
+    fn entries(&self, now: Tick, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let records = shard.records.values().map(|slot| &slot.record);
+            let live = records.filter(|record| !record.has_expired(now) && wanted(record));
+            found.extend(live.map(|record| record.entry(now)));
         }
+        found
     }
 
     /// Results that were let go because the ledger was full.
@@ -96,47 +96,32 @@ fn ready<'a, T: Send + 'a>(answer: T) -> Reply<'a, T> {
 
 impl Ledger for MemoryLedger {
     fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
-        ready(self.shard(request.key).claim(&request, &self.fence, time::now()))
+        ready(self.shard(request.key).claim(&request, &self.fence, Tick::now()))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        ready(self.write(hold, |shard, now| {
-            if let Some(record) = shard.records.get_mut(&hold.key) {
-                record.state = State::Running { until: later(now, lease) };
-            }
-        }))
+        ready(self.write(hold, Change::Renew { lease }))
     }
 
     fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
-        ready(self.write(hold, |shard, now| {
-            self.settle(shard, hold.key, State::Done(result), Some(ttl), now);
-        }))
+        ready(self.write(hold, Change::Complete { result, ttl }))
     }
 
     fn release(&self, hold: Hold) -> Reply<'_, Written> {
-        ready(self.write(hold, |shard, now| {
-            let ttl = shard.records.get(&hold.key).map(|record| record.request.ttl);
-            self.settle(shard, hold.key, State::Released, ttl, now);
-        }))
+        ready(self.write(hold, Change::Release))
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
-        self.write(hold, |shard, now| {
-            let Some(request) = shard.records.get(&hold.key).map(|record| Arc::clone(&record.request)) else {
-                return;
-            };
-            let state = if may_have_run { State::InDoubt } else { State::Released };
-            // What waits for an operator waits for as long as it takes.
-            let ttl = (!may_have_run || !request.at_most_once).then_some(request.ttl);
-            self.settle(shard, hold.key, state, ttl, now);
-        });
+        self.write(hold, Change::Abandon { may_have_run });
     }
 
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let mut shard = self.shard(key);
         let waiters = match shard.records.get_mut(&key) {
-            Some(record) if record.fence == fence && matches!(record.state, State::Running { .. }) => {
-                Arc::clone(record.waiters.get_or_insert_default())
+            Some(slot)
+                if slot.record.fence == fence && matches!(slot.record.state, State::Running { .. }) =>
+            {
+                Arc::clone(slot.waiters.get_or_insert_default())
             }
             _ => return Box::pin(std::future::ready(())),
         };
@@ -145,32 +130,27 @@ impl Ledger for MemoryLedger {
     }
 
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {
-        let now = time::now();
-        let mut found = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let live = shard.records.values().filter(|record| !record.has_expired(now));
-            let entries = live.map(|record| record.entry(now));
-            found.extend(entries.filter(|entry| entry.state == EntryState::InDoubt));
-        }
-        found.sort_by_key(|entry| Reverse(entry.age));
-        found.truncate(most);
-        ready(found)
+        let now = Tick::now();
+        ready(oldest(self.entries(now, |record| record.shown(now) == EntryState::InDoubt), most))
+    }
+
+    fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
+        ready(oldest(self.entries(Tick::now(), |record| record.request.text == text), most))
     }
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
-        let now = time::now();
+        let now = Tick::now();
         let mut shard = self.shard(key);
         shard.sweep(key, now);
-        ready(shard.records.get(&key).map(|record| record.entry(now)))
+        ready(shard.record(key).map(|record| record.entry(now)))
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
         let mut shard = self.shard(key);
-        let now = time::now();
+        let now = Tick::now();
         shard.sweep(key, now);
-        let idle = |record: &Record| record.fence == fence && record.entry(now).state != EntryState::Running;
-        let found = shard.records.get(&key).is_some_and(idle);
+        let idle = |record: &Record| record.fence == fence && record.shown(now) != EntryState::Running;
+        let found = shard.record(key).is_some_and(idle);
         if found {
             shard.remove(key);
         }
@@ -179,15 +159,13 @@ impl Ledger for MemoryLedger {
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
         let mut shard = self.shard(key);
-        let now = time::now();
+        let now = Tick::now();
         shard.sweep(key, now);
-        let doubtful =
-            |record: &&Record| record.fence == fence && record.entry(now).state == EntryState::InDoubt;
-        let found = shard.records.get(&key).filter(doubtful).map(|record| Arc::clone(&record.request));
-        if let Some(request) = &found {
-            let result = Stored { version: request.version, body };
-            self.settle(&mut shard, key, State::Done(Arc::new(result)), Some(request.ttl), now);
+        let doubtful = |record: &Record| record.fence == fence && record.shown(now) == EntryState::InDoubt;
+        let found = shard.record(key).is_some_and(doubtful);
+        if found {
+            self.change(&mut shard, key, |record| record.resolve(body, now));
         }
-        ready(found.is_some())
+        ready(found)
     }
 }

@@ -1,0 +1,140 @@
+//! What a ledger knows of one operation, and what may become of it: (record, event, now) -> record. Every ledger that
+//! decides in this process asks here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::time::Tick;
+
+pub(crate) struct Record {
+    pub(crate) request: Arc<Request>,
+    pub(crate) state: State,
+    pub(crate) fence: u64,
+    pub(crate) attempt: u32,
+    /// Since when it is in its state.
+    pub(crate) since: Tick,
+    /// When it is forgotten; never, while it runs or waits for an operator.
+    pub(crate) expires: Option<Tick>,
+}
+
+pub(crate) enum State {
+    Running { until: Tick },
+    InDoubt,
+    Released,
+    Done(Arc<Stored>),
+}
+
+/// What the owner of a claim writes.
+pub(crate) enum Change {
+    Renew { lease: Duration },
+    Complete { result: Arc<Stored>, ttl: Duration },
+    Release,
+    Abandon { may_have_run: bool },
+}
+
+impl Record {
+    /// A claim that was granted now.
+    pub(crate) fn granted(request: &Arc<Request>, fence: u64, attempt: u32, now: Tick) -> Self {
+        let state = State::Running { until: now.after(request.lease) };
+        Self { request: Arc::clone(request), state, fence, attempt, since: now, expires: None }
+    }
+
+    /// What a claim finds. Nothing: it may run, as the next attempt.
+    pub(crate) fn answer(&self, request: &Request, now: Tick) -> Option<Claimed> {
+        if self.request.fingerprint != request.fingerprint {
+            return Some(Claimed::Mismatch);
+        }
+        match &self.state {
+            State::Done(stored) => Some(Claimed::Done(Arc::clone(stored))),
+            State::Running { until } if *until > now => {
+                if self.request.owner == request.owner {
+                    return Some(Claimed::Granted { fence: self.fence });
+                }
+                Some(Claimed::Running { fence: self.fence, left: until.since(now) })
+            }
+            State::InDoubt | State::Running { .. } if self.request.at_most_once => Some(Claimed::InDoubt),
+            State::Running { .. } | State::InDoubt | State::Released => None,
+        }
+    }
+
+    /// Writes, if the claim still stands. One that has lapsed and that nobody took over does.
+    pub(crate) fn write(&mut self, hold: Hold, change: Change, now: Tick) -> Written {
+        if self.fence != hold.fence || self.request.owner != hold.owner {
+            return Written::LeaseLost;
+        }
+        match self.state {
+            State::Running { .. } => self.change(change, now),
+            // The answer to a write was lost, and the write is sent again.
+            State::Done(_) => return Written::Yes,
+            State::InDoubt | State::Released => return Written::LeaseLost,
+        }
+        Written::Yes
+    }
+
+    fn change(&mut self, change: Change, now: Tick) {
+        let ttl = self.request.ttl;
+        match change {
+            Change::Renew { lease } => self.state = State::Running { until: now.after(lease) },
+            Change::Complete { result, ttl } => self.settle(State::Done(result), Some(ttl), now),
+            Change::Release | Change::Abandon { may_have_run: false } => {
+                self.settle(State::Released, Some(ttl), now);
+            }
+            Change::Abandon { may_have_run: true } => {
+                // What waits for an operator waits for as long as it takes.
+                self.settle(State::InDoubt, (!self.request.at_most_once).then_some(ttl), now);
+            }
+        }
+    }
+
+    fn settle(&mut self, state: State, ttl: Option<Duration>, now: Tick) {
+        self.state = state;
+        self.since = now;
+        self.expires = ttl.map(|ttl| now.after(ttl));
+    }
+
+    /// An operator knows the result of what is in doubt.
+    pub(crate) fn resolve(&mut self, body: Body, now: Tick) {
+        let result = Stored { version: self.request.version, body };
+        self.settle(State::Done(Arc::new(result)), Some(self.request.ttl), now);
+    }
+
+    pub(crate) fn has_expired(&self, now: Tick) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+
+    pub(crate) fn shown(&self, now: Tick) -> EntryState {
+        match &self.state {
+            State::Running { until } if *until > now => EntryState::Running,
+            State::Running { .. } | State::InDoubt => EntryState::InDoubt,
+            State::Released => EntryState::Released,
+            State::Done(stored) if stored.body == Body::NotKept => EntryState::ResultNotKept,
+            State::Done(_) => EntryState::Done,
+        }
+    }
+
+    pub(crate) fn entry(&self, now: Tick) -> Entry {
+        // A claim that has lapsed is in doubt since then.
+        let since = match self.state {
+            State::Running { until } if until <= now => until,
+            _ => self.since,
+        };
+        let result = match &self.state {
+            State::Done(stored) => match &stored.body {
+                Body::Value(json) | Body::Error(json) => Some(String::from_utf8_lossy(json).into_owned()),
+                Body::NotKept => None,
+            },
+            _ => None,
+        };
+        Entry {
+            key: self.request.key,
+            site: self.request.site.clone().into_owned(),
+            text: self.request.text.clone(),
+            state: self.shown(now),
+            fence: self.fence,
+            attempt: self.attempt,
+            age: now.since(since),
+            result,
+        }
+    }
+}
