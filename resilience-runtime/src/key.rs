@@ -42,6 +42,11 @@ impl IdempotencyKey {
         Self(hasher.finalize().into())
     }
 
+    #[cfg(feature = "durable")]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

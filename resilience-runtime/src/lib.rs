@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backend;
 mod call;
 mod circuit_breaker;
 pub mod context;
@@ -22,6 +23,7 @@ mod timeout;
 #[doc(hidden)]
 pub mod __private;
 
+pub use backend::OpenError;
 pub use circuit_breaker::State;
 pub use edge::{CarriesRejection, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};
@@ -29,7 +31,7 @@ pub use failure::{Class, Failure};
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
-pub use runtime::{Builder, InstallError, NameClash, OpenError, Runtime, spawn};
+pub use runtime::{Builder, InstallError, NameClash, Runtime, spawn};
 pub use site::{Site, manifest};
 
 /// The named futures of this crate's functions.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 
+use crate::backend::{Backend, OpenError};
 use crate::circuit_breaker::{Breaker, SiteBreaker};
-use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
+use crate::ledger::memory::USUAL_CAPACITY;
 use crate::ledger::{Ledger, Operator};
 use crate::site::{Site, manifest};
 
@@ -55,8 +56,7 @@ pub struct Runtime {
 }
 
 pub(crate) struct Shared {
-    ledger: Arc<dyn Ledger>,
-    memory: Option<Arc<MemoryLedger>>,
+    backend: Backend,
     /// Somebody chose this ledger.
     chosen: bool,
     /// The breakers of a scope, by the address of their site's. Outside of a scope the site has its own.
@@ -96,16 +96,7 @@ impl Builder {
 
     /// The runtime.
     pub fn build(self) -> Runtime {
-        let memory = Arc::new(MemoryLedger::new(self.capacity));
-        let ledger = Arc::clone(&memory) as Arc<dyn Ledger>;
-        Runtime {
-            shared: Arc::new(Shared {
-                ledger,
-                memory: Some(memory),
-                chosen: self.chosen,
-                breakers: Mutex::default(),
-            }),
-        }
+        Runtime::new(Backend::memory(self.capacity), self.chosen)
     }
 }
 
@@ -121,26 +112,32 @@ impl Runtime {
         match std::env::var(VARIABLE) {
             Ok(value) => Self::open(&value).await,
             Err(std::env::VarError::NotPresent) => Ok(Self::builder().build()),
-            Err(std::env::VarError::NotUnicode(value)) => {
-                Err(OpenError { url: value.to_string_lossy().into_owned() })
-            }
+            Err(std::env::VarError::NotUnicode(value)) => Self::open(&value.to_string_lossy()).await,
         }
+        .map_err(|error| OpenError { variable: Some(VARIABLE), ..error })
     }
 
-    /// A runtime over the backend that a URL names: `memory:`.
-    #[allow(clippy::unused_async)] // backends with a connection open it here
+    /// A runtime over the backend that a URL names.
+    ///
+    /// | URL | where results are kept |
+    /// | --- | --- |
+    /// | `memory:` | in memory; they end with the process |
+    /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
+    ///
+    /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
+    /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        match url {
-            "memory:" => Ok(Self::builder().memory().build()),
-            _ => Err(OpenError { url: without_password(url) }),
-        }
+        Ok(Self::new(Backend::open(url).await?, true))
+    }
+
+    fn new(backend: Backend, chosen: bool) -> Self {
+        Self { shared: Arc::new(Shared { backend, chosen, breakers: Mutex::default() }) }
     }
 
     /// A runtime over a ledger that a test made.
     #[cfg(test)]
     pub(crate) fn over(ledger: Arc<dyn Ledger>) -> Self {
-        let shared = Shared { ledger, memory: None, chosen: true, breakers: Mutex::default() };
-        Self { shared: Arc::new(shared) }
+        Self::new(Backend { name: "test", ledger, memory: None }, true)
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
@@ -167,34 +164,19 @@ impl Runtime {
 
     /// Looks into the ledger, and decides what is in doubt.
     pub fn operator(&self) -> Operator {
-        Operator { ledger: Arc::clone(&self.shared.ledger) }
+        Operator { ledger: Arc::clone(&self.shared.backend.ledger) }
     }
 
     /// Results that the memory ledger let go because it was full.
     pub fn evicted(&self) -> u64 {
-        self.shared.memory.as_ref().map_or(0, |memory| memory.evicted())
+        self.shared.backend.memory.as_ref().map_or(0, |memory| memory.evicted())
     }
 }
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("ledger", &"memory").finish_non_exhaustive()
+        f.debug_struct("Runtime").field("ledger", &self.shared.backend.name).finish_non_exhaustive()
     }
-}
-
-/// A password has no place in a message.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
-/// The variable `RESILIENCE_BACKEND` asks for something that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{VARIABLE} is `{url}`; expected `memory:` (results are kept in memory and end with the process)")]
-pub struct OpenError {
-    url: String,
 }
 
 /// Why a runtime could not be installed.
@@ -264,7 +246,7 @@ pub(crate) fn touch() {
 pub(crate) fn ledger() -> (Arc<dyn Ledger>, bool) {
     let shared =
         scoped().unwrap_or_else(|| Arc::clone(INSTALLED.get_or_init(|| Runtime::builder().build().shared)));
-    (Arc::clone(&shared.ledger), shared.chosen)
+    (Arc::clone(&shared.backend.ledger), shared.chosen)
 }
 
 pin_project_lite::pin_project! {

@@ -36,6 +36,12 @@ impl Tick {
         Self::of(self.0.get().saturating_add(nanos(time)))
     }
 
+    /// So much earlier. What underflows is centuries ago.
+    #[cfg(feature = "durable")]
+    pub(crate) fn before(self, time: Duration) -> Self {
+        Self::of(self.0.get().saturating_sub(nanos(time)))
+    }
+
     /// The time from `earlier` up to here; nothing, if it is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))

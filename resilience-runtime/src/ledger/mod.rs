@@ -1,8 +1,11 @@
 //! Where the results of idempotent operations are kept.
 
+#[cfg(feature = "durable")]
+pub(crate) mod durable;
 pub(crate) mod memory;
 mod operator;
 mod record;
+mod shards;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -5,13 +5,14 @@ mod shard;
 mod tests;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shard::Shard;
 
 use super::record::{Change, Record, State};
+use super::shards::Shards;
 use super::{Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, oldest};
 use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
@@ -19,13 +20,12 @@ use crate::time::Tick;
 
 /// Results that are kept at most, unless the builder says otherwise.
 pub(crate) const USUAL_CAPACITY: usize = 100_000;
-const SHARDS: usize = 64;
 /// Below this a single shard keeps the order of eviction exact.
 const SMALL: usize = 4_096;
 
-/// A sharded map. No lock is held over an await.
+/// Records in a map, and the orders in which they go.
 pub(crate) struct MemoryLedger {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Shards<Shard>,
     /// Results per shard.
     capacity: usize,
     /// One counter for all keys, so that a fence rises also over a record that was removed.
@@ -35,19 +35,13 @@ pub(crate) struct MemoryLedger {
 
 impl MemoryLedger {
     pub(crate) fn new(capacity: usize) -> Self {
-        let shards = if capacity < SMALL { 1 } else { SHARDS };
+        let shards = if capacity < SMALL { 1 } else { Shards::<Shard>::USUAL };
         Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            shards: Shards::new(shards),
             capacity: capacity.div_ceil(shards),
             fence: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
         }
-    }
-
-    fn shard(&self, key: IdempotencyKey) -> MutexGuard<'_, Shard> {
-        // The first bytes choose the bucket within the map, so the last one chooses the shard.
-        let index = usize::from(key.as_bytes()[31]) % self.shards.len();
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes a record, and keeps the shard within its capacity.
@@ -68,15 +62,14 @@ impl MemoryLedger {
 
     /// Writes, if the claim still stands.
     fn write(&self, hold: Hold, change: Change) -> Written {
-        let mut shard = self.shard(hold.key);
+        let mut shard = self.shards.of(hold.key);
         self.change(&mut shard, hold.key, |record| record.write(hold, change, Tick::now()))
             .unwrap_or(Written::LeaseLost)
     }
 
     fn entries(&self, now: Tick, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
         let mut found = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in self.shards.iter() {
             let records = shard.records.values().map(|slot| &slot.record);
             let live = records.filter(|record| !record.has_expired(now) && wanted(record));
             found.extend(live.map(|record| record.entry(now)));
@@ -96,7 +89,7 @@ fn ready<'a, T: Send + 'a>(answer: T) -> Reply<'a, T> {
 
 impl Ledger for MemoryLedger {
     fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
-        ready(self.shard(request.key).claim(&request, &self.fence, Tick::now()))
+        ready(self.shards.of(request.key).claim(&request, &self.fence, Tick::now()))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
@@ -116,7 +109,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         let waiters = match shard.records.get_mut(&key) {
             Some(slot)
                 if slot.record.fence == fence && matches!(slot.record.state, State::Running { .. }) =>
@@ -140,13 +133,13 @@ impl Ledger for MemoryLedger {
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
         let now = Tick::now();
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         shard.sweep(key, now);
         ready(shard.record(key).map(|record| record.entry(now)))
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         let now = Tick::now();
         shard.sweep(key, now);
         let idle = |record: &Record| record.fence == fence && record.shown(now) != EntryState::Running;
@@ -158,7 +151,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         let now = Tick::now();
         shard.sweep(key, now);
         let doubtful = |record: &Record| record.fence == fence && record.shown(now) == EntryState::InDoubt;

@@ -1,7 +1,6 @@
 //! The records of one shard, and the orders in which they go.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
+use crate::ledger::shards::KeyMap;
 use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
@@ -17,7 +17,7 @@ const SWEEP: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) records: HashMap<IdempotencyKey, Slot, BuildHasherDefault<FirstBytes>>,
+    pub(super) records: KeyMap<Slot>,
     /// Results in the order of their completion.
     pub(super) results: Order,
     /// What may be run again, in the order in which it became so. Only its attempt and its fingerprint are lost with it.
@@ -33,24 +33,6 @@ pub(super) struct Slot {
     pub(super) record: Record,
     /// Woken when the claim ends.
     pub(super) waiters: Option<Arc<Notify>>,
-}
-
-/// The keys are hashes already.
-#[derive(Default)]
-pub(super) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
 }
 
 impl Slot {

@@ -1,0 +1,118 @@
+//! What the URL of a backend names.
+
+use std::sync::Arc;
+
+use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
+use crate::ledger::{Ledger, LedgerError};
+
+/// The ledger behind a runtime.
+#[derive(Clone)]
+pub(crate) struct Backend {
+    /// For the eyes of whoever prints a runtime.
+    pub(crate) name: &'static str,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) memory: Option<Arc<MemoryLedger>>,
+}
+
+impl Backend {
+    pub(crate) fn memory(capacity: usize) -> Self {
+        let memory = Arc::new(MemoryLedger::new(capacity));
+        Self { name: "memory", ledger: Arc::clone(&memory) as Arc<dyn Ledger>, memory: Some(memory) }
+    }
+
+    pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
+        let because = |why: String| OpenError { variable: None, url: without_password(url), why };
+        match url.split_once(':') {
+            Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY)),
+            Some(("file", path)) => {
+                let path = folder(path).map_err(|why| because(why.to_owned()))?;
+                durable(path.to_owned()).await.map_err(|LedgerError(why)| because(why))
+            }
+            _ => Err(because(EXPECTED.to_owned())),
+        }
+    }
+}
+
+const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process) or `file:PATH` \
+                        (results are kept in that folder)";
+
+/// The path of `file:PATH`, as written; `file:///PATH` is the same.
+fn folder(path: &str) -> Result<&str, &'static str> {
+    let path = match path.strip_prefix("//") {
+        Some(path) if !path.starts_with('/') => {
+            return Err("a ledger on disk is on this machine: `file:PATH`, or `file:///PATH` from the root");
+        }
+        Some(path) => path,
+        None => path,
+    };
+    if path.is_empty() { Err("no path; expected a folder, as in `file:./ledger`") } else { Ok(path) }
+}
+
+#[cfg(feature = "durable")]
+async fn durable(path: String) -> Result<Backend, LedgerError> {
+    use crate::ledger::durable::DurableLedger;
+
+    let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref())).await;
+    // The store panics on some of the files that it did not write.
+    let ledger = opened.map_err(|error| LedgerError(format!("its files are damaged: {error}")))??;
+    Ok(Backend { name: "durable", ledger: Arc::new(ledger), memory: None })
+}
+
+#[cfg(not(feature = "durable"))]
+#[allow(clippy::unused_async)] // as the other one
+async fn durable(_: String) -> Result<Backend, LedgerError> {
+    Err(LedgerError("this program was built without the feature `durable` of `resilience`".to_owned()))
+}
+
+/// A password has no place in a message.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// The backend of a runtime could not be opened. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}`{url}`: {why}", variable.map(|name| format!("{name} is ")).unwrap_or_default())]
+pub struct OpenError {
+    /// The variable that asked for it.
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) url: String,
+    pub(crate) why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(url: &str) -> String {
+        match Backend::open(url).await {
+            Ok(backend) => panic!("{url} opened as {}", backend.name),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_urls_are_told_apart() {
+        for (url, said) in [
+            ("", "``: expected `memory:`"),
+            ("memory", "`memory`: expected `memory:`"),
+            ("memory:1", "`memory:1`: expected `memory:`"),
+            ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
+            ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
+            ("file://", "`file://`: a ledger on disk is on this machine"),
+            ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),
+        ] {
+            let error = refused(url).await;
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_as_written() {
+        for (written, path) in [("./a b", "./a b"), ("/x", "/x"), ("///x/y", "/x/y"), ("x@y:z", "x@y:z")] {
+            assert_eq!(folder(written), Ok(path));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the callers and the writer share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::clock::Clock;
+use super::journal::{Group, Journal};
+use super::row;
+use super::store::Store;
+use super::table::{Slot, Slots};
+use crate::key::IdempotencyKey;
+use crate::ledger::LedgerError;
+use crate::ledger::record::{Record, State};
+use crate::ledger::shards::Shards;
+
+/// How many fences are reserved at once. A reservation is on disk before one of its fences is given out, so that
+/// fences rise also over a crash that took the last claims with it.
+const FENCES: u64 = 1 << 20;
+
+pub(super) struct Core {
+    pub(super) clock: Clock,
+    pub(super) store: Store,
+    pub(super) table: Shards<Slots>,
+    pub(super) journal: Journal,
+    fence: AtomicU64,
+    reserved: AtomicU64,
+}
+
+/// Is told when it is on disk.
+pub(super) type Waiting = oneshot::Sender<()>;
+pub(super) type Told = oneshot::Receiver<()>;
+
+/// A record, and where it is.
+pub(super) enum Found<'a> {
+    /// In the table.
+    Here(&'a Record),
+    /// In the store alone.
+    Kept(Record),
+}
+
+impl Found<'_> {
+    pub(super) fn record(&self) -> &Record {
+        match self {
+            Self::Here(record) => record,
+            Self::Kept(record) => record,
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn new(store: Store, clock: Clock) -> Result<Self, LedgerError> {
+        let fence = store.fences()?;
+        let reserved = fence + FENCES;
+        let mut batch = store.batch();
+        batch.reserve(reserved);
+        batch.commit(true)?;
+        Ok(Self {
+            clock,
+            store,
+            table: Shards::new(Shards::<Slots>::USUAL),
+            journal: Journal::default(),
+            fence: AtomicU64::new(fence),
+            reserved: AtomicU64::new(reserved),
+        })
+    }
+
+    pub(super) fn next_fence(&self) -> u64 {
+        self.fence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// It may be given out without waiting for the next sync.
+    pub(super) fn is_reserved(&self, fence: u64) -> bool {
+        fence <= self.reserved.load(Ordering::Acquire)
+    }
+
+    /// The record, expired or not.
+    pub(super) fn look<'a>(
+        &self,
+        slots: &'a Slots,
+        key: IdempotencyKey,
+    ) -> Result<Option<Found<'a>>, LedgerError> {
+        match slots.get(&key) {
+            Some(slot) => Ok(slot.record.as_ref().map(Found::Here)),
+            None => match self.store.get(key)? {
+                Some(bytes) => Ok(Some(Found::Kept(row::decode(key, &bytes, &self.clock)?))),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Puts a record into the table, or the removal of one, and asks for its write.
+    pub(super) fn put(
+        &self,
+        slots: &mut Slots,
+        key: IdempotencyKey,
+        listed: bool,
+        record: Option<Record>,
+        waiting: Option<Waiting>,
+    ) {
+        let slot = slots.entry(key).or_insert_with(|| Slot::new(listed));
+        slot.record = record;
+        self.changed(slot, key, waiting);
+    }
+
+    pub(super) fn changed(&self, slot: &mut Slot, key: IdempotencyKey, waiting: Option<Waiting>) {
+        slot.changed();
+        self.journal.push((!std::mem::replace(&mut slot.queued, true)).then_some(key), waiting);
+    }
+
+    /// The life of the writer.
+    pub(super) fn write_all(&self) {
+        let _failing = FailsOnPanic(self);
+        let mut group = Group::default();
+        while self.journal.take(&mut group) {
+            if let Err(LedgerError(why)) = self.write(&group) {
+                tracing::error!(target: "resilience", event = "ledger_stopped", why);
+                self.fail(why);
+                return;
+            }
+            group.keys.clear();
+            for waiting in group.waiting.drain(..) {
+                let _ = waiting.send(()); // he may have left
+            }
+        }
+    }
+
+    fn write(&self, group: &Group) -> Result<(), LedgerError> {
+        let mut batch = self.store.batch();
+        let mut written = Vec::with_capacity(group.keys.len());
+        for &key in &group.keys {
+            if let Some(slot) = self.table.of(key).get_mut(&key) {
+                written.push((key, slot.write(key, &mut batch, &self.clock)?));
+            }
+        }
+        let reserve = self.fence.load(Ordering::Relaxed) + FENCES;
+        let reserve = (reserve - self.reserved.load(Ordering::Relaxed) > FENCES / 2).then_some(reserve);
+        if let Some(fences) = reserve {
+            batch.reserve(fences);
+        }
+        batch.commit(!group.waiting.is_empty() || reserve.is_some())?;
+        if let Some(fences) = reserve {
+            self.reserved.store(fences, Ordering::Release);
+        }
+        for (key, change) in written {
+            let mut slots = self.table.of(key);
+            if slots.get(&key).is_some_and(|slot| slot.is_settled(change)) {
+                slots.remove(&key).iter_mut().for_each(Slot::wake);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&self, why: String) {
+        self.journal.fail(why);
+        // They ask again, and are told.
+        self.table.iter().for_each(|mut slots| slots.values_mut().for_each(Slot::wake));
+    }
+}
+
+/// Is in the store's list of what has not ended.
+pub(super) fn is_listed(record: &Record) -> bool {
+    matches!(record.state, State::InDoubt)
+}
+
+/// A writer that panics leaves nobody waiting.
+struct FailsOnPanic<'a>(&'a Core);
+
+impl Drop for FailsOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer panicked".to_owned());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Group commit: one writer, one sync that is shared by all who wait for it, and no timer. A group gathers while the
+//! one before it is written.
+
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::key::IdempotencyKey;
+use crate::ledger::LedgerError;
+
+#[derive(Default)]
+pub(super) struct Journal {
+    group: Mutex<Group>,
+    filled: Condvar,
+    /// Why nothing is written any more.
+    failure: OnceLock<String>,
+}
+
+/// What the writer does next.
+#[derive(Default)]
+pub(super) struct Group {
+    /// Whose records have changed.
+    pub(super) keys: Vec<IdempotencyKey>,
+    /// Who must not go on before this is on disk.
+    pub(super) waiting: Vec<oneshot::Sender<()>>,
+    writer_sleeps: bool,
+    closing: bool,
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.waiting.is_empty()
+    }
+}
+
+impl Journal {
+    /// The store refuses all work after a write that failed: what is on disk is no longer known.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(why) => Err(LedgerError(format!("the ledger has stopped, because a write failed: {why}"))),
+        }
+    }
+
+    /// Asks for the write of a record, and to be told when it and all before it is on disk.
+    pub(super) fn push(&self, key: Option<IdempotencyKey>, waiting: Option<oneshot::Sender<()>>) {
+        let mut group = self.group();
+        // Looked at under the lock: who comes after the failure is not left waiting.
+        if self.failure.get().is_some() {
+            return;
+        }
+        group.keys.extend(key);
+        group.waiting.extend(waiting);
+        if group.writer_sleeps && !group.is_empty() {
+            group.writer_sleeps = false;
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits to be told.
+    pub(super) async fn synced(&self, told: oneshot::Receiver<()>) -> Result<(), LedgerError> {
+        match told.await {
+            Ok(()) => Ok(()),
+            Err(_) => self.check().and(Err(LedgerError("the ledger is closed".to_owned()))),
+        }
+    }
+
+    /// The writer's next group, in place of the one that it is through with. `false`: there will be none.
+    pub(super) fn take(&self, done: &mut Group) -> bool {
+        let mut group = self.group();
+        while group.is_empty() {
+            if group.closing {
+                return false;
+            }
+            group.writer_sleeps = true;
+            group = self.filled.wait(group).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut group.keys, &mut done.keys);
+        std::mem::swap(&mut group.waiting, &mut done.waiting);
+        true
+    }
+
+    /// No more writes. Who waits is told by the end of his channel.
+    pub(super) fn fail(&self, why: String) {
+        let _ = self.failure.set(why);
+        let mut group = self.group();
+        group.keys.clear();
+        group.waiting.clear();
+    }
+
+    /// The writer ends after what it has been asked for so far.
+    pub(super) fn close(&self) {
+        self.group().closing = true;
+        self.filled.notify_one();
+    }
+
+    fn group(&self) -> MutexGuard<'_, Group> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,127 @@
+//! What a ledger's folder holds.
+//!
+//! ```text
+//! resilience.lock  whose it is
+//! format           which version wrote it; written last, so a folder without it was never in use
+//! records/         the store
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::lock::{Lock, Refused};
+use crate::ledger::LedgerError;
+
+const LOCK: &str = "resilience.lock";
+const FORMAT: &str = "format";
+const DRAFT: &str = "format.new";
+const RECORDS: &str = "records";
+/// A file that every store has. A folder that says its format and lacks this one has lost its records.
+const STORE: &str = "version";
+
+const TITLE: &str = "resilience ledger, format ";
+const VERSION: u32 = 1;
+
+/// A folder that is ours for as long as this lives.
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+/// What was found there.
+enum Contents {
+    /// Nothing, or the remains of a start that was interrupted before the first use.
+    New,
+    Ledger,
+}
+
+impl Folder {
+    /// Nothing is changed where it is refused.
+    pub(super) fn claim(path: &Path) -> Result<Self, LedgerError> {
+        fs::create_dir_all(path).map_err(|error| match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                LedgerError("it is a file, and a ledger is a folder: name a folder, new or empty".to_owned())
+            }
+            _ => LedgerError(format!("the folder cannot be made: {error}")),
+        })?;
+        contents(path)?;
+        let lock = Lock::take(&path.join(LOCK)).map_err(|refused| match refused {
+            Refused::By(owner) => LedgerError(format!(
+                "{owner} has it open, and a ledger on disk has one owner: stop that process, or name another folder"
+            )),
+            Refused::Io(error) => LedgerError(format!("its lock cannot be taken: {error}")),
+        })?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Opens the store, or makes it where nothing is.
+    pub(super) fn store<T>(
+        &self,
+        open: impl FnOnce(&Path) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let records = self.path.join(RECORDS);
+        match contents(&self.path)? {
+            Contents::Ledger if !records.join(STORE).exists() => Err(LedgerError(format!(
+                "its folder `{RECORDS}` is missing or incomplete: bring it back from a copy"
+            ))),
+            Contents::Ledger => open(&records),
+            Contents::New => {
+                let made = self.make(&records, open);
+                made.map_err(|error| LedgerError(format!("it cannot be made: {error}")))
+            }
+        }
+    }
+
+    fn make<T>(
+        &self,
+        records: &Path,
+        open: impl FnOnce(&Path) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let io = |error: io::Error| LedgerError(error.to_string());
+        if records.exists() {
+            fs::remove_dir_all(records).map_err(io)?;
+        }
+        let store = open(records)?;
+        // Complete or not there.
+        let draft = self.path.join(DRAFT);
+        let mut file = File::create(&draft).map_err(io)?;
+        writeln!(file, "{TITLE}{VERSION}").and_then(|()| file.sync_all()).map_err(io)?;
+        fs::rename(&draft, self.path.join(FORMAT)).map_err(io)?;
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io)?;
+        Ok(store)
+    }
+}
+
+fn contents(path: &Path) -> Result<Contents, LedgerError> {
+    let unreadable = |error: io::Error| LedgerError(format!("the folder cannot be read: {error}"));
+    match fs::read(path.join(FORMAT)) {
+        Ok(format) => check(&String::from_utf8_lossy(&format)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let ours: &[&str] = if path.join(LOCK).exists() { &[LOCK, RECORDS, DRAFT] } else { &[] };
+            for entry in fs::read_dir(path).map_err(unreadable)? {
+                let name = entry.map_err(unreadable)?.file_name();
+                if !ours.iter().any(|ours| name == *ours) {
+                    return Err(LedgerError(format!(
+                        "it is not a ledger, it holds `{}`: name a folder, new or empty",
+                        name.display()
+                    )));
+                }
+            }
+            Ok(Contents::New)
+        }
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+fn check(format: &str) -> Result<Contents, LedgerError> {
+    let version = format.trim_end().strip_prefix(TITLE).and_then(|version| version.parse::<u32>().ok());
+    match version {
+        Some(VERSION) => Ok(Contents::Ledger),
+        Some(version) => Err(LedgerError(format!(
+            "it has format {version}, and this program reads format {VERSION}: open it with the version of \
+             `resilience` that wrote it, or name another folder"
+        ))),
+        None => Err(LedgerError(format!("it is not a ledger: its file `{FORMAT}` is of another program"))),
+    }
+}

@@ -1,0 +1,128 @@
+//! A record as bytes: the moment when it is forgotten, then a row in the format of `postcard`.
+//!
+//! Format 1. A change of it needs another number in [`layout`](super::layout), and a way to read this one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::clock::{Clock, millis};
+use crate::key::IdempotencyKey;
+use crate::ledger::record::{Record, State};
+use crate::ledger::{Body, LedgerError, Request, Stored};
+
+/// Milliseconds since 1970, in front of each row; zero is never. The store reads no further to clear it away.
+const EXPIRY: usize = 8;
+
+#[derive(Serialize, Deserialize)]
+struct Row<'a> {
+    #[serde(borrow)]
+    state: Stands<'a>,
+    fence: u64,
+    attempt: u32,
+    since: u64,
+    owner: u128,
+    fingerprint: Option<[u8; 32]>,
+    version: u32,
+    ttl: u64,
+    at_most_once: bool,
+    site: &'a str,
+    text: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Stands<'a> {
+    Running,
+    InDoubt,
+    Released,
+    Value(u32, #[serde(borrow, serialize_with = "at_once")] &'a [u8]),
+    Error(u32, #[serde(borrow, serialize_with = "at_once")] &'a [u8]),
+    NotKept(u32),
+}
+
+/// The same bytes as a sequence, and not one by one.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn at_once<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerError> {
+    let request = &*record.request;
+    let state = match &record.state {
+        State::Running { .. } => Stands::Running,
+        State::InDoubt => Stands::InDoubt,
+        State::Released => Stands::Released,
+        State::Done(stored) => match &stored.body {
+            Body::Value(bytes) => Stands::Value(stored.version, bytes),
+            Body::Error(bytes) => Stands::Error(stored.version, bytes),
+            Body::NotKept => Stands::NotKept(stored.version),
+        },
+    };
+    let row = Row {
+        state,
+        fence: record.fence,
+        attempt: record.attempt,
+        since: clock.wall(record.since),
+        owner: request.owner,
+        fingerprint: request.fingerprint,
+        version: request.version,
+        ttl: millis(request.ttl),
+        at_most_once: request.at_most_once,
+        site: &request.site,
+        text: &request.text,
+    };
+    let bytes = expiry(record, clock).to_le_bytes().to_vec();
+    postcard::to_extend(&row, bytes)
+        .map_err(|error| LedgerError(format!("a record cannot be written: {error}")))
+}
+
+/// When the row is forgotten. One whose process died while it ran is as good as abandoned then.
+pub(super) fn expiry(record: &Record, clock: &Clock) -> u64 {
+    let end = match record.state {
+        State::Running { .. } if record.request.at_most_once => None,
+        State::Running { until } => Some(until.after(record.request.ttl)),
+        _ => record.expires,
+    };
+    end.map_or(0, |end| clock.wall(end).max(1))
+}
+
+pub(super) fn has_expired(bytes: &[u8], now: u64) -> bool {
+    bytes.first_chunk::<EXPIRY>().is_some_and(|end| (1..=now).contains(&u64::from_le_bytes(*end)))
+}
+
+/// Reads a record of which nobody in this process runs anything: what is running there is of a process that died.
+pub(super) fn decode(key: IdempotencyKey, bytes: &[u8], clock: &Clock) -> Result<Record, LedgerError> {
+    let damaged = || LedgerError(format!("the record {key} cannot be read: it is damaged"));
+    let (end, bytes) = bytes.split_first_chunk::<EXPIRY>().ok_or_else(damaged)?;
+    let row: Row<'_> = postcard::from_bytes(bytes).map_err(|_| damaged())?;
+    let done = |version, body| State::Done(Arc::new(Stored { version, body }));
+    let state = match row.state {
+        Stands::Running | Stands::InDoubt => State::InDoubt,
+        Stands::Released => State::Released,
+        Stands::Value(version, bytes) => done(version, Body::Value(bytes.to_vec())),
+        Stands::Error(version, bytes) => done(version, Body::Error(bytes.to_vec())),
+        Stands::NotKept(version) => done(version, Body::NotKept),
+    };
+    let request = Request {
+        key,
+        site: Cow::Owned(row.site.to_owned()),
+        text: row.text.to_owned(),
+        owner: row.owner,
+        fingerprint: row.fingerprint,
+        version: row.version,
+        lease: Duration::ZERO, // of a claim that has ended
+        ttl: Duration::from_millis(row.ttl),
+        at_most_once: row.at_most_once,
+    };
+    let end = u64::from_le_bytes(*end);
+    Ok(Record {
+        request: Arc::new(request),
+        state,
+        fence: row.fence,
+        attempt: row.attempt,
+        since: clock.tick(row.since),
+        expires: (end > 0).then(|| clock.tick(end)),
+    })
+}

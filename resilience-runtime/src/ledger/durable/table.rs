@@ -1,0 +1,89 @@
+//! What this process runs, and what is not on disk yet. Everything else is in the store alone.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+use super::row;
+use super::store::Batch;
+use crate::key::IdempotencyKey;
+use crate::ledger::LedgerError;
+use crate::ledger::record::{Record, State};
+use crate::ledger::shards::KeyMap;
+
+pub(super) type Slots = KeyMap<Slot>;
+
+pub(super) struct Slot {
+    /// Nothing: it is being removed.
+    pub(super) record: Option<Record>,
+    /// The store may list it as unfinished.
+    listed: bool,
+    /// How often it has changed.
+    changes: u64,
+    /// It waits for the writer already.
+    pub(super) queued: bool,
+    /// Woken when the claim has ended, and a result is on disk.
+    waiters: Option<Arc<Notify>>,
+}
+
+impl Slot {
+    pub(super) fn new(listed: bool) -> Self {
+        Self { record: None, listed, changes: 0, queued: false, waiters: None }
+    }
+
+    /// Its record has changed. Only a result has to be on disk before somebody gets it.
+    pub(super) fn changed(&mut self) {
+        self.changes += 1;
+        if !matches!(&self.record, Some(Record { state: State::Done(_), .. })) {
+            self.wake();
+        }
+    }
+
+    pub(super) fn waiters(&mut self) -> Arc<Notify> {
+        Arc::clone(self.waiters.get_or_insert_default())
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(waiters) = self.waiters.take() {
+            waiters.notify_waiters();
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(&self.record, Some(Record { state: State::Running { .. }, .. }))
+    }
+
+    /// Writes what it is by now, whatever it was in between. Gives the change that is written so.
+    pub(super) fn write(
+        &mut self,
+        key: IdempotencyKey,
+        batch: &mut Batch<'_>,
+        clock: &Clock,
+    ) -> Result<u64, LedgerError> {
+        self.queued = false;
+        let unfinished = match &self.record {
+            Some(record) => {
+                batch.put(key, row::encode(record, clock)?);
+                let unfinished = matches!(record.state, State::Running { .. } | State::InDoubt);
+                unfinished.then(|| row::expiry(record, clock))
+            }
+            None => {
+                batch.remove(key);
+                None
+            }
+        };
+        match unfinished {
+            Some(expiry) => batch.begin(key, expiry),
+            None if self.listed => batch.end(key),
+            None => {}
+        }
+        self.listed = unfinished.is_some();
+        Ok(self.changes)
+    }
+
+    /// After the write of this change: the store can speak for it alone.
+    pub(super) fn is_settled(&self, change: u64) -> bool {
+        self.changes == change && !self.is_running()
+    }
+}
