@@ -1,0 +1,239 @@
+//! What `#[idempotent]` costs, first and again, beside those who do part of the same: ratios of one run.
+//!
+//! `cargo xtask bench`: the peers are in a package of their own, `benches/peers`.
+#![allow(missing_docs, reason = "a benchmark target")]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use idempotent::memory::MemoryStore;
+use idempotent::{ExecutionOutcome, IdempotencyKey, IdempotencyStore};
+use resilience::{Error, Runtime, idempotent};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+/// How long one candidate runs before the next has its turn.
+const TURN: Duration = Duration::from_millis(250);
+const ROUNDS: usize = 9;
+const TTL: Duration = Duration::from_hours(24);
+const LEASE: Duration = Duration::from_mins(1);
+
+/// About 200 bytes as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Receipt {
+    order: u64,
+    note: String,
+}
+
+fn body(order: u64) -> Receipt {
+    Receipt { order, note: "x".repeat(170) }
+}
+
+#[idempotent(key = order)]
+async fn charge(order: u64) -> Result<Receipt, Error> {
+    Ok(body(order))
+}
+
+/// The order of the next first call, never used before.
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1_000);
+    NEXT.fetch_add(1, Relaxed)
+}
+
+/// One of the orders that were charged before the clock starts.
+fn known() -> u64 {
+    fastrand::u64(0..1_000)
+}
+
+async fn ours(order: u64) {
+    black_box(charge(order).await.expect("charged"));
+}
+
+async fn crate_idempotent(store: &MemoryStore, order: u64) {
+    let key = IdempotencyKey::new(format!("order-{order}")).expect("a key");
+    let outcome = store
+        .claim(&key, LEASE)
+        .fingerprint("charge", b"")
+        .json()
+        .execute_or_replay(TTL, |_token| async { Ok(body(order)) })
+        .await
+        .expect("charged");
+    match outcome {
+        ExecutionOutcome::Executed(receipt) | ExecutionOutcome::Replayed(receipt) => drop(black_box(receipt)),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn moka(cache: &moka::future::Cache<String, Receipt>, order: u64) {
+    let charged =
+        cache.try_get_with(format!("order-{order}"), async { Ok::<_, std::io::Error>(body(order)) });
+    black_box(charged.await.expect("charged"));
+}
+
+/// The floor of every ledger on disk: bytes at the end of a file, one sync shared by all who wait for it.
+#[derive(Clone)]
+struct RawAppend(mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>);
+
+impl RawAppend {
+    fn new(mut file: File) -> Self {
+        let (sender, asked) = mpsc::channel::<(Vec<u8>, oneshot::Sender<()>)>();
+        std::thread::spawn(move || {
+            let (mut bytes, mut waiting) = (Vec::new(), Vec::new());
+            while let Ok(first) = asked.recv() {
+                for (row, sender) in std::iter::once(first).chain(asked.try_iter()) {
+                    bytes.extend_from_slice(&row);
+                    waiting.push(sender);
+                }
+                file.write_all(&bytes).and_then(|()| file.sync_data()).expect("written");
+                bytes.clear();
+                waiting.drain(..).for_each(|sender| drop(sender.send(())));
+            }
+        });
+        Self(sender)
+    }
+
+    async fn append(&self, order: u64) {
+        let (sender, told) = oneshot::channel();
+        let mut row = order.to_le_bytes().to_vec();
+        row.resize(300, b'x'); // what a record of ours takes
+        self.0.send((row, sender)).expect("the writer runs");
+        told.await.expect("synced");
+    }
+}
+
+/// Calls per second of so many tasks in one turn.
+async fn rate<F, C>(tasks: u64, call: C) -> f64
+where
+    C: Fn() -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let start = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..tasks {
+        let call = call.clone();
+        running.spawn(async move {
+            let mut calls = 0_u32;
+            while start.elapsed() < TURN {
+                call().await;
+                calls += 1;
+            }
+            f64::from(calls)
+        });
+    }
+    running.join_all().await.into_iter().sum::<f64>() / start.elapsed().as_secs_f64()
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+/// Interleaved, so that a machine that slows down does so for all. The first candidate is the measure of the others.
+struct Table {
+    title: String,
+    names: Vec<&'static str>,
+    rates: Vec<Vec<f64>>,
+}
+
+impl Table {
+    fn new(title: impl Into<String>, names: &[&'static str]) -> Self {
+        Self { title: title.into(), names: names.to_vec(), rates: vec![Vec::new(); names.len()] }
+    }
+
+    /// Time per call as a share of the first one's, or the rate as one.
+    fn print(self, what: Share) {
+        let rates: Vec<f64> = self.rates.into_iter().map(median).collect();
+        println!("{}", self.title);
+        for (name, rate) in self.names.iter().zip(&rates) {
+            let share = match what {
+                Share::OfTime => rates[0] / rate,
+                Share::OfRate => rate / rates[0],
+            };
+            println!("  {name:<32} {share:>6.2}   ({:>9.0} calls/s)", rate);
+        }
+    }
+}
+
+enum Share {
+    OfTime,
+    OfRate,
+}
+
+async fn in_memory(tasks: u64, again: bool) {
+    let store = Arc::new(MemoryStore::builder().try_build().expect("a store"));
+    let cache = moka::future::Cache::builder().time_to_live(TTL).build();
+    for order in 0..1_000 {
+        ours(order).await;
+        crate_idempotent(&store, order).await;
+        moka(&cache, order).await;
+    }
+    let order = if again { known } else { fresh };
+    let when = if again { "replay" } else { "first call" };
+    let title = format!("\nmemory, {when}, {tasks} task(s): time per call as a share of crate idempotent's");
+    let mut table =
+        Table::new(title, &["crate idempotent 2 (memory)", "resilience (memory)", "moka try_get_with"]);
+    for _ in 0..ROUNDS {
+        let (store, cache) = (Arc::clone(&store), cache.clone());
+        let peer = move || {
+            let store = Arc::clone(&store);
+            async move { crate_idempotent(&store, order()).await }
+        };
+        table.rates[0].push(rate(tasks, peer).await);
+        table.rates[1].push(rate(tasks, move || ours(order())).await);
+        let cached = move || {
+            let cache = cache.clone();
+            async move { moka(&cache, order()).await }
+        };
+        table.rates[2].push(rate(tasks, cached).await);
+    }
+    table.print(Share::OfTime);
+}
+
+async fn on_disk(tasks: u64) {
+    let folder = tempfile::tempdir_in(".").expect("a folder"); // not /tmp, which may be in memory
+    let raw = RawAppend::new(File::create(folder.path().join("raw")).expect("a file"));
+    let url = format!("file:{}", folder.path().join("ledger").display());
+    let durable = Runtime::open(&url).await.expect("a ledger");
+    for order in 0..1_000 {
+        durable.scope(ours(order)).await;
+    }
+    let title = format!("\non disk, {tasks} task(s): rate as a share of the raw append's");
+    let names =
+        ["raw append, same group commit", "resilience (durable), first call", "resilience (durable), replay"];
+    let mut table = Table::new(title, &names);
+    for _ in 0..ROUNDS {
+        let raw = raw.clone();
+        let append = move || {
+            let raw = raw.clone();
+            async move { raw.append(fresh()).await }
+        };
+        table.rates[0].push(rate(tasks, append).await);
+        for (place, order) in [(1, fresh as fn() -> u64), (2, known)] {
+            let durable = durable.clone();
+            let call = move || {
+                let durable = durable.clone();
+                async move { durable.scope(ours(order())).await }
+            };
+            table.rates[place].push(rate(tasks, call).await);
+        }
+    }
+    table.print(Share::OfRate);
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    // As large as the peers' stores, which keep everything.
+    Runtime::builder().memory_capacity(100_000_000).build().install().expect("the first");
+    for tasks in [1, 64] {
+        in_memory(tasks, false).await;
+        in_memory(tasks, true).await;
+    }
+    for tasks in [1, 8, 64] {
+        on_disk(tasks).await;
+    }
+}

@@ -1,0 +1,1 @@
+//! Only the benchmarks matter here.
