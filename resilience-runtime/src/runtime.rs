@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -58,7 +59,7 @@ pub struct Runtime {
 pub(crate) struct Shared {
     backend: Backend,
     /// Somebody chose this ledger.
-    chosen: bool,
+    pub(crate) chosen: bool,
     /// The breakers of a scope, by the address of their site's. Outside of a scope the site has its own.
     breakers: Mutex<HashMap<usize, Arc<Breaker>>>,
 }
@@ -242,11 +243,36 @@ pub(crate) fn touch() {
     }
 }
 
-/// The ledger in use, and whether somebody chose it.
-pub(crate) fn ledger() -> (Arc<dyn Ledger>, bool) {
-    let shared =
-        scoped().unwrap_or_else(|| Arc::clone(INSTALLED.get_or_init(|| Runtime::builder().build().shared)));
-    (Arc::clone(&shared.backend.ledger), shared.chosen)
+/// The shared parts in use. Those of the process are borrowed: a count of their users would be a place where all
+/// threads meet.
+#[derive(Clone)]
+pub(crate) enum InUse {
+    Process(&'static Shared),
+    Scope(Arc<Shared>),
+}
+
+impl InUse {
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        &*self.backend.ledger
+    }
+}
+
+impl Deref for InUse {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        match self {
+            Self::Process(shared) => shared,
+            Self::Scope(shared) => shared,
+        }
+    }
+}
+
+pub(crate) fn in_use() -> InUse {
+    scoped().map_or_else(
+        || InUse::Process(INSTALLED.get_or_init(|| Runtime::builder().build().shared)),
+        InUse::Scope,
+    )
 }
 
 pin_project_lite::pin_project! {

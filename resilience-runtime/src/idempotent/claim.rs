@@ -15,12 +15,13 @@ use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
+use crate::runtime::InUse;
 
 /// The right to run an operation. Dropped without a settlement (a caller that went away, a timeout around it, a
 /// panic), it leaves the operation in doubt.
 pub struct Claim {
     site: &'static SiteLedger,
-    ledger: Arc<dyn Ledger>,
+    shared: InUse,
     hold: Hold,
     /// Attempts of this call that may have taken effect before the claim.
     before: u32,
@@ -47,24 +48,19 @@ enum End {
 }
 
 impl Claim {
-    pub(super) fn new(
-        site: &'static SiteLedger,
-        ledger: Arc<dyn Ledger>,
-        request: &Request,
-        fence: u64,
-    ) -> Self {
+    pub(super) fn new(site: &'static SiteLedger, shared: InUse, request: &Request<'_>, fence: u64) -> Self {
         let hold = Hold { key: request.key, owner: request.owner, fence };
         let before = context::with(|context| {
             context.operation = Some(Arc::new(Operation { key: hold.key, fence }));
             context.effects()
         });
-        Self { site, ledger, hold, before, ran: false, open: true }
+        Self { site, shared, hold, before, ran: false, open: true }
     }
 
     /// Runs the operation, and renews the claim while it is pending.
     pub async fn keep<F: Future>(&mut self, mut body: Pin<&mut F>) -> F::Output {
         let (before, ran) = (self.before, &mut self.ran);
-        let mut renewal = pin!(renew(&*self.ledger, self.hold, self.site.params.lease));
+        let mut renewal = pin!(renew(self.shared.ledger(), self.hold, self.site.params.lease));
         poll_fn(|cx| {
             // So it stays where the body panics.
             *ran = true;
@@ -94,8 +90,7 @@ impl Claim {
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.
         self.open = false;
-        let write =
-            Write { ledger: Arc::clone(&self.ledger), hold: self.hold, result, params: self.site.params };
+        let write = Write { shared: self.shared.clone(), hold: self.hold, result, params: self.site.params };
         let lost =
             Unsent { site: self.site.site, write: Some(write) }.send().await == Some(Written::LeaseLost);
         if lost && outcome.is_ok() { Err(reject(Kind::LeaseLost, self.site.site).into()) } else { outcome }
@@ -126,7 +121,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.open {
-            self.ledger.abandon(self.hold, self.ran);
+            self.shared.ledger().abandon(self.hold, self.ran);
             if self.ran {
                 emit(&Event { site: self.site.site.name(), decision: Decision::InDoubt });
             }

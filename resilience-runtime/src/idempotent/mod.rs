@@ -7,6 +7,7 @@ mod faithful;
 mod tests;
 mod write;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,6 +46,40 @@ pub struct Names {
     pub fingerprint: Option<Result<[u8; 32], String>>,
 }
 
+impl Names {
+    /// The names, if all of them can be used.
+    fn read(&self, site: &'static SiteLedger) -> Result<Named<'_>, Error> {
+        let unusable = |error: Fault| reject(Kind::InvalidKey, site.site).because(error);
+        let fingerprint = self.fingerprint.as_ref().map(Result::as_ref).transpose();
+        Ok(Named {
+            key: self.key.as_ref().map_err(|error| unusable((*error).into()))?,
+            scope: self
+                .scope
+                .as_ref()
+                .map(Result::as_ref)
+                .transpose()
+                .map_err(|error| unusable((*error).into()))?,
+            fingerprint: fingerprint.map_err(|error| unusable(error.clone().into()))?.copied(),
+        })
+    }
+}
+
+/// The same, known to be good. It shows as operators know the operation.
+struct Named<'a> {
+    key: &'a Encoded,
+    scope: Option<&'a Encoded>,
+    fingerprint: Option<[u8; 32]>,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scope) = self.scope {
+            write!(f, "{scope}/")?;
+        }
+        write!(f, "{}", self.key)
+    }
+}
+
 /// The answer to a claim.
 pub enum Entry<T, E> {
     /// The call runs.
@@ -73,26 +108,30 @@ impl SiteLedger {
     }
 
     async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Arc<Record>>, Error> {
-        let request = self.request(names)?;
-        let (ledger, chosen) = runtime::ledger();
-        if !chosen && !self.warned.swap(true, Ordering::Relaxed) {
+        let names = names.read(self)?;
+        let request = self.request(&names)?;
+        let shared = runtime::in_use();
+        let ledger = shared.ledger();
+        if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: self.site.name(), decision: Decision::NoLedgerChosen });
         }
-        let start = time::now();
+        let mut start = None;
         loop {
             // Once more, by the same owner: where only the answer was lost, the claim is ours.
-            let claimed = match ledger.claim(Arc::clone(&request)).await {
-                Err(_) => ledger.claim(Arc::clone(&request)).await,
+            let claimed = match ledger.claim(&request).await {
+                Err(_) => ledger.claim(&request).await,
                 claimed => claimed,
             };
             match claimed.map_err(|error| self.store(error))? {
-                Claimed::Granted { fence } => return Ok(Ok(Claim::new(self, ledger, &request, fence))),
+                Claimed::Granted { fence } => {
+                    return Ok(Ok(Claim::new(self, shared.clone(), &request, fence)));
+                }
                 Claimed::Done(record) => return Ok(Err(record)),
                 Claimed::InDoubt => return Err(reject(Kind::OutcomeUnknown, self.site)),
                 Claimed::Mismatch => return Err(reject(Kind::KeyReused, self.site)),
                 Claimed::Running { fence, left } => {
                     let now = time::now();
-                    let until = self.waits_until(start).filter(|until| *until > now);
+                    let until = self.waits_until(*start.get_or_insert(now)).filter(|until| *until > now);
                     let Some(until) = until else {
                         return Err(reject(Kind::InProgress, self.site).after(left));
                     };
@@ -110,33 +149,19 @@ impl SiteLedger {
         Some(context::deadline().map_or(until, |deadline| until.min(deadline)))
     }
 
-    fn request(&'static self, names: &Names) -> Result<Arc<Request>, Error> {
-        let unusable = |error: Fault| reject(Kind::InvalidKey, self.site).because(error);
-        let key = names.key.as_ref().map_err(|error| unusable((*error).into()))?;
-        let scope = names
-            .scope
-            .as_ref()
-            .map(Result::as_ref)
-            .transpose()
-            .map_err(|error| unusable((*error).into()))?;
-        let fingerprint = names.fingerprint.as_ref().map(Result::as_ref).transpose();
-        let fingerprint = fingerprint.map_err(|error| unusable(error.clone().into()))?.copied();
+    fn request<'a>(&'static self, names: &'a Named<'a>) -> Result<Request<'a>, Error> {
         self.check_name()?;
-        let text = match &scope {
-            Some(scope) => format!("{}/{}", scope.text(), key.text()),
-            None => key.text(),
-        };
-        Ok(Arc::new(Request {
-            key: IdempotencyKey::derive(self.site.name(), scope, key),
-            site: self.site.name().into(),
-            text,
+        Ok(Request {
+            key: IdempotencyKey::derive(self.site.name(), names.scope, names.key),
+            site: self.site.name(),
+            text: names,
             owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
-            fingerprint,
+            fingerprint: names.fingerprint,
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
-        }))
+        })
     }
 
     /// Two sites of one name would replay each other's results.

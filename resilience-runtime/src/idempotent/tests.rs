@@ -83,7 +83,7 @@ impl Flaky {
         slow: Duration,
         act: impl FnOnce() -> Reply<'a, T> + Send + 'a,
     ) -> Reply<'a, T> {
-        Box::pin(async move {
+        Reply::later(async move {
             tokio::time::sleep(slow).await;
             let failed =
                 fails.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
@@ -97,8 +97,8 @@ impl Flaky {
 }
 
 impl Ledger for Flaky {
-    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
-        self.reply(&self.claims, Duration::ZERO, || self.memory.claim(request))
+    fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
+        self.reply(&self.claims, Duration::ZERO, move || self.memory.claim(request))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {

@@ -7,13 +7,14 @@ use resilience_policy::idempotent::Idempotent;
 
 use crate::Site;
 use crate::event::{Decision, Event, emit};
-use crate::ledger::{Hold, Ledger, LedgerError, Stored as Record, Written, later};
+use crate::ledger::{Hold, LedgerError, Stored as Record, Written, later};
+use crate::runtime::InUse;
 use crate::time;
 
 /// The last write of a claim.
 #[derive(Clone)]
 pub(super) struct Write {
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) shared: InUse,
     pub(super) hold: Hold,
     /// `None` releases it.
     pub(super) result: Option<Arc<Record>>,
@@ -23,8 +24,10 @@ pub(super) struct Write {
 impl Write {
     async fn send(&self) -> Result<Written, LedgerError> {
         match &self.result {
-            Some(result) => self.ledger.complete(self.hold, Arc::clone(result), self.params.ttl).await,
-            None => self.ledger.release(self.hold).await,
+            Some(result) => {
+                self.shared.ledger().complete(self.hold, Arc::clone(result), self.params.ttl).await
+            }
+            None => self.shared.ledger().release(self.hold).await,
         }
     }
 
@@ -62,7 +65,7 @@ impl Drop for Unsent {
         emit(&Event { site: self.site.name(), decision: Decision::Unrecorded });
         match tokio::runtime::Handle::try_current() {
             Ok(handle) => drop(handle.spawn(write.insist())),
-            Err(_) => write.ledger.abandon(write.hold, write.result.is_some()),
+            Err(_) => write.shared.ledger().abandon(write.hold, write.result.is_some()),
         }
     }
 }

@@ -9,19 +9,20 @@ mod shards;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::borrow::Cow;
+mod reply;
+
 use std::cmp::Reverse;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use reply::Reply;
 
 pub use operator::{Entry, EntryState, Operator};
 
 use crate::key::IdempotencyKey;
 use crate::time::Instant;
-
-/// The answer of a ledger.
-pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
 
 /// Why a ledger could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub struct LedgerError(pub(crate) String);
 /// It is not open to other crates until three kinds of ledger stand behind it.
 pub(crate) trait Ledger: Send + Sync {
     /// Asks for the right to run an operation. Asked again by the same owner, it gives the same answer.
-    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed>;
+    fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed>;
 
     /// Lets the claim stand for another lease.
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written>;
@@ -81,12 +82,11 @@ fn oldest(mut entries: Vec<Entry>, most: usize) -> Vec<Entry> {
 }
 
 /// What a claim is for.
-#[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct Request<'a> {
     pub(crate) key: IdempotencyKey,
     /// For the eyes of operators.
-    pub(crate) site: Cow<'static, str>,
-    pub(crate) text: String,
+    pub(crate) site: &'static str,
+    pub(crate) text: &'a (dyn fmt::Display + Sync),
     /// Made by the client, so that a claim whose answer was lost can be asked for again.
     pub(crate) owner: u128,
     pub(crate) fingerprint: Option<[u8; 32]>,

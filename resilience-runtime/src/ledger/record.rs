@@ -1,14 +1,24 @@
 //! What a ledger knows of one operation, and what may become of it: (record, event, now) -> record. Every ledger that
 //! decides in this process asks here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::key::IdempotencyKey;
 use crate::time::Tick;
 
 pub(crate) struct Record {
-    pub(crate) request: Arc<Request>,
+    pub(crate) key: IdempotencyKey,
+    /// The site and the key as written, for the eyes of operators.
+    pub(crate) site: Cow<'static, str>,
+    pub(crate) text: String,
+    pub(crate) owner: u128,
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) version: u32,
+    pub(crate) ttl: Duration,
+    pub(crate) at_most_once: bool,
     pub(crate) state: State,
     pub(crate) fence: u64,
     pub(crate) attempt: u32,
@@ -35,32 +45,45 @@ pub(crate) enum Change {
 
 impl Record {
     /// A claim that was granted now.
-    pub(crate) fn granted(request: &Arc<Request>, fence: u64, attempt: u32, now: Tick) -> Self {
-        let state = State::Running { until: now.after(request.lease) };
-        Self { request: Arc::clone(request), state, fence, attempt, since: now, expires: None }
+    pub(crate) fn granted(request: &Request<'_>, fence: u64, attempt: u32, now: Tick) -> Self {
+        Self {
+            key: request.key,
+            site: Cow::Borrowed(request.site),
+            text: request.text.to_string(),
+            owner: request.owner,
+            fingerprint: request.fingerprint,
+            version: request.version,
+            ttl: request.ttl,
+            at_most_once: request.at_most_once,
+            state: State::Running { until: now.after(request.lease) },
+            fence,
+            attempt,
+            since: now,
+            expires: None,
+        }
     }
 
     /// What a claim finds. Nothing: it may run, as the next attempt.
-    pub(crate) fn answer(&self, request: &Request, now: Tick) -> Option<Claimed> {
-        if self.request.fingerprint != request.fingerprint {
+    pub(crate) fn answer(&self, request: &Request<'_>, now: Tick) -> Option<Claimed> {
+        if self.fingerprint != request.fingerprint {
             return Some(Claimed::Mismatch);
         }
         match &self.state {
             State::Done(stored) => Some(Claimed::Done(Arc::clone(stored))),
             State::Running { until } if *until > now => {
-                if self.request.owner == request.owner {
+                if self.owner == request.owner {
                     return Some(Claimed::Granted { fence: self.fence });
                 }
                 Some(Claimed::Running { fence: self.fence, left: until.since(now) })
             }
-            State::InDoubt | State::Running { .. } if self.request.at_most_once => Some(Claimed::InDoubt),
+            State::InDoubt | State::Running { .. } if self.at_most_once => Some(Claimed::InDoubt),
             State::Running { .. } | State::InDoubt | State::Released => None,
         }
     }
 
     /// Writes, if the claim still stands. One that has lapsed and that nobody took over does.
     pub(crate) fn write(&mut self, hold: Hold, change: Change, now: Tick) -> Written {
-        if self.fence != hold.fence || self.request.owner != hold.owner {
+        if self.fence != hold.fence || self.owner != hold.owner {
             return Written::LeaseLost;
         }
         match self.state {
@@ -73,7 +96,7 @@ impl Record {
     }
 
     fn change(&mut self, change: Change, now: Tick) {
-        let ttl = self.request.ttl;
+        let ttl = self.ttl;
         match change {
             Change::Renew { lease } => self.state = State::Running { until: now.after(lease) },
             Change::Complete { result, ttl } => self.settle(State::Done(result), Some(ttl), now),
@@ -82,7 +105,7 @@ impl Record {
             }
             Change::Abandon { may_have_run: true } => {
                 // What waits for an operator waits for as long as it takes.
-                self.settle(State::InDoubt, (!self.request.at_most_once).then_some(ttl), now);
+                self.settle(State::InDoubt, (!self.at_most_once).then_some(ttl), now);
             }
         }
     }
@@ -95,8 +118,8 @@ impl Record {
 
     /// An operator knows the result of what is in doubt.
     pub(crate) fn resolve(&mut self, body: Body, now: Tick) {
-        let result = Stored { version: self.request.version, body };
-        self.settle(State::Done(Arc::new(result)), Some(self.request.ttl), now);
+        let result = Stored { version: self.version, body };
+        self.settle(State::Done(Arc::new(result)), Some(self.ttl), now);
     }
 
     pub(crate) fn has_expired(&self, now: Tick) -> bool {
@@ -127,9 +150,9 @@ impl Record {
             _ => None,
         };
         Entry {
-            key: self.request.key,
-            site: self.request.site.clone().into_owned(),
-            text: self.request.text.clone(),
+            key: self.key,
+            site: self.site.clone().into_owned(),
+            text: self.text.clone(),
             state: self.shown(now),
             fence: self.fence,
             attempt: self.attempt,

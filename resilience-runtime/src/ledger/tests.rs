@@ -28,22 +28,22 @@ pub(crate) fn op(name: &str) -> Op {
 }
 
 impl Op {
-    pub(crate) fn request(&self, owner: u128) -> Arc<Request> {
-        Arc::new(Request {
+    pub(crate) fn request(&self, owner: u128) -> Request<'_> {
+        Request {
             key: self.key,
-            site: "conformance".into(),
-            text: self.text.clone(),
+            site: "conformance",
+            text: &self.text,
             owner,
             fingerprint: self.fingerprint,
             version: 3,
             lease: LEASE,
             ttl: self.ttl,
             at_most_once: self.at_most_once,
-        })
+        }
     }
 
     async fn claim(&self, ledger: &dyn Ledger, owner: u128) -> Claimed {
-        ledger.claim(self.request(owner)).await.expect("the ledger answers")
+        ledger.claim(&self.request(owner)).await.expect("the ledger answers")
     }
 
     async fn granted(&self, ledger: &dyn Ledger, owner: u128) -> Hold {

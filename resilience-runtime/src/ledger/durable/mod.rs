@@ -88,7 +88,7 @@ impl DurableLedger {
         Ok((written, told))
     }
 
-    fn claim_now(&self, request: &Arc<Request>) -> Result<Claimed, LedgerError> {
+    fn claim_now(&self, request: &Request<'_>) -> Result<Claimed, LedgerError> {
         let core = &*self.core;
         core.journal.check()?;
         let now = Tick::now();
@@ -107,6 +107,16 @@ impl DurableLedger {
         let record = Record::granted(request, fence, attempt, now);
         core.put(&mut slots, request.key, listed, Some(record), None);
         Ok(Claimed::Granted { fence })
+    }
+
+    /// A claim that has to be on disk before it is granted.
+    async fn synced(&self, hold: Hold) -> Result<Claimed, LedgerError> {
+        let mut untold = Untold { ledger: self, hold: Some(hold) };
+        let (waiting, told) = oneshot::channel();
+        self.core.journal.push(None, Some(waiting));
+        self.core.journal.synced(told).await?;
+        untold.hold = None;
+        Ok(Claimed::Granted { fence: hold.fence })
     }
 
     /// Changes a record that an operator has in mind: of this fence, and in a state that he may decide over.
@@ -193,29 +203,22 @@ impl Drop for Untold<'_> {
 }
 
 impl Ledger for DurableLedger {
-    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
-        Box::pin(async move {
-            let claimed = self.claim_now(&request)?;
-            let Claimed::Granted { fence } = claimed else { return Ok(claimed) };
-            if request.at_most_once || !self.core.is_reserved(fence) {
-                let hold = Hold { key: request.key, owner: request.owner, fence };
-                let mut untold = Untold { ledger: self, hold: Some(hold) };
-                let (waiting, told) = oneshot::channel();
-                self.core.journal.push(None, Some(waiting));
-                self.core.journal.synced(told).await?;
-                untold.hold = None;
+    fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
+        match self.claim_now(request) {
+            Ok(Claimed::Granted { fence }) if request.at_most_once || !self.core.is_reserved(fence) => {
+                Reply::later(self.synced(Hold { key: request.key, owner: request.owner, fence }))
             }
-            Ok(claimed)
-        })
+            answer => Reply::now(answer),
+        }
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
         let written = self.write(hold, Change::Renew { lease });
-        Box::pin(std::future::ready(written.map(|(written, _)| written)))
+        Reply::now(written.map(|(written, _)| written))
     }
 
     fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
-        Box::pin(async move {
+        Reply::later(async move {
             let (written, told) = self.write(hold, Change::Complete { result, ttl })?;
             if let Some(told) = told {
                 self.core.journal.synced(told).await?;
@@ -227,7 +230,7 @@ impl Ledger for DurableLedger {
     fn release(&self, hold: Hold) -> Reply<'_, Written> {
         // Lost with the power it leaves the claim running, which the next start makes free or puts in doubt.
         let written = self.write(hold, Change::Release);
-        Box::pin(std::future::ready(written.map(|(written, _)| written)))
+        Reply::now(written.map(|(written, _)| written))
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
@@ -247,7 +250,7 @@ impl Ledger for DurableLedger {
     }
 
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {
-        Box::pin(self.entries(move |core, now| {
+        Reply::later(self.entries(move |core, now| {
             let mut keys = core.keys_in_table();
             for key in core.store.unfinished() {
                 keys.push(key?);
@@ -262,17 +265,17 @@ impl Ledger for DurableLedger {
 
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
         let text = text.to_owned();
-        Box::pin(self.entries(move |core, now| {
+        Reply::later(self.entries(move |core, now| {
             let mut keys = core.keys_in_table();
             for pair in core.store.records() {
                 let (key, row) = pair?;
-                if row::decode(key, &row, &core.clock)?.request.text == text {
+                if row::decode(key, &row, &core.clock)?.text == text {
                     keys.push(key);
                 }
             }
             keys.sort_unstable();
             keys.dedup();
-            let wanted = |record: &Record| record.request.text == text;
+            let wanted = |record: &Record| record.text == text;
             let entries = keys.into_iter().filter_map(|key| core.entry(key, now, wanted).transpose());
             Ok(oldest(entries.collect::<Result<_, _>>()?, most))
         }))
@@ -283,11 +286,11 @@ impl Ledger for DurableLedger {
             self.core.journal.check()?;
             self.core.entry(key, Tick::now(), |_| true)
         };
-        Box::pin(std::future::ready(answer()))
+        Reply::now(answer())
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
-        Box::pin(self.decide(key, fence, |state| state != EntryState::Running, |_, _| None))
+        Reply::later(self.decide(key, fence, |state| state != EntryState::Running, |_, _| None))
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
@@ -295,7 +298,7 @@ impl Ledger for DurableLedger {
             record.resolve(body, now);
             Some(record)
         };
-        Box::pin(self.decide(key, fence, |state| state == EntryState::InDoubt, resolve))
+        Reply::later(self.decide(key, fence, |state| state == EntryState::InDoubt, resolve))
     }
 }
 

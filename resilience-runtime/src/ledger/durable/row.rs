@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::clock::{Clock, millis};
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
-use crate::ledger::{Body, LedgerError, Request, Stored};
+use crate::ledger::{Body, LedgerError, Stored};
 
 /// Milliseconds since 1970, in front of each row; zero is never. The store reads no further to clear it away.
 const EXPIRY: usize = 8;
@@ -49,7 +49,6 @@ fn at_once<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Erro
 }
 
 pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerError> {
-    let request = &*record.request;
     let state = match &record.state {
         State::Running { .. } => Stands::Running,
         State::InDoubt => Stands::InDoubt,
@@ -65,13 +64,13 @@ pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerEr
         fence: record.fence,
         attempt: record.attempt,
         since: clock.wall(record.since),
-        owner: request.owner,
-        fingerprint: request.fingerprint,
-        version: request.version,
-        ttl: millis(request.ttl),
-        at_most_once: request.at_most_once,
-        site: &request.site,
-        text: &request.text,
+        owner: record.owner,
+        fingerprint: record.fingerprint,
+        version: record.version,
+        ttl: millis(record.ttl),
+        at_most_once: record.at_most_once,
+        site: &record.site,
+        text: &record.text,
     };
     let bytes = expiry(record, clock).to_le_bytes().to_vec();
     postcard::to_extend(&row, bytes)
@@ -81,8 +80,8 @@ pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerEr
 /// When the row is forgotten. One whose process died while it ran is as good as abandoned then.
 pub(super) fn expiry(record: &Record, clock: &Clock) -> u64 {
     let end = match record.state {
-        State::Running { .. } if record.request.at_most_once => None,
-        State::Running { until } => Some(until.after(record.request.ttl)),
+        State::Running { .. } if record.at_most_once => None,
+        State::Running { until } => Some(until.after(record.ttl)),
         _ => record.expires,
     };
     end.map_or(0, |end| clock.wall(end).max(1))
@@ -105,20 +104,16 @@ pub(super) fn decode(key: IdempotencyKey, bytes: &[u8], clock: &Clock) -> Result
         Stands::Error(version, bytes) => done(version, Body::Error(bytes.to_vec())),
         Stands::NotKept(version) => done(version, Body::NotKept),
     };
-    let request = Request {
+    let end = u64::from_le_bytes(*end);
+    Ok(Record {
         key,
         site: Cow::Owned(row.site.to_owned()),
         text: row.text.to_owned(),
         owner: row.owner,
         fingerprint: row.fingerprint,
         version: row.version,
-        lease: Duration::ZERO, // of a claim that has ended
         ttl: Duration::from_millis(row.ttl),
         at_most_once: row.at_most_once,
-    };
-    let end = u64::from_le_bytes(*end);
-    Ok(Record {
-        request: Arc::new(request),
         state,
         fence: row.fence,
         attempt: row.attempt,

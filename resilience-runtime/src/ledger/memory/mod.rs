@@ -54,7 +54,7 @@ impl MemoryLedger {
         let answer = shard.change(key, change);
         let evicted = shard.evict(self.capacity);
         if evicted > 0 && self.evicted.fetch_add(evicted, Ordering::Relaxed) == 0 {
-            let site = shard.record(key).map_or("", |record| &record.request.site);
+            let site = shard.record(key).map_or("", |record| &record.site);
             emit(&Event { site, decision: Decision::Evicted });
         }
         answer
@@ -83,25 +83,25 @@ impl MemoryLedger {
     }
 }
 
-fn ready<'a, T: Send + 'a>(answer: T) -> Reply<'a, T> {
-    Box::pin(std::future::ready(Ok(answer)))
+fn answer<'a, T>(answer: T) -> Reply<'a, T> {
+    Reply::now(Ok(answer))
 }
 
 impl Ledger for MemoryLedger {
-    fn claim(&self, request: Arc<Request>) -> Reply<'_, Claimed> {
-        ready(self.shards.of(request.key).claim(&request, &self.fence, Tick::now()))
+    fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
+        answer(self.shards.of(request.key).claim(request, &self.fence, Tick::now()))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        ready(self.write(hold, Change::Renew { lease }))
+        answer(self.write(hold, Change::Renew { lease }))
     }
 
     fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
-        ready(self.write(hold, Change::Complete { result, ttl }))
+        answer(self.write(hold, Change::Complete { result, ttl }))
     }
 
     fn release(&self, hold: Hold) -> Reply<'_, Written> {
-        ready(self.write(hold, Change::Release))
+        answer(self.write(hold, Change::Release))
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
@@ -124,18 +124,18 @@ impl Ledger for MemoryLedger {
 
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {
         let now = Tick::now();
-        ready(oldest(self.entries(now, |record| record.shown(now) == EntryState::InDoubt), most))
+        answer(oldest(self.entries(now, |record| record.shown(now) == EntryState::InDoubt), most))
     }
 
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
-        ready(oldest(self.entries(Tick::now(), |record| record.request.text == text), most))
+        answer(oldest(self.entries(Tick::now(), |record| record.text == text), most))
     }
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
         let now = Tick::now();
         let mut shard = self.shards.of(key);
         shard.sweep(key, now);
-        ready(shard.record(key).map(|record| record.entry(now)))
+        answer(shard.record(key).map(|record| record.entry(now)))
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
@@ -147,7 +147,7 @@ impl Ledger for MemoryLedger {
         if found {
             shard.remove(key);
         }
-        ready(found)
+        answer(found)
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
@@ -159,6 +159,6 @@ impl Ledger for MemoryLedger {
         if found {
             self.change(&mut shard, key, |record| record.resolve(body, now));
         }
-        ready(found)
+        answer(found)
     }
 }

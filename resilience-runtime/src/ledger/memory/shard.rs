@@ -115,7 +115,7 @@ impl Shard {
         evicted
     }
 
-    pub(super) fn claim(&mut self, request: &Arc<Request>, fence: &AtomicU64, now: Tick) -> Claimed {
+    pub(super) fn claim(&mut self, request: &Request<'_>, fence: &AtomicU64, now: Tick) -> Claimed {
         self.sweep(request.key, now);
         let mut attempt = 1;
         if let Some(record) = self.record(request.key) {

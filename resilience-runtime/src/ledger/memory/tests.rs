@@ -13,11 +13,13 @@ use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Stored, Written};
 
 /// The ledger in memory answers without waiting.
 mod futures_now {
+    use std::pin::pin;
+
     use crate::ledger::Reply;
 
-    pub(super) fn now<T>(mut reply: Reply<'_, T>) -> T {
+    pub(super) fn now<T>(reply: Reply<'_, T>) -> T {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match reply.as_mut().poll(&mut context) {
+        match pin!(reply).poll(&mut context) {
             std::task::Poll::Ready(Ok(answer)) => answer,
             _ => panic!("the ledger in memory waits for nobody, and does not fail"),
         }
@@ -29,7 +31,7 @@ fn value(number: u8) -> Arc<Stored> {
 }
 
 fn claim(ledger: &MemoryLedger, op: &Op, owner: u128) -> Hold {
-    match now(ledger.claim(op.request(owner))) {
+    match now(ledger.claim(&op.request(owner))) {
         Claimed::Granted { fence } => Hold { key: op.key, owner, fence },
         other => panic!("not granted: {other:?}"),
     }
@@ -228,7 +230,7 @@ struct Pair {
 
 impl Pair {
     fn claim(&mut self, key: usize, owner: u128) {
-        let claimed = now(self.ledger.claim(self.ops[key].request(owner)));
+        let claimed = now(self.ledger.claim(&self.ops[key].request(owner)));
         let said = match &claimed {
             Claimed::Granted { fence } => format!("granted {fence}"),
             Claimed::Running { left, .. } => format!("running {}", left.as_millis()),
