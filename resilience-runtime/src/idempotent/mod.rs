@@ -8,8 +8,8 @@ mod tests;
 mod write;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
@@ -19,7 +19,7 @@ pub use codec::{Codec, Stored, codec, codec_of_both, fingerprint};
 use crate::context;
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
-use crate::key::{Encoded, IdempotencyKey, KeyError};
+use crate::key::{Encoded, KeyError, Namespace};
 use crate::ledger::{Body, Claimed, Request, Stored as Record, later};
 use crate::time::{self, Instant};
 use crate::{Error, Kind, Site, runtime};
@@ -30,6 +30,7 @@ pub(crate) use codec::encode;
 pub struct SiteLedger {
     site: &'static Site,
     params: &'static Idempotent,
+    namespace: OnceLock<Namespace>,
     /// Nobody else keeps results under its name.
     alone: AtomicBool,
     /// It has said that nobody chose a ledger.
@@ -91,7 +92,13 @@ pub enum Entry<T, E> {
 impl SiteLedger {
     /// Not used yet.
     pub const fn new(site: &'static Site, params: &'static Idempotent) -> Self {
-        Self { site, params, alone: AtomicBool::new(false), warned: AtomicBool::new(false) }
+        Self {
+            site,
+            params,
+            namespace: OnceLock::new(),
+            alone: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// Claims the operation, or gives its result.
@@ -152,7 +159,7 @@ impl SiteLedger {
     fn request<'a>(&'static self, names: &'a Named<'a>) -> Result<Request<'a>, Error> {
         self.check_name()?;
         Ok(Request {
-            key: IdempotencyKey::derive(self.site.name(), names.scope, names.key),
+            key: self.namespace.get_or_init(|| Namespace::of(self.site.name())).key(names.scope, names.key),
             site: self.site.name(),
             text: names,
             owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),

@@ -1,5 +1,6 @@
 //! The ledger in memory: for tests, for one process, and for what may be forgotten with it.
 
+mod lines;
 mod shard;
 #[cfg(test)]
 mod tests;

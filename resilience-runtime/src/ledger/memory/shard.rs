@@ -1,11 +1,12 @@
-//! The records of one shard, and the orders in which they go.
+//! The records of one shard, and the order in which they go.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::lines::{Kind, Lines, Place};
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
 use crate::ledger::shards::KeyMap;
@@ -17,17 +18,10 @@ const SWEEP: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) records: KeyMap<Slot>,
-    /// Results in the order of their completion.
-    pub(super) results: Order,
-    /// What may be run again, in the order in which it became so. Only its attempt and its fingerprint are lost with it.
-    pub(super) spare: Order,
-    /// What is forgotten when.
-    pub(super) expiry: Order,
+    /// Boxed, so that a map that grows moves little.
+    pub(super) records: KeyMap<Box<Slot>>,
+    pub(super) settled: Lines,
 }
-
-/// Keys by a moment; the fence of the claim tells those of one moment apart.
-pub(super) type Order = BTreeMap<(Tick, u64), IdempotencyKey>;
 
 pub(super) struct Slot {
     pub(super) record: Record,
@@ -43,47 +37,58 @@ impl Slot {
     }
 }
 
+/// Where a record waits to be forgotten, if it does.
+fn place(record: &Record) -> Option<(Kind, Duration, Place)> {
+    let kind = if matches!(record.state, State::Done(_)) { Kind::Result } else { Kind::Spare };
+    let ttl = record.expires?.since(record.since);
+    Some((kind, ttl, Place { key: record.key, fence: record.fence, since: record.since }))
+}
+
+/// The record is still what it was when it took its place.
+fn is_taken(records: &KeyMap<Box<Slot>>) -> impl Fn(Kind, &Place) -> bool {
+    |kind, taken| {
+        let now = records.get(&taken.key).and_then(|slot| place(&slot.record));
+        now.is_some_and(|(now_kind, _, now)| now_kind == kind && now == *taken)
+    }
+}
+
 impl Shard {
     pub(super) fn record(&self, key: IdempotencyKey) -> Option<&Record> {
         self.records.get(&key).map(|slot| &slot.record)
     }
 
-    /// Changes a record, and the orders with it.
+    /// Changes a record, and its place with it.
     pub(super) fn change<T>(
         &mut self,
         key: IdempotencyKey,
         change: impl FnOnce(&mut Record) -> T,
     ) -> Option<T> {
-        self.unlink(key);
         let slot = self.records.get_mut(&key)?;
+        let before = place(&slot.record);
         let answer = change(&mut slot.record);
-        let record = &slot.record;
-        if let Some(end) = record.expires {
-            let order =
-                if matches!(record.state, State::Done(_)) { &mut self.results } else { &mut self.spare };
-            order.insert((record.since, record.fence), key);
-            self.expiry.insert((end, record.fence), key);
-        }
-        if !matches!(record.state, State::Running { .. }) {
+        let after = place(&slot.record);
+        if !matches!(slot.record.state, State::Running { .. }) {
             slot.wake();
+        }
+        if before != after {
+            self.move_on(before);
+            if let Some((kind, ttl, place)) = after {
+                self.settled.join(kind, ttl, place);
+            }
         }
         Some(answer)
     }
 
-    /// Takes a record out of the orders.
-    fn unlink(&mut self, key: IdempotencyKey) {
-        let Some(record) = self.record(key) else { return };
-        if let (Some(end), since, fence) = (record.expires, record.since, record.fence) {
-            self.expiry.remove(&(end, fence));
-            self.results.remove(&(since, fence));
-            self.spare.remove(&(since, fence));
+    fn move_on(&mut self, from: Option<(Kind, Duration, Place)>) {
+        if let Some((kind, ttl, _)) = from {
+            self.settled.leave(kind, ttl, is_taken(&self.records));
         }
     }
 
     pub(super) fn remove(&mut self, key: IdempotencyKey) {
-        self.unlink(key);
         if let Some(mut slot) = self.records.remove(&key) {
             slot.wake();
+            self.move_on(place(&slot.record));
         }
     }
 
@@ -93,26 +98,23 @@ impl Shard {
             self.remove(key);
         }
         for _ in 0..SWEEP {
-            match self.expiry.first_key_value() {
-                Some(((end, _), &key)) if *end <= now => self.remove(key),
-                _ => return,
-            }
+            let Some(key) = self.settled.expired(now, is_taken(&self.records)) else { return };
+            self.remove(key);
         }
     }
 
     /// Lets the oldest go, of results and of what may be run again. Says how many results went.
     pub(super) fn evict(&mut self, capacity: usize) -> u64 {
-        while self.spare.len() > capacity {
-            let Some((_, key)) = self.spare.pop_first() else { break };
-            self.remove(key);
+        let mut results = 0;
+        for kind in [Kind::Spare, Kind::Result] {
+            while self.settled.count(kind) > capacity
+                && let Some(key) = self.settled.oldest(kind, is_taken(&self.records))
+            {
+                self.remove(key);
+                results += u64::from(kind == Kind::Result);
+            }
         }
-        let mut evicted = 0;
-        while self.results.len() > capacity {
-            let Some((_, key)) = self.results.pop_first() else { break };
-            self.remove(key);
-            evicted += 1;
-        }
-        evicted
+        results
     }
 
     pub(super) fn claim(&mut self, request: &Request<'_>, fence: &AtomicU64, now: Tick) -> Claimed {
@@ -125,11 +127,11 @@ impl Shard {
             attempt = record.attempt.saturating_add(1);
         }
         let fence = fence.fetch_add(1, Ordering::Relaxed) + 1;
-        self.unlink(request.key);
         let slot = Slot { record: Record::granted(request, fence, attempt, now), waiters: None };
         // Those who waited for a claim that has lapsed look again at the new one.
-        if let Some(mut old) = self.records.insert(request.key, slot) {
+        if let Some(mut old) = self.records.insert(request.key, Box::new(slot)) {
             old.wake();
+            self.move_on(place(&old.record));
         }
         Claimed::Granted { fence }
     }
