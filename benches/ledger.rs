@@ -228,7 +228,7 @@ async fn on_disk(tasks: u64) {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     // As large as the peers' stores, which keep everything.
-    Runtime::builder().memory_capacity(100_000_000).build().install().expect("the first");
+    Runtime::builder().memory().build().install().expect("the first");
     for tasks in [1, 64] {
         in_memory(tasks, false).await;
         in_memory(tasks, true).await;

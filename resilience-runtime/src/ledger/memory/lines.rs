@@ -59,8 +59,10 @@ impl Lines {
     ) -> Option<IdempotencyKey> {
         self.0.iter_mut().find_map(|line| {
             let ttl = line.ttl;
-            let first = line.first(&is_taken)?;
-            (first.since.after(ttl) <= now).then_some(first.key)
+            let is_over = |place: &Place| place.since.after(ttl) <= now;
+            // The place first: the records of those who wait are cold.
+            line.places.front().filter(|place| is_over(place))?;
+            line.first(&is_taken).filter(|place| is_over(place)).map(|place| place.key)
         })
     }
 
