@@ -1,14 +1,15 @@
 //! The table at the end, and the same as JSON.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::args::Options;
-use crate::book::Tally;
+use crate::folder::Folder;
+use crate::history::{History, Tally};
+use crate::ledger::Settled;
 use crate::load::Visit;
 use crate::seen::Seen;
 
@@ -18,11 +19,13 @@ pub(crate) struct Report {
     faults: &'static str,
     seed: u64,
     orders: u64,
-    // From the gateway's book:
-    requests: u64,
-    charged_once: u64,
-    double_charged: u64,
-    lost: u64,
+    // From the gateway's book, over all that there was of the run:
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
+    // From the ledger as it was opened, and the book:
+    resumed: bool,
+    #[serde(flatten)]
+    settled: Settled,
     // From the library's events:
     replayed: u64,
     retried: u64,
@@ -31,13 +34,20 @@ pub(crate) struct Report {
     // From the customers:
     resubmitted: u64,
     gave_up: u64,
-    p50_ms: f64,
-    p99_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
     book: String,
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options, tally: &Tally, seen: &Seen, visits: &[Visit], book: &Path) -> Self {
+    pub(crate) fn new(
+        options: &Options,
+        folder: &Folder,
+        history: &History,
+        settled: Settled,
+        seen: &Seen,
+        visits: &[Visit],
+    ) -> Self {
         let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
         took.sort_unstable();
         Self {
@@ -45,10 +55,9 @@ impl Report {
             faults: options.plan.faults.name(),
             seed: options.plan.seed,
             orders: options.orders,
-            requests: tally.requests,
-            charged_once: tally.charged_once,
-            double_charged: tally.double_charged,
-            lost: tally.lost,
+            tally: history.tally(options.orders),
+            resumed: folder.resumed,
+            settled,
             replayed: seen.replayed.load(Relaxed),
             retried: seen.retried.load(Relaxed),
             timed_out: seen.timed_out.load(Relaxed),
@@ -57,7 +66,7 @@ impl Report {
             gave_up: visits.iter().map(|visit| u64::from(!visit.has_receipt)).sum(),
             p50_ms: percentile(&took, 50),
             p99_ms: percentile(&took, 99),
-            book: book.display().to_string(),
+            book: folder.book.display().to_string(),
         }
     }
 }
@@ -71,21 +80,29 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.protected { "protected" } else { "unprotected" };
-        writeln!(f, "{mode}, {} faults, seed {}\n", self.faults, self.seed)?;
-        for (name, value) in [
-            ("orders", self.orders),
-            ("charged once", self.charged_once),
-            ("double charged", self.double_charged),
-            ("lost", self.lost),
-            ("replayed", self.replayed),
-            ("retried", self.retried),
-            ("timed out", self.timed_out),
-            ("breaker openings", self.breaker_opened),
-            ("requests at the gateway", self.requests),
-            ("resubmitted by customers", self.resubmitted),
-            ("customers who gave up", self.gave_up),
+        let resumed = if self.resumed { ", resumed" } else { "" };
+        writeln!(f, "{mode}, {} faults, seed {}{resumed}\n", self.faults, self.seed)?;
+        let Settled { in_doubt, in_doubt_charged, in_doubt_run, in_doubt_open } = self.settled;
+        for (name, value, shown) in [
+            ("orders", self.orders, true),
+            ("charged once", self.tally.charged_once, true),
+            ("double charged", self.tally.double_charged, true),
+            ("lost", self.tally.lost, true),
+            ("in doubt when it resumed", in_doubt, self.resumed),
+            ("  charged before that", in_doubt_charged, self.resumed),
+            ("  charged in this run", in_doubt_run, self.resumed),
+            ("  still open", in_doubt_open, self.resumed),
+            ("replayed", self.replayed, true),
+            ("retried", self.retried, true),
+            ("timed out", self.timed_out, true),
+            ("breaker openings", self.breaker_opened, true),
+            ("requests at the gateway", self.tally.requests, true),
+            ("resubmitted by customers", self.resubmitted, true),
+            ("customers who gave up", self.gave_up, true),
         ] {
-            writeln!(f, "  {name:<26}{value:>10}")?;
+            if shown {
+                writeln!(f, "  {name:<26}{value:>10}")?;
+            }
         }
         writeln!(f, "  {:<26}{:>10.1} ms", "p50", self.p50_ms)?;
         writeln!(f, "  {:<26}{:>10.1} ms", "p99", self.p99_ms)?;
