@@ -30,7 +30,7 @@ pub(crate) struct Folder {
 /// What `run.json` says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Run {
-    run: String,
+    name: String,
     seed: u64,
     orders: u64,
     faults: String,
@@ -48,7 +48,7 @@ impl Folder {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
             }
-            return Ok(Self { book, ledger: "memory:".to_owned(), run: asked.run, resumed: false });
+            return Ok(Self { book, ledger: "memory:".to_owned(), run: asked.name, resumed: false });
         };
         let begun = Run::read(&dir.join("run.json"))?;
         if let Some(begun) = &begun {
@@ -63,7 +63,7 @@ impl Folder {
             book: dir.join("book"),
             ledger: format!("file:{}", dir.join("ledger").display()),
             resumed: begun.is_some(),
-            run: begun.map_or(asked.run, |begun| begun.run),
+            run: begun.map_or(asked.name, |begun| begun.name),
         })
     }
 }
@@ -71,7 +71,7 @@ impl Folder {
 impl Run {
     fn new(options: &Options) -> Self {
         Self {
-            run: format!("{:016x}", fastrand::u64(..)),
+            name: format!("{:016x}", fastrand::u64(..)),
             seed: options.plan.seed,
             orders: options.orders,
             faults: options.plan.faults.name().to_owned(),

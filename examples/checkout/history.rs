@@ -65,7 +65,7 @@ impl History {
         match (charged.take(), &columns[..]) {
             (None, ["request", order, key, _fate, "charged"]) => *charged = Some((order.parse().ok()?, key)),
             (None, ["request", order, _key, _fate, "repeated" | "nothing"]) => {
-                self.count(order.parse().ok()?)
+                self.count(order.parse().ok()?);
             }
             (Some((order, key)), ["effect", same, number, cents]) if same.parse() == Ok(order) => {
                 let receipt = Receipt { number: number.parse().ok()?, order, cents: cents.parse().ok()? };

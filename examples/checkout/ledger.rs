@@ -14,13 +14,17 @@ pub(crate) struct Doubts(Vec<u64>);
 /// How the doubts were settled.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Settled {
-    pub(crate) in_doubt: u64,
+    #[serde(rename = "in_doubt")]
+    pub(crate) all: u64,
     /// The money had been taken before this run began.
-    pub(crate) in_doubt_charged: u64,
+    #[serde(rename = "in_doubt_charged")]
+    pub(crate) charged: u64,
     /// The money was taken in this run only.
-    pub(crate) in_doubt_run: u64,
+    #[serde(rename = "in_doubt_run")]
+    pub(crate) run: u64,
     /// No money was taken.
-    pub(crate) in_doubt_open: u64,
+    #[serde(rename = "in_doubt_open")]
+    pub(crate) open: u64,
 }
 
 impl Doubts {
@@ -47,11 +51,11 @@ impl Doubts {
     pub(crate) fn settle(&self, before: &History, after: &History) -> Settled {
         let mut settled = Settled::default();
         for &order in &self.0 {
-            settled.in_doubt += 1;
+            settled.all += 1;
             *match (before.is_charged(order), after.is_charged(order)) {
-                (true, _) => &mut settled.in_doubt_charged,
-                (false, true) => &mut settled.in_doubt_run,
-                (false, false) => &mut settled.in_doubt_open,
+                (true, _) => &mut settled.charged,
+                (false, true) => &mut settled.run,
+                (false, false) => &mut settled.open,
             } += 1;
         }
         settled
@@ -86,7 +90,7 @@ mod tests {
         let then = format!("{first}request,1,k1,Answered,charged\neffect,1,1,500\n");
         let settled =
             Doubts(vec![0, 1, 2]).settle(&History::of(first).unwrap(), &History::of(&then).unwrap());
-        let expected = Settled { in_doubt: 3, in_doubt_charged: 1, in_doubt_run: 1, in_doubt_open: 1 };
+        let expected = Settled { all: 3, charged: 1, run: 1, open: 1 };
         assert_eq!(settled, expected);
     }
 }

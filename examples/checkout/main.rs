@@ -99,7 +99,14 @@ async fn draw(options: &Options, seen: &Seen, file: &Path) -> Result<(), Stop> {
     seen.clear();
     let unprotected = run(&Options { unprotected: true, ..options.clone() }, seen).await?;
     println!("{}\n", unprotected.report);
-    fs::write(file, picture::svg(options, &protected, &unprotected))?;
+    let title = format!(
+        "{} orders at a gateway with {} faults (seed {})",
+        options.orders,
+        options.plan.faults.name(),
+        options.plan.seed
+    );
+    let panels = [protected.panel("Protected"), unprotected.panel("Unprotected")];
+    fs::write(file, picture::svg(&title, options.plan, &panels))?;
     println!("The picture: {}", file.display());
     if options.json {
         let both = serde_json::json!({ "protected": protected.report, "unprotected": unprotected.report });

@@ -21,7 +21,7 @@ pub(crate) struct Report {
     orders: u64,
     // From the gateway's book, over all that there was of the run:
     #[serde(flatten)]
-    pub(crate) tally: Tally,
+    tally: Tally,
     // From the ledger as it was opened, and the book:
     resumed: bool,
     #[serde(flatten)]
@@ -34,8 +34,8 @@ pub(crate) struct Report {
     // From the customers:
     resubmitted: u64,
     gave_up: u64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
+    p50_ms: f64,
+    p99_ms: f64,
     book: String,
 }
 
@@ -69,6 +69,18 @@ impl Report {
             book: folder.book.display().to_string(),
         }
     }
+
+    /// The outcome as one line.
+    pub(crate) fn counts(&self) -> String {
+        let Tally { charged_once, double_charged, lost, .. } = self.tally;
+        let [p50, p99] = [self.p50_ms, self.p99_ms].map(|ms| match ms {
+            1_000.0.. => format!("{:.1} s", ms / 1e3),
+            _ => format!("{ms:.1} ms"),
+        });
+        format!(
+            "{charged_once} charged once, {double_charged} twice or more, {lost} never; p50 {p50}, p99 {p99}"
+        )
+    }
 }
 
 /// The smallest value that so many percent do not exceed, in milliseconds with one decimal.
@@ -82,16 +94,16 @@ impl fmt::Display for Report {
         let mode = if self.protected { "protected" } else { "unprotected" };
         let resumed = if self.resumed { ", resumed" } else { "" };
         writeln!(f, "{mode}, {} faults, seed {}{resumed}\n", self.faults, self.seed)?;
-        let Settled { in_doubt, in_doubt_charged, in_doubt_run, in_doubt_open } = self.settled;
+        let Settled { all, charged, run, open } = self.settled;
         for (name, value, shown) in [
             ("orders", self.orders, true),
             ("charged once", self.tally.charged_once, true),
             ("double charged", self.tally.double_charged, true),
             ("lost", self.tally.lost, true),
-            ("in doubt when it resumed", in_doubt, self.resumed),
-            ("  charged before that", in_doubt_charged, self.resumed),
-            ("  charged in this run", in_doubt_run, self.resumed),
-            ("  still open", in_doubt_open, self.resumed),
+            ("in doubt when it resumed", all, self.resumed),
+            ("  charged before that", charged, self.resumed),
+            ("  charged in this run", run, self.resumed),
+            ("  still open", open, self.resumed),
             ("replayed", self.replayed, true),
             ("retried", self.retried, true),
             ("timed out", self.timed_out, true),

@@ -9,6 +9,7 @@ use crate::folder::Folder;
 use crate::history::History;
 use crate::ledger::Doubts;
 use crate::load::{Load, Visit};
+use crate::picture::Panel;
 use crate::process::Process;
 use crate::progress;
 use crate::report::Report;
@@ -19,8 +20,14 @@ use crate::stop::Stop;
 /// What is left of a run.
 pub(crate) struct Finished {
     pub(crate) report: Report,
-    pub(crate) visits: Vec<Visit>,
-    pub(crate) history: History,
+    visits: Vec<Visit>,
+    history: History,
+}
+
+impl Finished {
+    pub(crate) fn panel(&self, mode: &'static str) -> Panel<'_> {
+        Panel { mode, counts: self.report.counts(), visits: &self.visits, history: &self.history }
+    }
 }
 
 pub(crate) async fn run(options: &Options, seen: &Seen) -> Result<Finished, Stop> {
