@@ -59,7 +59,7 @@ fn survives(name: &str, kill: impl Fn(&mut Child)) {
 
 fn start(example: &Path, dir: &Path) -> Child {
     let mut command = Command::new(example);
-    command.args(["--orders=40", "--faults=harsh", "--json", "--backend=memory:", "--dir"]).arg(dir);
+    command.args(["--orders=40", "--faults=harsh", "--json", "--dir"]).arg(dir);
     command.stdout(Stdio::piped()).process_group(0).spawn().expect("it starts")
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn svg(title: &str, plan: Plan, panels: &[Panel; 2]) -> String {
         axes(&mut svg, &scale, top);
         orders(&mut svg, panel, &scale, top);
         text(&mut svg, (LEFT, top - 12.0), "font-weight='bold'", panel.mode);
-        text(&mut svg, (LEFT + 100.0, top - 12.0), "", &panel.counts);
+        text(&mut svg, (LEFT + 110.0, top - 12.0), "", &panel.counts);
     }
     let middle = f64::midpoint(LEFT, RIGHT);
     text(
