@@ -19,7 +19,7 @@ usage: checkout [--orders N] [--seed N] [--faults none|mild|harsh] [--unprotecte
   --orders N       how many orders, 1 to 100000 (1000; 50 arrive each second)
   --seed N         the same seed is the same orders and the same misbehaviour (1)
   --faults LEVEL   none, mild or harsh (harsh)
-  --unprotected    the same requests without policies and without an idempotency key
+  --unprotected    the same requests without policies, ledger and idempotency key
   --json           the last line of standard output is one JSON object
   --dir DIR        keep the run in this folder: the same command goes on where it was stopped or killed
   --backend URL    where the shop keeps its ledger, such as memory: or file:PATH

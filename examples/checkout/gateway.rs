@@ -1,8 +1,8 @@
 //! The payment gateway: real HTTP, a real book, and every bad habit of the plan.
 //!
 //! Like real ones it remembers keys: a request whose key it knows gets the first receipt and takes no money. A request
-//! without a key is a new charge, because nothing says that it is not. All it knows is in the book, so a gateway that is
-//! killed and started again knows it too.
+//! without a key is a new charge, because nothing says that it is not. All it knows is in the book, so a gateway
+//! that is killed and started again knows it too.
 
 use std::collections::HashMap;
 use std::future;

@@ -94,13 +94,17 @@ async fn checkout(options: &Options) -> Result<(), Stop> {
 
 /// Both modes, one after the other, and a picture of them.
 async fn draw(options: &Options, seen: &Seen, file: &Path) -> Result<(), Stop> {
+    // Now, and not after two runs, is the time to say that it cannot be written.
+    let opened = fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map_err(|error| Stop::Usage(format!("--picture: {}: {error}", file.display())))?;
+
     let protected = run(options, seen).await?;
     println!("{}\n", protected.report);
     seen.clear();
     let unprotected = run(&Options { unprotected: true, ..options.clone() }, seen).await?;
     println!("{}\n", unprotected.report);
     let title = format!(
-        "{} orders at a gateway with {} faults (seed {})",
+        "{} orders, gateway faults: {}, seed {}",
         options.orders,
         options.plan.faults.name(),
         options.plan.seed

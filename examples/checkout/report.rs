@@ -26,12 +26,12 @@ pub(crate) struct Report {
     resumed: bool,
     #[serde(flatten)]
     settled: Settled,
-    // From the library's events:
+    // From the library's events, in this process:
     replayed: u64,
     retried: u64,
     timed_out: u64,
     breaker_opened: u64,
-    // From the customers:
+    // From the customers of this process:
     resubmitted: u64,
     gave_up: u64,
     p50_ms: f64,
