@@ -20,15 +20,25 @@ fn a_killed_checkout_goes_on() {
 
 #[test]
 fn so_it_does_when_the_gateway_dies_with_it() {
-    survives("both", |checkout| {
-        // The group that `start` has made, with the shell's own `kill`.
-        let group = Command::new("sh").args(["-c", &format!("kill -KILL -{}", checkout.id())]).status();
-        assert!(group.expect("a shell").success());
+    survives("both", |checkout| signal_group(checkout, "KILL"));
+}
+
+#[test]
+fn an_interrupted_checkout_goes_on() {
+    survives("interrupt", |checkout| {
+        signal_group(checkout, "INT");
+        assert_eq!(checkout.wait().expect("it ends").code(), Some(130));
     });
 }
 
-/// Kills a run two times, a third and two thirds through its orders, and lets it end.
-fn survives(name: &str, kill: impl Fn(&mut Child)) {
+/// As a terminal does: to the group that `start` has made, with the shell's own `kill`.
+fn signal_group(checkout: &Child, signal: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} -{}", checkout.id())]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+/// Stops a run two times, a third and two thirds through its orders, and lets it end.
+fn survives(name: &str, stop: impl Fn(&mut Child)) {
     let example = example();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("checkout-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
@@ -40,7 +50,7 @@ fn survives(name: &str, kill: impl Fn(&mut Child)) {
             assert!(checkout.try_wait().expect("it can be waited for").is_none(), "it ended by itself");
             sleep(Duration::from_millis(5));
         }
-        kill(&mut checkout);
+        stop(&mut checkout);
         checkout.wait().expect("it has ended");
     }
 
