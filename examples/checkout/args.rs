@@ -8,16 +8,23 @@ use crate::plan::{Faults, Plan};
 /// The hidden first argument that makes this program the gateway.
 pub(crate) const GATEWAY: &str = "gateway";
 
+pub(crate) const MOST_ORDERS: u64 = 100_000;
+
 pub(crate) const HELP: &str = "\
 A checkout that charges orders, over HTTP, at a payment gateway that misbehaves.
 
 usage: checkout [--orders N] [--seed N] [--faults none|mild|harsh] [--unprotected] [--json]
+                [--dir DIR] [--backend URL] [--picture FILE]
 
   --orders N       how many orders, 1 to 100000 (1000; 50 arrive each second)
   --seed N         the same seed is the same orders and the same misbehaviour (1)
   --faults LEVEL   none, mild or harsh (harsh)
-  --unprotected    the same requests without policies and without an idempotency key
+  --unprotected    the same requests without policies, ledger and idempotency key
   --json           the last line of standard output is one JSON object
+  --dir DIR        keep the run in this folder: the same command goes on where it was stopped or killed
+  --backend URL    where the shop keeps its ledger, such as memory: or file:PATH
+                   (file:DIR/ledger, or memory: without --dir)
+  --picture FILE   run protected, then unprotected, and draw both into an SVG file
   --help           this text
 ";
 
@@ -34,14 +41,30 @@ pub(crate) struct Options {
     pub(crate) plan: Plan,
     pub(crate) unprotected: bool,
     pub(crate) json: bool,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) backend: Option<String>,
+    pub(crate) picture: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            orders: 1_000,
+            plan: Plan { seed: 1, faults: Faults::Harsh },
+            unprotected: false,
+            json: false,
+            dir: None,
+            backend: None,
+            picture: None,
+        }
+    }
 }
 
 /// Reads the arguments after the program's name. An error is one line for the person who typed them.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter().peekable();
     let is_gateway = args.next_if(|arg| arg == GATEWAY).is_some();
-    let plan = Plan { seed: 1, faults: Faults::Harsh };
-    let mut options = Options { orders: 1_000, plan, unprotected: false, json: false };
+    let mut options = Options::default();
     let mut book = None;
 
     while let Some(arg) = args.next() {
@@ -55,30 +78,43 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             return Err(format!("{flag}: takes no value, got {value:?}"));
         }
         let mut value = |expected: &str| {
-            inline.clone().or_else(|| args.next()).ok_or(format!("{flag}: no value; expected {expected}"))
+            let value = inline.clone().or_else(|| args.next()).filter(|value| !value.is_empty());
+            value.ok_or(format!("{flag}: no value; expected {expected}"))
         };
         match flag {
-            "--orders" => options.orders = number(flag, value, 1, 100_000)?,
+            "--orders" => options.orders = number(flag, value, 1, MOST_ORDERS)?,
             "--seed" => options.plan.seed = number(flag, value, 0, u64::MAX)?,
             "--faults" => options.plan.faults = faults(flag, &value(FAULTS)?)?,
             "--unprotected" => options.unprotected = true,
             "--json" => options.json = true,
+            "--dir" => options.dir = Some(value("a folder")?.into()),
+            "--backend" => options.backend = Some(value("memory: or file:PATH")?),
+            "--picture" => options.picture = Some(value("a file")?.into()),
             "--help" | "-h" => return Ok(Command::Help),
             "--book" if is_gateway => book = Some(value("a file")?.into()),
-            _ => {
-                let known = "--orders, --seed, --faults, --unprotected, --json or --help";
-                return Err(format!("{arg:?}: no such argument; expected {known}"));
-            }
+            _ => return Err(format!("{arg:?}: no such argument; expected {FLAGS}")),
         }
     }
     match (is_gateway, book) {
-        (false, _) => Ok(Command::Checkout(options)),
+        (false, _) => checked(options).map(Command::Checkout),
         (true, Some(book)) => Ok(Command::Gateway { plan: options.plan, book }),
         (true, None) => Err("--book: missing; expected a file".to_owned()),
     }
 }
 
 const FAULTS: &str = "none, mild or harsh";
+const FLAGS: &str =
+    "--orders, --seed, --faults, --unprotected, --json, --dir, --backend, --picture or --help";
+
+fn checked(options: Options) -> Result<Options, String> {
+    if options.picture.is_some() && (options.unprotected || options.dir.is_some()) {
+        return Err(
+            "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir"
+                .into(),
+        );
+    }
+    Ok(options)
+}
 
 fn faults(flag: &str, value: &str) -> Result<Faults, String> {
     let known = Faults::ALL.into_iter().find(|faults| faults.name() == value);
@@ -125,6 +161,11 @@ mod tests {
             ("--faults some", "--faults: \"some\" is not valid; expected none, mild or harsh"),
             ("--faults", "--faults: no value; expected none, mild or harsh"),
             ("--json=yes", "--json: takes no value, got \"yes\""),
+            ("--dir=", "--dir: no value; expected a folder"),
+            (
+                "--picture a.svg --dir b",
+                "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir",
+            ),
         ] {
             assert_eq!(parsed(line), Err(said.to_owned()));
         }

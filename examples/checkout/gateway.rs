@@ -1,7 +1,8 @@
 //! The payment gateway: real HTTP, a real book, and every bad habit of the plan.
 //!
 //! Like real ones it remembers keys: a request whose key it knows gets the first receipt and takes no money. A request
-//! without a key is a new charge, because nothing says that it is not.
+//! without a key is a new charge, because nothing says that it is not. All it knows is in the book, so a gateway
+//! that is killed and started again knows it too.
 
 use std::collections::HashMap;
 use std::future;
@@ -9,6 +10,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -18,9 +20,11 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::book::{Book, Outcome};
+use crate::history::History;
 use crate::http::IDEMPOTENCY_KEY;
 use crate::order::{Order, Receipt};
 use crate::plan::{Fate, Plan, SLOWEST};
@@ -30,20 +34,42 @@ type Reply = Response<Full<Bytes>>;
 /// Serves on a free port, which is the one line of its standard output, until standard input ends: that is when its
 /// parent wants no more of it, or has died.
 pub(crate) async fn run(plan: Plan, book: &Path) -> io::Result<()> {
+    // An interrupt from the terminal reaches this process too, and is the parent's to answer.
+    tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    let mut parent_left = parent_left();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let memory = Memory { book: Book::create(book)?, requests: HashMap::new(), receipts: HashMap::new() };
-    let gateway = Arc::new(Gateway { plan, started: Instant::now(), memory: Mutex::new(memory) });
+    let (book, history) = tokio::select! {
+        opened = Book::open(book) => opened?,
+        _ = &mut parent_left => return Ok(()),
+    };
+    let memory = Mutex::new(Memory::new(book, history));
+    let gateway = Arc::new(Gateway { plan, started: Instant::now(), memory });
     println!("{}", listener.local_addr()?.port());
 
-    let parent_left = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink()));
     tokio::select! {
-        failed = gateway.accept(listener) => failed,
-        _ = parent_left => {
-            // A charge that nobody waits for any more is still a charge: it belongs into the book.
-            sleep(SLOWEST).await;
-            Ok(())
-        }
+        failed = gateway.accept(listener) => return failed,
+        _ = parent_left => {}
     }
+    // A charge that nobody waits for any more is still a charge: it belongs into the book. Whatever is under way holds
+    // the gateway.
+    let settled = async {
+        while Arc::strong_count(&gateway) > 1 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // What has not begun by then may be dropped.
+    let _ = timeout(SLOWEST, settled).await;
+    Ok(())
+}
+
+/// On a thread that the end of the process does not wait for: the gateway may fail before its parent leaves.
+fn parent_left() -> oneshot::Receiver<()> {
+    let (left, parent_left) = oneshot::channel();
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = left.send(());
+    });
+    parent_left
 }
 
 struct Gateway {
@@ -57,7 +83,17 @@ struct Memory {
     /// How many requests each order has made.
     requests: HashMap<u64, u64>,
     /// What was answered to each key; locked by the request that is finding it out.
-    receipts: HashMap<String, Arc<tokio::sync::Mutex<Option<Receipt>>>>,
+    receipts: HashMap<String, Known>,
+}
+
+type Known = Arc<tokio::sync::Mutex<Option<Receipt>>>;
+
+impl Memory {
+    fn new(book: Book, history: History) -> Self {
+        let known = |(key, receipt)| (key, Arc::new(tokio::sync::Mutex::new(Some(receipt))));
+        let receipts = history.receipts.into_iter().map(known).collect();
+        Self { book, requests: history.requests, receipts }
+    }
 }
 
 /// One charge as it was asked for, and what the plan says of it.
@@ -102,6 +138,10 @@ impl Gateway {
         let Ok(order) = serde_json::from_slice::<Order>(&body) else {
             return Ok(reply(StatusCode::BAD_REQUEST, "not an order"));
         };
+        // Nothing else has a place in a column of the book.
+        if key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            return Ok(reply(StatusCode::BAD_REQUEST, "not a key"));
+        }
 
         let (fate, takes) = self.plan.request(order.id, self.nth_request(order.id));
         let charge = Charge { order, key, fate, takes };
@@ -132,10 +172,7 @@ impl Gateway {
             return Ok(receipt.clone());
         }
         sleep(takes).await;
-        let receipt = self.write(|book| {
-            book.request(order, key, fate, Outcome::Charged)?;
-            book.effect(order)
-        })?;
+        let receipt = self.write(|book| book.charge(order, key, fate))?;
         *known = Some(receipt.clone());
         Ok(receipt)
     }
@@ -147,7 +184,7 @@ impl Gateway {
         *requests
     }
 
-    fn receipt_of(&self, key: &str) -> Arc<tokio::sync::Mutex<Option<Receipt>>> {
+    fn receipt_of(&self, key: &str) -> Known {
         self.memory().receipts.entry(key.to_owned()).or_default().clone()
     }
 

@@ -19,7 +19,7 @@ impl Order {
 }
 
 /// The gateway's proof that it took the money.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) number: u64,
     pub(crate) order: u64,

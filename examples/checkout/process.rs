@@ -3,18 +3,19 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::args::GATEWAY;
 use crate::plan::Plan;
 
 /// A running gateway. It holds the other end of the child's standard input, so the child ends when this process does,
-/// however that happens.
+/// however that happens, and not before it has written what it has begun.
 pub(crate) struct Process {
     child: Child,
+    stdin: Option<ChildStdin>,
     pub(crate) address: SocketAddr,
 }
 
@@ -26,19 +27,25 @@ impl Process {
             .arg(book)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
+        // Waiting for a child closes its standard input, which would end this one.
+        let stdin = child.stdin.take();
         let mut port = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut port).await?;
         }
         let port = port.trim().parse().map_err(|_| io::Error::other("the gateway did not start"))?;
-        Ok(Self { child, address: (Ipv4Addr::LOCALHOST, port).into() })
+        Ok(Self { child, stdin, address: (Ipv4Addr::LOCALHOST, port).into() })
+    }
+
+    /// Waits until the gateway ends, which it should not.
+    pub(crate) async fn died(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
     }
 
     /// Lets the gateway finish what it has begun; after this its book does not change.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         let status = self.child.wait().await?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("the gateway failed: {status}"))) }
     }

@@ -1,14 +1,15 @@
 //! The table at the end, and the same as JSON.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::args::Options;
-use crate::book::Tally;
+use crate::folder::Folder;
+use crate::history::{History, Tally};
+use crate::ledger::Settled;
 use crate::load::Visit;
 use crate::seen::Seen;
 
@@ -18,17 +19,19 @@ pub(crate) struct Report {
     faults: &'static str,
     seed: u64,
     orders: u64,
-    // From the gateway's book:
-    requests: u64,
-    charged_once: u64,
-    double_charged: u64,
-    lost: u64,
-    // From the library's events:
+    // From the gateway's book, over all that there was of the run:
+    #[serde(flatten)]
+    tally: Tally,
+    // From the ledger as it was opened, and the book:
+    resumed: bool,
+    #[serde(flatten)]
+    settled: Settled,
+    // From the library's events, in this process:
     replayed: u64,
     retried: u64,
     timed_out: u64,
     breaker_opened: u64,
-    // From the customers:
+    // From the customers of this process:
     resubmitted: u64,
     gave_up: u64,
     p50_ms: f64,
@@ -37,7 +40,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options, tally: &Tally, seen: &Seen, visits: &[Visit], book: &Path) -> Self {
+    pub(crate) fn new(
+        options: &Options,
+        folder: &Folder,
+        history: &History,
+        settled: Settled,
+        seen: &Seen,
+        visits: &[Visit],
+    ) -> Self {
         let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
         took.sort_unstable();
         Self {
@@ -45,10 +55,9 @@ impl Report {
             faults: options.plan.faults.name(),
             seed: options.plan.seed,
             orders: options.orders,
-            requests: tally.requests,
-            charged_once: tally.charged_once,
-            double_charged: tally.double_charged,
-            lost: tally.lost,
+            tally: history.tally(options.orders),
+            resumed: folder.resumed,
+            settled,
             replayed: seen.replayed.load(Relaxed),
             retried: seen.retried.load(Relaxed),
             timed_out: seen.timed_out.load(Relaxed),
@@ -57,8 +66,20 @@ impl Report {
             gave_up: visits.iter().map(|visit| u64::from(!visit.has_receipt)).sum(),
             p50_ms: percentile(&took, 50),
             p99_ms: percentile(&took, 99),
-            book: book.display().to_string(),
+            book: folder.book.display().to_string(),
         }
+    }
+
+    /// The outcome as one line.
+    pub(crate) fn counts(&self) -> String {
+        let Tally { charged_once, double_charged, lost, .. } = self.tally;
+        let [p50, p99] = [self.p50_ms, self.p99_ms].map(|ms| match ms {
+            1_000.0.. => format!("{:.1} s", ms / 1e3),
+            _ => format!("{ms:.1} ms"),
+        });
+        format!(
+            "{charged_once} charged once, {double_charged} twice or more, {lost} never; p50 {p50}, p99 {p99}"
+        )
     }
 }
 
@@ -71,21 +92,29 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.protected { "protected" } else { "unprotected" };
-        writeln!(f, "{mode}, {} faults, seed {}\n", self.faults, self.seed)?;
-        for (name, value) in [
-            ("orders", self.orders),
-            ("charged once", self.charged_once),
-            ("double charged", self.double_charged),
-            ("lost", self.lost),
-            ("replayed", self.replayed),
-            ("retried", self.retried),
-            ("timed out", self.timed_out),
-            ("breaker openings", self.breaker_opened),
-            ("requests at the gateway", self.requests),
-            ("resubmitted by customers", self.resubmitted),
-            ("customers who gave up", self.gave_up),
+        let resumed = if self.resumed { ", resumed" } else { "" };
+        writeln!(f, "{mode}, {} faults, seed {}{resumed}\n", self.faults, self.seed)?;
+        let Settled { all, charged, run, open } = self.settled;
+        for (name, value, shown) in [
+            ("orders", self.orders, true),
+            ("charged once", self.tally.charged_once, true),
+            ("double charged", self.tally.double_charged, true),
+            ("lost", self.tally.lost, true),
+            ("in doubt when it resumed", all, self.resumed),
+            ("  charged before that", charged, self.resumed),
+            ("  charged in this run", run, self.resumed),
+            ("  still open", open, self.resumed),
+            ("replayed", self.replayed, true),
+            ("retried", self.retried, true),
+            ("timed out", self.timed_out, true),
+            ("breaker openings", self.breaker_opened, true),
+            ("requests at the gateway", self.tally.requests, true),
+            ("resubmitted by customers", self.resubmitted, true),
+            ("customers who gave up", self.gave_up, true),
         ] {
-            writeln!(f, "  {name:<26}{value:>10}")?;
+            if shown {
+                writeln!(f, "  {name:<26}{value:>10}")?;
+            }
         }
         writeln!(f, "  {:<26}{:>10.1} ms", "p50", self.p50_ms)?;
         writeln!(f, "  {:<26}{:>10.1} ms", "p99", self.p99_ms)?;

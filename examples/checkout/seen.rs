@@ -34,6 +34,14 @@ impl Seen {
         BREAKER[usize::from(self.breaker.load(Relaxed))]
     }
 
+    /// Starts again at nothing, for another run.
+    pub(crate) fn clear(&self) {
+        for counter in [&self.replayed, &self.retried, &self.timed_out, &self.breaker_opened] {
+            counter.store(0, Relaxed);
+        }
+        self.breaker.store(0, Relaxed);
+    }
+
     fn count(&self, said: &Said) {
         let counter = match said.event.as_str() {
             "replayed" => &self.replayed,

@@ -37,11 +37,13 @@ pub(crate) enum PayError {
 /// A shop and the gateway it charges at.
 pub(crate) struct Shop {
     pub(crate) gateway: SocketAddr,
+    /// The name of the run.
+    pub(crate) run: String,
 }
 
 impl Shop {
     /// Charges an order: once, however often it is asked to and whatever the gateway does.
-    #[idempotent(key = order.id)]
+    #[idempotent(key = order.id, scope = self.run)] // other runs may share the ledger
     #[timeout(ms = 2_000)] // the whole operation
     #[retry(attempts = 3)]
     #[circuit_breaker(failure_rate = 0.5, window = 50, min_calls = 20, open_for = "500ms", probes = 2)]

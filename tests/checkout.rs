@@ -1,0 +1,103 @@
+//! The checkout example, killed again and again: each order is charged once.
+#![cfg(unix)]
+#![allow(missing_docs)]
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const ORDERS: usize = 40;
+
+#[test]
+fn a_killed_checkout_goes_on() {
+    survives("checkout", |checkout| checkout.kill().expect("it runs"));
+}
+
+#[test]
+fn so_it_does_when_the_gateway_dies_with_it() {
+    survives("both", |checkout| signal_group(checkout, "KILL"));
+}
+
+#[test]
+fn an_interrupted_checkout_goes_on() {
+    survives("interrupt", |checkout| {
+        signal_group(checkout, "INT");
+        assert_eq!(checkout.wait().expect("it ends").code(), Some(130));
+    });
+}
+
+/// As a terminal does: to the group that `start` has made, with the shell's own `kill`.
+fn signal_group(checkout: &Child, signal: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} -{}", checkout.id())]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+/// Stops a run two times, a third and two thirds through its orders, and lets it end.
+fn survives(name: &str, stop: impl Fn(&mut Child)) {
+    let example = example();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("checkout-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    for orders in [ORDERS / 3, ORDERS * 2 / 3] {
+        let mut checkout = start(&example, &dir);
+        let until = Instant::now() + Duration::from_secs(20);
+        while charges(&dir).len() < orders {
+            assert!(Instant::now() < until, "it does not come to {orders} orders");
+            assert!(checkout.try_wait().expect("it can be waited for").is_none(), "it ended by itself");
+            sleep(Duration::from_millis(5));
+        }
+        stop(&mut checkout);
+        checkout.wait().expect("it has ended");
+    }
+
+    let mut checkout = start(&example, &dir);
+    let mut said = String::new();
+    checkout.stdout.take().expect("a pipe").read_to_string(&mut said).expect("it is text");
+    assert!(checkout.wait().expect("it ends").success());
+    let report = said.lines().last().unwrap_or_default();
+    for field in [r#""charged_once":40"#, r#""double_charged":0"#, r#""lost":0"#, r#""resumed":true"#] {
+        assert!(report.contains(field), "{field}: {report}");
+    }
+    let charges = charges(&dir);
+    assert!(charges.len() == ORDERS && charges.values().all(|times| *times == 1), "{charges:?}");
+    fs::remove_dir_all(dir).expect("it is ours");
+}
+
+fn start(example: &Path, dir: &Path) -> Child {
+    let mut command = Command::new(example);
+    command.args(["--orders=40", "--faults=harsh", "--json", "--dir"]).arg(dir);
+    command.stdout(Stdio::piped()).process_group(0).spawn().expect("it starts")
+}
+
+/// How often each order was charged, as the book has it.
+fn charges(dir: &Path) -> HashMap<String, u32> {
+    let book = fs::read_to_string(dir.join("book")).unwrap_or_default();
+    let mut charges = HashMap::new();
+    // A row without its end is being written.
+    for row in book.split_inclusive('\n').filter(|row| row.ends_with('\n')) {
+        if let Some(("effect", order)) = row.split(',').next().zip(row.split(',').nth(1)) {
+            *charges.entry(order.to_owned()).or_default() += 1;
+        }
+    }
+    charges
+}
+
+/// The example, built as this test was. Cargo builds it for a test only where nobody names targets, so one that is
+/// there may be old.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("target/debug");
+    let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != "debug");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--example=checkout", "--profile", name.unwrap_or("dev")]);
+    if cfg!(feature = "test-util") {
+        build.arg("--features=test-util");
+    }
+    let status = build.arg("--target-dir").arg(profile.parent().expect("target")).status();
+    assert!(status.expect("cargo starts").success(), "the example does not build");
+    profile.join("examples/checkout")
+}
