@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -114,16 +113,9 @@ impl KeyParts {
         if part.is_empty() {
             self.problem.get_or_insert(KeyError::Empty);
         }
-        self.part(|bytes| bytes.extend_from_slice(part.as_bytes()));
-    }
-
-    fn part(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len() + size_of::<u64>();
-        self.bytes.resize(start, 0);
-        write(&mut self.bytes);
-        let length = self.bytes.len() - start;
-        self.bytes[start - size_of::<u64>()..start].copy_from_slice(&(length as u64).to_le_bytes());
-        self.text += length;
+        self.bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(part.as_bytes());
+        self.text += part.len();
         self.count += 1;
     }
 
@@ -191,10 +183,9 @@ macro_rules! keys {
             parts.push(self);
         }
     })* };
-    (shown $($ty:ty)*) => { $(impl Key for $ty {
+    (integer $($ty:ty)*) => { $(impl Key for $ty {
         fn write(&self, parts: &mut KeyParts) {
-            // Into a vector: it cannot fail.
-            parts.part(|bytes| drop(write!(bytes, "{self}")));
+            parts.push(itoa::Buffer::new().format(*self));
         }
     })* };
     (inner $([$($generics:tt)*] $ty:ty)*) => { $(impl<$($generics)*> Key for $ty {
@@ -212,15 +203,25 @@ macro_rules! keys {
 }
 
 keys!(text str String);
-keys!(shown u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize char);
+keys!(integer u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
 keys!(inner [T: Key + ?Sized] &T [T: Key + ?Sized] &mut T [T: Key + ?Sized] Box<T> [T: Key + ?Sized] Arc<T> [T: Key + ?Sized] Rc<T>);
 keys!(inner [T: Key + ToOwned + ?Sized] Cow<'_, T>);
 keys!(tuple A B);
 keys!(tuple A B C);
 keys!(tuple A B C D);
 
+impl Key for char {
+    fn write(&self, parts: &mut KeyParts) {
+        parts.push(self.encode_utf8(&mut [0; 4]));
+    }
+}
+
 #[cfg(feature = "uuid")]
-keys!(shown uuid::Uuid);
+impl Key for uuid::Uuid {
+    fn write(&self, parts: &mut KeyParts) {
+        parts.push(self.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+    }
+}
 
 /// `None` is an error, not a key that all callers without one share.
 impl<T: Key> Key for Option<T> {

@@ -59,14 +59,15 @@ impl Tick {
 impl From<Instant> for Tick {
     fn from(moment: Instant) -> Self {
         let origin = *ORIGIN.get_or_init(|| moment);
-        let later = nanos(moment.saturating_duration_since(origin));
-        let earlier = nanos(origin.saturating_duration_since(moment));
-        Self::of(BASE.saturating_add(later).saturating_sub(earlier))
+        Self::of(match moment.checked_duration_since(origin) {
+            Some(later) => BASE.saturating_add(nanos(later)),
+            None => BASE.saturating_sub(nanos(origin.saturating_duration_since(moment))),
+        })
     }
 }
 
 fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
 pub(crate) fn now() -> Instant {

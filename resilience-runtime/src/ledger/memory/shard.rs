@@ -118,14 +118,15 @@ impl Shard {
     }
 
     pub(super) fn claim(&mut self, request: &Request<'_>, fence: &AtomicU64, now: Tick) -> Claimed {
-        self.sweep(request.key, now);
         let mut attempt = 1;
-        if let Some(record) = self.record(request.key) {
+        if let Some(record) = self.record(request.key).filter(|record| !record.has_expired(now)) {
             if let Some(answer) = record.answer(request, now) {
                 return answer;
             }
             attempt = record.attempt.saturating_add(1);
         }
+        // Only what makes the map grow clears away.
+        self.sweep(request.key, now);
         let fence = fence.fetch_add(1, Ordering::Relaxed) + 1;
         let slot = Slot { record: Record::granted(request, fence, attempt, now), waiters: None };
         // Those who waited for a claim that has lapsed look again at the new one.
