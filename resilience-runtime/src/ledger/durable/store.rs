@@ -14,8 +14,8 @@ use crate::key::IdempotencyKey;
 use crate::ledger::LedgerError;
 use crate::time::Tick;
 
-/// Records are small and their keys random: large memory tables would only make a restart slower.
-const MEMTABLE: u64 = 16 << 20;
+/// Records are small and their keys random: a table that fits into the cache is faster, and sooner read after a crash.
+const MEMTABLE: u64 = 4 << 20;
 const JOURNALS: u64 = 128 << 20;
 const CACHE: u64 = 32 << 20;
 const FENCES: &str = "fences";
