@@ -20,7 +20,7 @@ usage: cargo xtask <command>
   smoke              the checkout example: no order charged twice, none lost
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   loom               the model test of the lock-free parts (slow)
-  bench              what policies add to a call, beside code written by hand
+  bench              what policies add to a call, and ledgers beside their peers
 ";
 
 /// One build for nearly every test: the default features, and paused time.
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         ["rules"] => steps::run(&[Step::check("rule pages", rules::write)]),
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
         ["loom"] => steps::run(&[loom()]),
-        ["bench"] => steps::run(&[Step::cargo("bench", &["bench", "--bench", "overhead"])]),
+        ["bench"] => steps::run(&bench()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -94,6 +94,15 @@ fn ci() -> Vec<Step> {
     ];
     steps.extend(test(&[]));
     steps
+}
+
+fn bench() -> Vec<Step> {
+    vec![
+        Step::cargo("bench", &["bench", "--bench", "overhead"]),
+        // One of the peers names a newer compiler than ours, and builds with ours all the same.
+        Step::cargo("bench of ledgers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
+            .args(&["--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
+    ]
 }
 
 /// A folder of its own: other flags would rebuild everything else.

@@ -85,7 +85,7 @@ impl Claim {
         let end = self.judge(&outcome, edge, codec);
         let result = match end {
             End::InDoubt => return outcome, // said by the drop of `self`
-            End::Keep(body) => Some(Arc::new(Record { version: self.site.params.version, body })),
+            End::Keep(body) => Some(Record { version: self.site.params.version, body }),
             End::Release => None,
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.

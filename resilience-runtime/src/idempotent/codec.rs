@@ -1,5 +1,7 @@
 //! How results are written and read back.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,8 +26,8 @@ pub trait Stored: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Stored for T {}
 
-type Encode<T> = fn(&T) -> Result<Vec<u8>, Fault>;
-type Decode<T> = fn(&[u8]) -> Result<T, Fault>;
+type Encode<T> = fn(&T) -> Result<Arc<str>, Fault>;
+type Decode<T> = fn(&str) -> Result<T, Fault>;
 
 /// How the result of one function is written and read back.
 pub struct Codec<R: Returns> {
@@ -50,13 +52,13 @@ pub fn codec_of_both<R: Returns<Value: Stored, Error: Stored>>() -> Codec<R> {
     Codec { encode, decode, encode_error: Some(encode), decode_error: decode }
 }
 
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Fault> {
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Fault> {
     faithful::check(value)?;
-    Ok(serde_json::to_vec(value)?)
+    Ok(serde_json::to_string(value)?.into())
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    Ok(serde_json::from_slice(bytes)?)
+fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
+    Ok(serde_json::from_str(json)?)
 }
 
 /// Values that must be the same when a key comes again.
@@ -67,9 +69,9 @@ pub fn fingerprint<T: Serialize + ?Sized>(values: &T) -> Result<[u8; 32], String
     }
 }
 
-pub(super) fn kept(encoded: Result<Vec<u8>, Fault>, body: fn(Vec<u8>) -> Body) -> Body {
+pub(super) fn kept(encoded: Result<Arc<str>, Fault>, body: fn(Arc<str>) -> Body) -> Body {
     match encoded {
-        Ok(bytes) if bytes.len() <= MOST_BYTES => body(bytes),
+        Ok(json) if json.len() <= MOST_BYTES => body(json),
         _ => Body::NotKept,
     }
 }

@@ -8,8 +8,8 @@ mod tests;
 mod write;
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
@@ -114,7 +114,7 @@ impl SiteLedger {
         }
     }
 
-    async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Arc<Record>>, Error> {
+    async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Record>, Error> {
         let names = names.read(self)?;
         let request = self.request(&names)?;
         let shared = runtime::in_use();
@@ -195,8 +195,8 @@ impl SiteLedger {
         }
         let outcome = match &record.body {
             Body::NotKept => return Err(reject(Kind::ResultNotKept, self.site).into()),
-            Body::Value(bytes) => (codec.decode)(bytes).map(Ok),
-            Body::Error(bytes) => (codec.decode_error)(bytes).map(|error| Err(Stop::Failure(error))),
+            Body::Value(json) => (codec.decode)(json).map(Ok),
+            Body::Error(json) => (codec.decode_error)(json).map(|error| Err(Stop::Failure(error))),
         };
         match outcome {
             Ok(outcome) => {

@@ -1,6 +1,5 @@
 //! The last write of a claim, which outlives the call where it must.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use resilience_policy::idempotent::Idempotent;
@@ -17,16 +16,14 @@ pub(super) struct Write {
     pub(super) shared: InUse,
     pub(super) hold: Hold,
     /// `None` releases it.
-    pub(super) result: Option<Arc<Record>>,
+    pub(super) result: Option<Record>,
     pub(super) params: &'static Idempotent,
 }
 
 impl Write {
     async fn send(&self) -> Result<Written, LedgerError> {
         match &self.result {
-            Some(result) => {
-                self.shared.ledger().complete(self.hold, Arc::clone(result), self.params.ttl).await
-            }
+            Some(result) => self.shared.ledger().complete(self.hold, result.clone(), self.params.ttl).await,
             None => self.shared.ledger().release(self.hold).await,
         }
     }

@@ -41,7 +41,7 @@ pub(crate) trait Ledger: Send + Sync {
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written>;
 
     /// Writes the result, to be kept for `ttl`.
-    fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written>;
+    fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written>;
 
     /// Gives the claim back: the operation certainly has not happened, or may be run again.
     fn release(&self, hold: Hold) -> Reply<'_, Written>;
@@ -114,7 +114,7 @@ pub(crate) enum Claimed {
         fence: u64,
         left: Duration,
     },
-    Done(Arc<Stored>),
+    Done(Stored),
     /// It was interrupted, and must not be run again.
     InDoubt,
     /// The key stands for other values.
@@ -137,8 +137,9 @@ pub(crate) struct Stored {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Body {
-    Value(Vec<u8>),
-    Error(Vec<u8>),
+    /// As JSON.
+    Value(Arc<str>),
+    Error(Arc<str>),
     /// It succeeded, and that is all that is known.
     NotKept,
 }

@@ -2,7 +2,6 @@
 //! decides in this process asks here.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
@@ -32,13 +31,13 @@ pub(crate) enum State {
     Running { until: Tick },
     InDoubt,
     Released,
-    Done(Arc<Stored>),
+    Done(Stored),
 }
 
 /// What the owner of a claim writes.
 pub(crate) enum Change {
     Renew { lease: Duration },
-    Complete { result: Arc<Stored>, ttl: Duration },
+    Complete { result: Stored, ttl: Duration },
     Release,
     Abandon { may_have_run: bool },
 }
@@ -69,7 +68,7 @@ impl Record {
             return Some(Claimed::Mismatch);
         }
         match &self.state {
-            State::Done(stored) => Some(Claimed::Done(Arc::clone(stored))),
+            State::Done(stored) => Some(Claimed::Done(stored.clone())),
             State::Running { until } if *until > now => {
                 if self.owner == request.owner {
                     return Some(Claimed::Granted { fence: self.fence });
@@ -119,7 +118,7 @@ impl Record {
     /// An operator knows the result of what is in doubt.
     pub(crate) fn resolve(&mut self, body: Body, now: Tick) {
         let result = Stored { version: self.version, body };
-        self.settle(State::Done(Arc::new(result)), Some(self.ttl), now);
+        self.settle(State::Done(result), Some(self.ttl), now);
     }
 
     pub(crate) fn has_expired(&self, now: Tick) -> bool {
@@ -144,7 +143,7 @@ impl Record {
         };
         let result = match &self.state {
             State::Done(stored) => match &stored.body {
-                Body::Value(json) | Body::Error(json) => Some(String::from_utf8_lossy(json).into_owned()),
+                Body::Value(json) | Body::Error(json) => Some(json.to_string()),
                 Body::NotKept => None,
             },
             _ => None,

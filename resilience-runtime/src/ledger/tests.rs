@@ -2,7 +2,6 @@
 //!
 //! Leases are waited out with tokio's sleep: paused time drives the ledger in memory, and real time any other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
@@ -58,8 +57,8 @@ impl Op {
     }
 }
 
-fn value(text: &str) -> Arc<Stored> {
-    Arc::new(Stored { version: 3, body: Body::Value(text.as_bytes().to_vec()) })
+fn value(text: &str) -> Stored {
+    Stored { version: 3, body: Body::Value(text.into()) }
 }
 
 async fn complete(ledger: &dyn Ledger, hold: Hold, text: &str) -> Written {
@@ -95,7 +94,7 @@ async fn a_result_is_kept(ledger: &dyn Ledger) {
     assert_eq!(complete(ledger, hold, "8").await, Written::Yes);
     for owner in [1, 2] {
         let Claimed::Done(stored) = op.claim(ledger, owner).await else { panic!("not kept") };
-        assert_eq!(*stored, *value("7"));
+        assert_eq!(stored, value("7"));
     }
     assert_eq!(op.state(ledger).await, Some(EntryState::Done));
 
@@ -213,10 +212,10 @@ async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
         assert!(matches!(op.claim(ledger, 2).await, Claimed::InDoubt));
         assert!(matches!(op.claim(ledger, 1).await, Claimed::InDoubt));
         assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
-        let body = Body::Value(b"7".to_vec());
+        let body = Body::Value("7".into());
         assert!(ledger.resolve(op.key, hold.fence, body).await.expect("the ledger answers"));
         let Claimed::Done(stored) = op.claim(ledger, 3).await else { panic!("not resolved") };
-        assert_eq!(*stored, *value("7"), "of the version that the site wrote");
+        assert_eq!(stored, value("7"), "of the version that the site wrote");
     }
 }
 
@@ -234,7 +233,7 @@ async fn other_values_are_refused(ledger: &dyn Ledger) {
 async fn operators_name_the_fence(ledger: &dyn Ledger) {
     let op = op("operator");
     let hold = op.granted(ledger, 1).await;
-    let body = || Body::Value(b"7".to_vec());
+    let body = || Body::Value("7".into());
     let forget = async |fence| ledger.forget(op.key, fence).await.expect("the ledger answers");
     let resolve = async |fence| ledger.resolve(op.key, fence, body()).await.expect("the ledger answers");
     assert!(!forget(hold.fence).await && !resolve(hold.fence).await, "it is running");

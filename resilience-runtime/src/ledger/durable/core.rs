@@ -36,7 +36,7 @@ pub(super) enum Found<'a> {
     /// In the table.
     Here(&'a Record),
     /// In the store alone.
-    Kept(Record),
+    Kept(Box<Record>),
 }
 
 impl Found<'_> {
@@ -83,7 +83,7 @@ impl Core {
         match slots.get(&key) {
             Some(slot) => Ok(slot.record.as_ref().map(Found::Here)),
             None => match self.store.get(key)? {
-                Some(bytes) => Ok(Some(Found::Kept(row::decode(key, &bytes, &self.clock)?))),
+                Some(bytes) => Ok(Some(Found::Kept(Box::new(row::decode(key, &bytes, &self.clock)?)))),
                 None => Ok(None),
             },
         }

@@ -137,7 +137,7 @@ impl DurableLedger {
                 |record: &Record| record.fence == fence && !record.has_expired(now) && may(record.shown(now));
             let record = match core.look(&slots, key)? {
                 Some(found) if mine(found.record()) => match found {
-                    Found::Kept(record) => Some((is_listed(&record), record)),
+                    Found::Kept(record) => Some((is_listed(&record), *record)),
                     Found::Here(_) => slots.get_mut(&key).and_then(|slot| Some((true, slot.record.take()?))),
                 },
                 _ => None,
@@ -217,7 +217,7 @@ impl Ledger for DurableLedger {
         Reply::now(written.map(|(written, _)| written))
     }
 
-    fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
+    fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
         Reply::later(async move {
             let (written, told) = self.write(hold, Change::Complete { result, ttl })?;
             if let Some(told) = told {

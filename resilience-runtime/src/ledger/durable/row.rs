@@ -3,10 +3,9 @@
 //! Format 1. A change of it needs another number in [`layout`](super::layout), and a way to read this one.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::clock::{Clock, millis};
 use crate::key::IdempotencyKey;
@@ -37,15 +36,9 @@ enum Stands<'a> {
     Running,
     InDoubt,
     Released,
-    Value(u32, #[serde(borrow, serialize_with = "at_once")] &'a [u8]),
-    Error(u32, #[serde(borrow, serialize_with = "at_once")] &'a [u8]),
+    Value(u32, &'a str),
+    Error(u32, &'a str),
     NotKept(u32),
-}
-
-/// The same bytes as a sequence, and not one by one.
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-fn at_once<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerError> {
@@ -54,8 +47,8 @@ pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerEr
         State::InDoubt => Stands::InDoubt,
         State::Released => Stands::Released,
         State::Done(stored) => match &stored.body {
-            Body::Value(bytes) => Stands::Value(stored.version, bytes),
-            Body::Error(bytes) => Stands::Error(stored.version, bytes),
+            Body::Value(json) => Stands::Value(stored.version, json),
+            Body::Error(json) => Stands::Error(stored.version, json),
             Body::NotKept => Stands::NotKept(stored.version),
         },
     };
@@ -96,12 +89,12 @@ pub(super) fn decode(key: IdempotencyKey, bytes: &[u8], clock: &Clock) -> Result
     let damaged = || LedgerError(format!("the record {key} cannot be read: it is damaged"));
     let (end, bytes) = bytes.split_first_chunk::<EXPIRY>().ok_or_else(damaged)?;
     let row: Row<'_> = postcard::from_bytes(bytes).map_err(|_| damaged())?;
-    let done = |version, body| State::Done(Arc::new(Stored { version, body }));
+    let done = |version, body| State::Done(Stored { version, body });
     let state = match row.state {
         Stands::Running | Stands::InDoubt => State::InDoubt,
         Stands::Released => State::Released,
-        Stands::Value(version, bytes) => done(version, Body::Value(bytes.to_vec())),
-        Stands::Error(version, bytes) => done(version, Body::Error(bytes.to_vec())),
+        Stands::Value(version, json) => done(version, Body::Value(json.into())),
+        Stands::Error(version, json) => done(version, Body::Error(json.into())),
         Stands::NotKept(version) => done(version, Body::NotKept),
     };
     let end = u64::from_le_bytes(*end);

@@ -97,7 +97,7 @@ impl Ledger for MemoryLedger {
         answer(self.write(hold, Change::Renew { lease }))
     }
 
-    fn complete(&self, hold: Hold, result: Arc<Stored>, ttl: Duration) -> Reply<'_, Written> {
+    fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
         answer(self.write(hold, Change::Complete { result, ttl }))
     }
 

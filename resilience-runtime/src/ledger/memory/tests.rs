@@ -1,7 +1,6 @@
 //! The ledger in memory: the conformance of every ledger, its bounds, and a model of it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_now::now;
@@ -27,8 +26,8 @@ mod futures_now {
     }
 }
 
-fn value(number: u8) -> Arc<Stored> {
-    Arc::new(Stored { version: 3, body: Body::Value(vec![number]) })
+fn value(number: u8) -> Stored {
+    Stored { version: 3, body: Body::Value(number.to_string().into()) }
 }
 
 fn claim(ledger: &MemoryLedger, op: &Op, owner: u128) -> Hold {
@@ -237,7 +236,7 @@ impl Pair {
             Claimed::Granted { fence } => format!("granted {fence}"),
             Claimed::Running { left, .. } => format!("running {}", left.as_millis()),
             Claimed::Done(stored) => match &stored.body {
-                Body::Value(bytes) => format!("done {}", bytes[0]),
+                Body::Value(json) => format!("done {json}"),
                 other => panic!("{other:?}"),
             },
             Claimed::InDoubt => "in doubt".to_owned(),
@@ -295,7 +294,8 @@ impl Pair {
                 }
             }
             Step::Resolve { value, .. } => {
-                let resolved = now(self.ledger.resolve(hold.key, hold.fence, Body::Value(vec![value])));
+                let resolved =
+                    now(self.ledger.resolve(hold.key, hold.fence, Body::Value(value.to_string().into())));
                 assert_eq!(resolved, current && state == Some(EntryState::InDoubt));
                 if let Some(record) = self.model.records.get_mut(&key).filter(|_| resolved) {
                     record.state = Known::Done(value);
