@@ -7,7 +7,7 @@ mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shard::Shard;
@@ -29,9 +29,8 @@ pub(crate) struct MemoryLedger {
     shards: Shards<Shard>,
     /// Results per shard.
     capacity: usize,
-    /// One counter for all keys, so that a fence rises also over a record that was removed.
-    fence: AtomicU64,
-    evicted: AtomicU64,
+    /// It has said that it is full.
+    warned: AtomicBool,
 }
 
 impl MemoryLedger {
@@ -40,8 +39,7 @@ impl MemoryLedger {
         Self {
             shards: Shards::new(shards),
             capacity: capacity.div_ceil(shards),
-            fence: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
         }
     }
 
@@ -53,8 +51,10 @@ impl MemoryLedger {
         change: impl FnOnce(&mut Record) -> T,
     ) -> Option<T> {
         let answer = shard.change(key, change);
-        let evicted = shard.evict(self.capacity);
-        if evicted > 0 && self.evicted.fetch_add(evicted, Ordering::Relaxed) == 0 {
+        let before = shard.evicted;
+        shard.evict(self.capacity);
+        // The counts of the shards are looked at first: a place where all threads meet costs more.
+        if before == 0 && shard.evicted > 0 && !self.warned.swap(true, Ordering::Relaxed) {
             let site = shard.record(key).map_or("", |record| &record.site);
             emit(&Event { site, decision: Decision::Evicted });
         }
@@ -80,7 +80,7 @@ impl MemoryLedger {
 
     /// Results that were let go because the ledger was full.
     pub(crate) fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| shard.evicted).sum()
     }
 }
 
@@ -90,7 +90,7 @@ fn answer<'a, T>(answer: T) -> Reply<'a, T> {
 
 impl Ledger for MemoryLedger {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
-        answer(self.shards.of(request.key).claim(request, &self.fence, Tick::now()))
+        answer(self.shards.of(request.key).claim(request, Tick::now()))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {

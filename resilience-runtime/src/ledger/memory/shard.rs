@@ -1,7 +1,6 @@
 //! The records of one shard, and the order in which they go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -21,6 +20,10 @@ pub(super) struct Shard {
     /// Boxed, so that a map that grows moves little.
     pub(super) records: KeyMap<Box<Slot>>,
     pub(super) settled: Lines,
+    /// The last one given out. A key is always in the same shard, so a fence rises also over a record that was removed.
+    fence: u64,
+    /// Results that were let go because there was no room.
+    pub(super) evicted: u64,
 }
 
 pub(super) struct Slot {
@@ -103,21 +106,19 @@ impl Shard {
         }
     }
 
-    /// Lets the oldest go, of results and of what may be run again. Says how many results went.
-    pub(super) fn evict(&mut self, capacity: usize) -> u64 {
-        let mut results = 0;
+    /// Lets the oldest go, of results and of what may be run again.
+    pub(super) fn evict(&mut self, capacity: usize) {
         for kind in [Kind::Spare, Kind::Result] {
             while self.settled.count(kind) > capacity
                 && let Some(key) = self.settled.oldest(kind, is_taken(&self.records))
             {
                 self.remove(key);
-                results += u64::from(kind == Kind::Result);
+                self.evicted += u64::from(kind == Kind::Result);
             }
         }
-        results
     }
 
-    pub(super) fn claim(&mut self, request: &Request<'_>, fence: &AtomicU64, now: Tick) -> Claimed {
+    pub(super) fn claim(&mut self, request: &Request<'_>, now: Tick) -> Claimed {
         let mut attempt = 1;
         if let Some(record) = self.record(request.key).filter(|record| !record.has_expired(now)) {
             if let Some(answer) = record.answer(request, now) {
@@ -127,7 +128,8 @@ impl Shard {
         }
         // Only what makes the map grow clears away.
         self.sweep(request.key, now);
-        let fence = fence.fetch_add(1, Ordering::Relaxed) + 1;
+        self.fence += 1;
+        let fence = self.fence;
         let slot = Slot { record: Record::granted(request, fence, attempt, now), waiters: None };
         // Those who waited for a claim that has lapsed look again at the new one.
         if let Some(mut old) = self.records.insert(request.key, Box::new(slot)) {
