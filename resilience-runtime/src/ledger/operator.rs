@@ -21,6 +21,9 @@ pub struct Entry {
     pub text: String,
     /// What is known of the operation.
     pub state: EntryState,
+    /// The guarantee of its site. Under `at_most_once` what is in doubt waits for a decision, and every call gets
+    /// `OutcomeUnknown`; under `dedup` the next call runs it again.
+    pub at_most_once: bool,
     /// The fencing token of the last claim. [`Operator::forget`] and [`Operator::resolve`] ask for it, so that
     /// nobody decides over a record that has changed meanwhile.
     pub fence: u64,
