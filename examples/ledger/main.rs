@@ -62,18 +62,19 @@ async fn list(operator: &Operator, tool: &str, most: usize, json: bool) -> Resul
     // All of them: what is unambiguous is so among all, and `most` is for the eyes.
     let doubts = operator.in_doubt(usize::MAX).await?;
     let shown = &doubts[..most.min(doubts.len())];
+    let count = show::count(shown.len(), doubts.len());
     if json {
         say(&lines(shown))?;
         if shown.len() < doubts.len() {
-            eprintln!("ledger: {}", show::footer(shown.len(), doubts.len(), tool));
+            eprintln!("ledger: {count}");
         }
         return Ok(());
     }
     if doubts.is_empty() {
         return say("nothing is in doubt\n");
     }
-    let digits = find::digits(&doubts);
-    say(&format!("{}\n{}\n", show::table(shown, digits), show::footer(shown.len(), doubts.len(), tool)))
+    let table = show::table(shown, find::digits(&doubts));
+    say(&format!("{table}\n{count} To see one, and how to decide:\n  {tool} inspect KEY\n"))
 }
 
 async fn inspect(operator: &Operator, tool: &str, key: &str, json: bool) -> Result<(), Stop> {

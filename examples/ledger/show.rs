@@ -23,16 +23,13 @@ pub(crate) fn table(entries: &[Entry], digits: usize) -> String {
     aligned(std::iter::once(head).chain(rows).collect(), &[3, 4])
 }
 
-/// Some of all that is in doubt, and what to do next.
-pub(crate) fn footer(shown: usize, all: usize, tool: &str) -> String {
-    let count = match (shown, all) {
-        (_, _) if shown < all => {
-            format!("{all} in doubt, the oldest {shown} shown; `--most {all}` shows all")
-        }
-        (1, _) => "1 in doubt".to_owned(),
-        _ => format!("{all} in doubt, oldest first"),
-    };
-    format!("{count}. To see one, and how to decide: {tool} inspect KEY")
+/// How much of all that is in doubt was shown.
+pub(crate) fn count(shown: usize, all: usize) -> String {
+    match all {
+        _ if shown < all => format!("{all} in doubt, the oldest {shown} shown; `--most {all}` shows all."),
+        1 => "1 in doubt.".to_owned(),
+        _ => format!("{all} in doubt, oldest first."),
+    }
 }
 
 /// Those that one name stands for, with what tells them apart.

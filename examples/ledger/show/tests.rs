@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use resilience::{Entry, EntryState, Error, Runtime, idempotent};
 
-use super::{card, choice, decisions, footer, table};
+use super::{card, choice, count, decisions, table};
 use crate::find::{all, digits};
 use crate::json::line;
 
@@ -51,10 +51,9 @@ age         site         key            attempts  fence  stored key
         .replace("SHIP", &entries[0].key.to_string()[..8])
         .replace("CHARGE", &entries[1].key.to_string()[..8])
     );
-    assert_eq!(footer(1, 1, "tool x:"), "1 in doubt. To see one, and how to decide: tool x: inspect KEY");
-    assert!(
-        footer(100, 250, "tool").starts_with("250 in doubt, the oldest 100 shown; `--most 250` shows all.")
-    );
+    assert_eq!(count(1, 1), "1 in doubt.");
+    assert_eq!(count(2, 2), "2 in doubt, oldest first.");
+    assert_eq!(count(100, 250), "250 in doubt, the oldest 100 shown; `--most 250` shows all.");
     assert!(choice(&entries).lines().nth(1).unwrap().ends_with("  in doubt  shop.ship"));
 }
 
