@@ -36,6 +36,7 @@
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
+//! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
 //! | `test-util` | paused tokio time drives every policy |
 //!
 //! # Not here
@@ -66,6 +67,6 @@ pub use resilience_macros::Failure;
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey, InstallError, Key,
-    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, PolicyError, Repeatable, Returns,
-    Runtime, Site, State, Stored, context, future, manifest, spawn,
+    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError,
+    Repeatable, Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
 };

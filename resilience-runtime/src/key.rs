@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// The longest key, in bytes of its text.
@@ -70,6 +71,47 @@ impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// Reads the 64 hexadecimal digits that a key shows as. It is not for keys as written: those go to
+/// [`IdempotencyKey::of`].
+impl FromStr for IdempotencyKey {
+    type Err = ParseKeyError;
+
+    fn from_str(digits: &str) -> Result<Self, ParseKeyError> {
+        // Before the cut into pairs, which could fall into a character.
+        if let Some(other) = digits.chars().find(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(ParseKeyError::NoDigit(other));
+        }
+        let mut bytes = [0; 32];
+        if digits.len() != 2 * bytes.len() {
+            return Err(ParseKeyError::Length(digits.len()));
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            *byte = pair.iter().fold(0, |byte, &digit| byte << 4 | value_of(digit));
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// The value of a hexadecimal digit.
+fn value_of(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => digit.to_ascii_lowercase() - b'a' + 10,
+    }
+}
+
+/// Why a text is not a stored key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseKeyError {
+    /// It holds something else than hexadecimal digits.
+    #[error("{0:?} is no hexadecimal digit: a stored key is 64 of them")]
+    NoDigit(char),
+    /// It is too short or too long.
+    #[error("it has {0} hexadecimal digits: a stored key is 64 of them")]
+    Length(usize),
 }
 
 /// Something that names an operation: strings, integers, UUIDs, and tuples of them.
@@ -257,6 +299,25 @@ mod tests {
             of(&("tenant", 42)).to_string(),
             "ebaaa2888e5ee4a941364e3f59021c1d2d4e5a376bbc36e5c7bdcf4bf5c741f2"
         );
+    }
+
+    #[test]
+    fn a_stored_key_is_read_as_it_shows() {
+        let key = of("4711");
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert_eq!(key.to_string().to_uppercase().parse(), Ok(key));
+        for (text, why) in [
+            ("", "it has 0 hexadecimal digits: a stored key is 64 of them"),
+            ("ebaaa288", "it has 8 hexadecimal digits: a stored key is 64 of them"),
+            ("order", "'o' is no hexadecimal digit: a stored key is 64 of them"),
+            (&"é".repeat(32), "'é' is no hexadecimal digit: a stored key is 64 of them"),
+            (&"a".repeat(65), "it has 65 hexadecimal digits: a stored key is 64 of them"),
+        ] {
+            assert_eq!(
+                text.parse::<IdempotencyKey>().map_err(|error| error.to_string()),
+                Err(why.to_owned())
+            );
+        }
     }
 
     #[test]

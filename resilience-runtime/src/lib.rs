@@ -29,7 +29,7 @@ pub use edge::{CarriesRejection, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};
 pub use failure::{Class, Failure};
 pub use idempotent::Stored;
-pub use key::{IdempotencyKey, Key, KeyError, KeyParts};
+pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
 pub use runtime::{Builder, InstallError, NameClash, Runtime, spawn};
 pub use site::{Site, manifest};

@@ -56,7 +56,7 @@ pub(crate) trait Ledger: Send + Sync {
     /// What is in doubt, oldest first.
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>>;
 
-    /// The records whose key as written is this text, of any site, oldest first. It may look at every record.
+    /// The records that are [`called`] so, of any site, oldest first. It may look at every record.
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>>;
 
     /// One record.
@@ -79,6 +79,11 @@ fn oldest(mut entries: Vec<Entry>, most: usize) -> Vec<Entry> {
     entries.sort_by_key(|entry| Reverse(entry.age));
     entries.truncate(most);
     entries
+}
+
+/// Whether the key as written is `name`, or ends with it as its last parts.
+fn called(text: &str, name: &str) -> bool {
+    text.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 /// What a claim is for.

@@ -21,6 +21,9 @@ pub struct Entry {
     pub text: String,
     /// What is known of the operation.
     pub state: EntryState,
+    /// The guarantee of its site. Under `at_most_once` what is in doubt waits for a decision, and every call gets
+    /// `OutcomeUnknown`; under `dedup` the next call runs it again.
+    pub at_most_once: bool,
     /// The fencing token of the last claim. [`Operator::forget`] and [`Operator::resolve`] ask for it, so that
     /// nobody decides over a record that has changed meanwhile.
     pub fence: u64,
@@ -71,8 +74,8 @@ impl Operator {
         self.ledger.in_doubt(most)
     }
 
-    /// The records whose key as written is `text`, such as an order's number, whatever their sites: oldest first,
-    /// `most` at most. It looks at every record, so it is for people, not for programs.
+    /// The records whose key as written is `text`, such as an order's number, or ends with it below a scope
+    /// (`tenant-7/4711`), whatever their sites: oldest first, `most` at most. It looks at every record, so it is for people, not for programs.
     pub fn find(
         &self,
         text: &str,

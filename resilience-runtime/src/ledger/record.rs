@@ -153,6 +153,7 @@ impl Record {
             site: self.site.clone().into_owned(),
             text: self.text.clone(),
             state: self.shown(now),
+            at_most_once: self.at_most_once,
             fence: self.fence,
             attempt: self.attempt,
             age: now.since(since),

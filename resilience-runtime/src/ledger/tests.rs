@@ -211,7 +211,8 @@ async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
     for (op, hold) in [(&abandoned, hold), (&lapsed, other)] {
         assert!(matches!(op.claim(ledger, 2).await, Claimed::InDoubt));
         assert!(matches!(op.claim(ledger, 1).await, Claimed::InDoubt));
-        assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
+        let entry = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+        assert!(entry.state == EntryState::InDoubt && entry.at_most_once);
         let body = Body::Value("7".into());
         assert!(ledger.resolve(op.key, hold.fence, body).await.expect("the ledger answers"));
         let Claimed::Done(stored) = op.claim(ledger, 3).await else { panic!("not resolved") };
@@ -297,7 +298,9 @@ async fn doubts_come_oldest_first(ledger: &dyn Ledger) {
 
 async fn operators_find_by_the_key_as_written(ledger: &dyn Ledger) {
     let find = async |text| ledger.find(text, 10).await.expect("the ledger answers");
-    let (one, two) = (op("found"), Op { text: "found".to_owned(), ..op("found elsewhere") });
+    let (one, two) = (op("found"), Op { text: "tenant/found".to_owned(), ..op("found elsewhere") });
+    let unlike = Op { text: "notfound".to_owned(), ..op("not found") };
+    unlike.granted(ledger, 1).await;
     let hold = one.granted(ledger, 1).await;
     assert_eq!(find("found").await.len(), 1);
     assert_eq!(complete(ledger, hold, "{\"cents\":7}").await, Written::Yes);
@@ -308,5 +311,6 @@ async fn operators_find_by_the_key_as_written(ledger: &dyn Ledger) {
     let expected = [(one.key, EntryState::Done, Some("{\"cents\":7}")), (two.key, EntryState::Running, None)];
     assert_eq!(shown, expected);
     assert_eq!(ledger.find("found", 1).await.expect("the ledger answers").len(), 1);
+    assert_eq!(find("tenant/found").await.len(), 1);
     assert_eq!(find("foun").await, []);
 }

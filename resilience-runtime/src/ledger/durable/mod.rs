@@ -30,7 +30,8 @@ use tokio::sync::oneshot;
 use self::core::{Core, Found, Told, is_listed};
 use super::record::{Change, Record, State};
 use super::{
-    Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written, oldest,
+    Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written, called,
+    oldest,
 };
 use crate::key::IdempotencyKey;
 use crate::time::Tick;
@@ -269,13 +270,13 @@ impl Ledger for DurableLedger {
             let mut keys = core.keys_in_table();
             for pair in core.store.records() {
                 let (key, row) = pair?;
-                if row::decode(key, &row, &core.clock)?.text == text {
+                if called(&row::decode(key, &row, &core.clock)?.text, &text) {
                     keys.push(key);
                 }
             }
             keys.sort_unstable();
             keys.dedup();
-            let wanted = |record: &Record| record.text == text;
+            let wanted = |record: &Record| called(&record.text, &text);
             let entries = keys.into_iter().filter_map(|key| core.entry(key, now, wanted).transpose());
             Ok(oldest(entries.collect::<Result<_, _>>()?, most))
         }))

@@ -14,7 +14,9 @@ use shard::Shard;
 
 use super::record::{Change, Record, State};
 use super::shards::Shards;
-use super::{Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, oldest};
+use super::{
+    Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, called, oldest,
+};
 use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
 use crate::time::Tick;
@@ -129,7 +131,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
-        answer(oldest(self.entries(Tick::now(), |record| record.text == text), most))
+        answer(oldest(self.entries(Tick::now(), |record| called(&record.text, text)), most))
     }
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
