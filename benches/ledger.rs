@@ -23,31 +23,48 @@ const ROUNDS: usize = 9;
 const TTL: Duration = Duration::from_hours(24);
 const LEASE: Duration = Duration::from_mins(1);
 
-/// About 200 bytes as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Receipt {
     order: u64,
     note: String,
 }
 
+/// Results of two sizes, as JSON: the receipt of an order, and a page of text. An even order has a small one.
 fn body(order: u64) -> Receipt {
-    Receipt { order, note: "x".repeat(170) }
+    Receipt { order, note: "x".repeat(if order.is_multiple_of(2) { 12 } else { 170 }) }
 }
+
+#[derive(Clone, Copy)]
+enum Size {
+    Small,
+    Large,
+}
+
+impl Size {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "40 bytes",
+            Self::Large => "200 bytes",
+        }
+    }
+
+    /// The order of the next first call, never used before.
+    fn fresh(self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(KNOWN);
+        NEXT.fetch_add(1, Relaxed) * 2 + self as u64
+    }
+
+    /// One of the orders that were charged before the clock starts.
+    fn known(self) -> u64 {
+        fastrand::u64(0..KNOWN) * 2 + self as u64
+    }
+}
+
+const KNOWN: u64 = 1_000;
 
 #[idempotent(key = order)]
 async fn charge(order: u64) -> Result<Receipt, Error> {
     Ok(body(order))
-}
-
-/// The order of the next first call, never used before.
-fn fresh() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1_000);
-    NEXT.fetch_add(1, Relaxed)
-}
-
-/// One of the orders that were charged before the clock starts.
-fn known() -> u64 {
-    fastrand::u64(0..1_000)
 }
 
 async fn ours(order: u64) {
@@ -167,17 +184,18 @@ enum Share {
     OfRate,
 }
 
-async fn in_memory(tasks: u64, again: bool) {
+async fn in_memory(tasks: u64, size: Size, again: bool) {
     let store = Arc::new(MemoryStore::builder().try_build().expect("a store"));
     let cache = moka::future::Cache::builder().time_to_live(TTL).build();
-    for order in 0..1_000 {
+    for order in 0..KNOWN * 2 {
         ours(order).await;
         crate_idempotent(&store, order).await;
         moka(&cache, order).await;
     }
-    let order = if again { known } else { fresh };
-    let when = if again { "replay" } else { "first call" };
-    let title = format!("\nmemory, {when}, {tasks} task(s): time per call as a share of crate idempotent's");
+    let order = move || if again { size.known() } else { size.fresh() };
+    let (when, size) = (if again { "replay" } else { "first call" }, size.name());
+    let title =
+        format!("\nmemory, {when}, {size}, {tasks} task(s): time per call as a share of crate idempotent's");
     let mut table =
         Table::new(title, &["crate idempotent 2 (memory)", "resilience (memory)", "moka try_get_with"]);
     for _ in 0..ROUNDS {
@@ -202,10 +220,10 @@ async fn on_disk(tasks: u64) {
     let raw = RawAppend::new(File::create(folder.path().join("raw")).expect("a file"));
     let url = format!("file:{}", folder.path().join("ledger").display());
     let durable = Runtime::open(&url).await.expect("a ledger");
-    for order in 0..1_000 {
+    for order in 0..KNOWN * 2 {
         durable.scope(ours(order)).await;
     }
-    let title = format!("\non disk, {tasks} task(s): rate as a share of the raw append's");
+    let title = format!("\non disk, 200 bytes, {tasks} task(s): rate as a share of the raw append's");
     let names =
         ["raw append, same group commit", "resilience (durable), first call", "resilience (durable), replay"];
     let mut table = Table::new(title, &names);
@@ -213,14 +231,14 @@ async fn on_disk(tasks: u64) {
         let raw = raw.clone();
         let append = move || {
             let raw = raw.clone();
-            async move { raw.append(fresh()).await }
+            async move { raw.append(Size::Large.fresh()).await }
         };
         table.rates[0].push(rate(tasks, append).await);
-        for (place, order) in [(1, fresh as fn() -> u64), (2, known)] {
+        for (place, order) in [(1, Size::fresh as fn(Size) -> u64), (2, Size::known)] {
             let durable = durable.clone();
             let call = move || {
                 let durable = durable.clone();
-                async move { durable.scope(ours(order())).await }
+                async move { durable.scope(ours(order(Size::Large))).await }
             };
             table.rates[place].push(rate(tasks, call).await);
         }
@@ -232,9 +250,11 @@ async fn on_disk(tasks: u64) {
 async fn main() {
     // As large as the peers' stores, which keep everything.
     Runtime::builder().memory().build().install().expect("the first");
-    for tasks in [1, 64] {
-        in_memory(tasks, false).await;
-        in_memory(tasks, true).await;
+    for size in [Size::Small, Size::Large] {
+        for tasks in [1, 64] {
+            in_memory(tasks, size, false).await;
+            in_memory(tasks, size, true).await;
+        }
     }
     for tasks in [1, 8, 64] {
         on_disk(tasks).await;

@@ -122,6 +122,7 @@ impl Core {
             for waiting in group.waiting.drain(..) {
                 let _ = waiting.send(()); // he may have left
             }
+            self.journal.gather();
         }
     }
 
