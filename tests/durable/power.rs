@@ -204,6 +204,19 @@ async fn a_page_of_the_last_write_is_missing() {
     assert!(opened + refused > 5);
 }
 
+/// Not even the first write of all is there, which was synced before the folder became a ledger.
+#[tokio::test]
+async fn an_empty_journal_is_no_empty_ledger() {
+    let remains = Remains::make(300).await;
+    for journal in
+        [&[] as &[u8], &[0; PAGE], &remains.journal[..20], &[&[0; 64], &remains.journal[64..]].concat()]
+    {
+        let folder = remains.with("empty", &[journal]);
+        let error = try_open(&folder).await.expect_err("a ledger without its records");
+        assert!(error.to_string().contains("its folder `records` is missing or incomplete"), "{error}");
+    }
+}
+
 /// The store says that its files are not what it wrote.
 #[track_caller]
 fn is_damage(error: &OpenError) {

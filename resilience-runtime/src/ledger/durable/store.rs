@@ -73,11 +73,9 @@ impl Store {
     }
 
     /// No fence above this one was ever given out.
-    pub(super) fn fences(&self) -> Result<u64, LedgerError> {
+    pub(super) fn fences(&self) -> Result<Option<u64>, LedgerError> {
         let bytes = self.counters.get(FENCES)?;
-        Ok(bytes
-            .and_then(|bytes| bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)))
-            .unwrap_or_default())
+        Ok(bytes.and_then(|bytes| bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))))
     }
 
     pub(super) fn batch(&self) -> Batch<'_> {
