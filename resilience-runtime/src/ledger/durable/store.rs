@@ -1,5 +1,6 @@
 //! What is on disk: the records, which of them have not ended, and the fences that were given out.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,14 @@ pub(super) struct Store {
 impl From<fjall::Error> for LedgerError {
     fn from(error: fjall::Error) -> Self {
         Self(match error {
-            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error.to_string(),
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => match error.kind()
+            {
+                // The system had nothing against it; the store did not find what it wrote.
+                ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
+                    format!("its files cannot be read: {error}")
+                }
+                _ => error.to_string(),
+            },
             fjall::Error::Poisoned => "an earlier write has failed".to_owned(),
             fjall::Error::Locked => "another process has it open".to_owned(),
             other => format!("its files cannot be read: {other:?}"),
