@@ -65,7 +65,8 @@ impl Plan {
 }
 
 async fn lives(plan: Plan) {
-    let seed = std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
+    let chosen = std::env::var("SEED");
+    let seed = chosen.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
     println!("SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut ledger = Ledger::new(&plan);
@@ -82,12 +83,12 @@ async fn lives(plan: Plan) {
             ledger.look().await;
         }
     }
-    let mut seen = ledger.seen;
-    seen.openings.sort_unstable();
-    println!("{seen:?}");
-    assert!(seen.is_enough(), "nothing was interrupted: {seen:?}");
+    let mut counts = ledger.seen;
+    counts.openings.sort_unstable();
+    println!("{counts:?}");
+    assert!(counts.is_enough(), "nothing was interrupted: {counts:?}");
     // One of them may have met a busy machine.
-    assert!(seen.openings[seen.openings.len() / 2] < plan.opens_in, "{seen:?}");
+    assert!(counts.openings[counts.openings.len() / 2] < plan.opens_in, "{counts:?}");
 }
 
 /// A ledger, and what this test knows of it.

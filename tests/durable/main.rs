@@ -4,11 +4,15 @@
 
 mod child;
 mod kill;
+mod owners;
 mod power;
+mod refused;
 mod work;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 
 use resilience::{OpenError, Runtime};
 
@@ -37,4 +41,22 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(&from, &to).expect("it can be copied");
         }
     }
+}
+
+/// Everything under a path: files with a hash of their bytes, and folders.
+type Snapshot = BTreeMap<PathBuf, Option<u64>>;
+
+fn snapshot(path: &Path) -> Snapshot {
+    let mut all = Snapshot::new();
+    if path.is_dir() {
+        all.insert(path.to_owned(), None);
+        for entry in fs::read_dir(path).expect("a folder") {
+            all.append(&mut snapshot(&entry.expect("an entry").path()));
+        }
+    } else {
+        let mut hasher = DefaultHasher::new();
+        fs::read(path).expect("a file").hash(&mut hasher);
+        all.insert(path.to_owned(), Some(hasher.finish()));
+    }
+    all
 }

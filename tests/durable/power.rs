@@ -63,7 +63,9 @@ impl Remains {
         let folder = self.place.path().join(name);
         copy(&self.place.path().join("remains"), &folder);
         let mut file = File::create(self::journal(&folder)).expect("it can be written");
-        journal.iter().for_each(|part| file.write_all(part).expect("it can be written"));
+        for part in journal {
+            file.write_all(part).expect("it can be written");
+        }
         folder
     }
 
