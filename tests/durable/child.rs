@@ -61,6 +61,15 @@ impl Drop for Running {
     }
 }
 
+/// Runs a case to its end, which has to be a good one.
+pub(crate) fn passes(command: &mut Command) {
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("it starts");
+    let text = String::from_utf8_lossy;
+    let said = text(&output.stdout).into_owned() + &text(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{command:?}: {said}");
+    println!("{said}");
+}
+
 /// What a child says to the test that started it. The first line break ends what the harness has begun.
 pub(crate) fn say(line: &str) {
     println!("\n{line}");

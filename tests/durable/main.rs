@@ -3,10 +3,16 @@
 #![allow(missing_docs)]
 
 mod child;
+mod copied;
+mod full;
 mod kill;
 mod owners;
 mod power;
 mod refused;
+mod stopped;
+#[path = "../support/mod.rs"]
+mod support;
+mod sync;
 mod work;
 
 use std::collections::BTreeMap;
