@@ -8,7 +8,7 @@ use resilience::spawn;
 use crate::work::{self, History, Log, Op};
 use crate::{copy, opened, try_open, url};
 
-const COPIES: usize = 15;
+const COPIES: usize = 10;
 /// How many of its latest results a copy is asked for.
 const ASKED: usize = 150;
 

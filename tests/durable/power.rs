@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use crate::work::{self, Log, Op};
 use crate::{copy, opened, try_open};
 
-const RESULTS: u32 = 120;
-const RUNNING: u32 = 40;
+const RESULTS: u32 = 100;
+const RUNNING: u32 = 30;
 const SECTOR: usize = 512;
 const PAGE: usize = 4096;
 
@@ -136,7 +136,7 @@ async fn the_journal_ends_at_any_sector() {
     let end = remains.journal.len();
     for sector in (SECTOR..end).step_by(SECTOR).chain([end]) {
         // Some of them in a sector: a file may end there.
-        let at = if cuts % 4 == 3 { sector - SECTOR / 3 } else { sector };
+        let at = if cuts % 4 == 3 && sector < end { sector - SECTOR / 3 } else { sector };
         let folder = remains.with("cut", &[&remains.journal[..at]]);
         let what = format!("cut at {at} of {end}");
         let count = remains.check(&folder, &what).await.unwrap_or_else(|error| panic!("{what}: {error}"));
