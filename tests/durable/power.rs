@@ -219,6 +219,24 @@ async fn an_empty_journal_is_no_empty_ledger() {
     }
 }
 
+/// A disk that has lost a sector of what was synced. The store takes that for the end of its journal and forgets what is
+/// behind it, mostly without a word: what it keeps is true, and no fence comes again.
+#[tokio::test]
+async fn the_journal_is_damaged_in_its_middle() {
+    let remains = Remains::make(300).await;
+    let mut rng = fastrand::Rng::with_seed(9);
+    for part in 1..9 {
+        let mut journal = remains.journal.clone();
+        let at = journal.len() * part / 10;
+        journal[at..at + SECTOR].fill_with(|| rng.u8(..));
+        let folder = remains.with(&format!("part {part}"), &[&journal]);
+        match remains.check(&folder, "damaged").await {
+            Ok(count) => println!("damaged at {at} of {}: {count} results", journal.len()),
+            Err(error) => is_damage(&error),
+        }
+    }
+}
+
 /// The store says that its files are not what it wrote.
 #[track_caller]
 fn is_damage(error: &OpenError) {
