@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::journal::{Group, Journal};
+use super::layout::Contents;
 use super::row;
 use super::store::Store;
 use super::table::{Slot, Slots};
@@ -49,20 +50,25 @@ impl Found<'_> {
 }
 
 impl Core {
-    pub(super) fn new(store: Store, clock: Clock) -> Result<Self, LedgerError> {
-        let fence = store.fences()?;
+    /// Nothing, if the store has lost its fences: every store has them from its start, and they may only rise.
+    pub(super) fn new(store: Store, clock: Clock, contents: &Contents) -> Result<Option<Self>, LedgerError> {
+        let fence = match (store.fences()?, contents) {
+            (Some(fence), _) => fence,
+            (None, Contents::New) => 0,
+            (None, Contents::Ledger) => return Ok(None),
+        };
         let reserved = fence + FENCES;
         let mut batch = store.batch();
         batch.reserve(reserved);
         batch.commit(true)?;
-        Ok(Self {
+        Ok(Some(Self {
             clock,
             store,
             table: Shards::new(Shards::<Slots>::USUAL),
             journal: Journal::default(),
             fence: AtomicU64::new(fence),
             reserved: AtomicU64::new(reserved),
-        })
+        }))
     }
 
     pub(super) fn next_fence(&self) -> u64 {

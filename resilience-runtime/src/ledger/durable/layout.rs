@@ -30,7 +30,7 @@ pub(super) struct Folder {
 }
 
 /// What was found there.
-enum Contents {
+pub(super) enum Contents {
     /// Nothing, or the remains of a start that was interrupted before the first use.
     New,
     Ledger,
@@ -55,19 +55,22 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// Opens the store, or makes it where nothing is.
+    /// Opens the store, or makes it where nothing is. `open` gives nothing where a store lacks what it had from its
+    /// start.
     pub(super) fn store<T>(
         &self,
-        open: impl FnOnce(&Path) -> Result<T, LedgerError>,
+        open: impl FnOnce(&Path, Contents) -> Result<Option<T>, LedgerError>,
     ) -> Result<T, LedgerError> {
+        let incomplete = || {
+            let why = format!("its folder `{RECORDS}` is missing or incomplete: bring it back from a copy");
+            LedgerError(why)
+        };
         let records = self.path.join(RECORDS);
         match contents(&self.path)? {
-            Contents::Ledger if !records.join(STORE).exists() => Err(LedgerError(format!(
-                "its folder `{RECORDS}` is missing or incomplete: bring it back from a copy"
-            ))),
-            Contents::Ledger => open(&records),
+            Contents::Ledger if !records.join(STORE).exists() => Err(incomplete()),
+            Contents::Ledger => open(&records, Contents::Ledger)?.ok_or_else(incomplete),
             Contents::New => {
-                let made = self.make(&records, open);
+                let made = self.make(&records, |path| open(path, Contents::New)?.ok_or_else(incomplete));
                 made.map_err(|error| LedgerError(format!("it cannot be made: {error}")))
             }
         }

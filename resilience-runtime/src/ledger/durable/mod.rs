@@ -54,8 +54,8 @@ impl DurableLedger {
     pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
         let folder = Folder::claim(path)?;
         let clock = Clock::start();
-        let store = folder.store(|path| Store::open(path, clock))?;
-        let core = Arc::new(Core::new(store, clock)?);
+        let open = |path: &Path, contents| Core::new(Store::open(path, clock)?, clock, &contents);
+        let core = Arc::new(folder.store(open)?);
         let shared = Arc::clone(&core);
         let writer = std::thread::Builder::new()
             .name("resilience-ledger".to_owned())

@@ -1,5 +1,6 @@
 //! What is on disk: the records, which of them have not ended, and the fences that were given out.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,14 @@ pub(super) struct Store {
 impl From<fjall::Error> for LedgerError {
     fn from(error: fjall::Error) -> Self {
         Self(match error {
-            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error.to_string(),
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => match error.kind()
+            {
+                // The system had nothing against it; the store did not find what it wrote.
+                ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
+                    format!("its files cannot be read: {error}")
+                }
+                _ => error.to_string(),
+            },
             fjall::Error::Poisoned => "an earlier write has failed".to_owned(),
             fjall::Error::Locked => "another process has it open".to_owned(),
             other => format!("its files cannot be read: {other:?}"),
@@ -73,11 +81,9 @@ impl Store {
     }
 
     /// No fence above this one was ever given out.
-    pub(super) fn fences(&self) -> Result<u64, LedgerError> {
+    pub(super) fn fences(&self) -> Result<Option<u64>, LedgerError> {
         let bytes = self.counters.get(FENCES)?;
-        Ok(bytes
-            .and_then(|bytes| bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)))
-            .unwrap_or_default())
+        Ok(bytes.and_then(|bytes| bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))))
     }
 
     pub(super) fn batch(&self) -> Batch<'_> {
