@@ -70,5 +70,8 @@ async fn alone_cannot_sync() {
     let error = try_open(&place().join("new")).await.expect_err("it cannot reserve fences").to_string();
     assert!(error.contains("Input/output error"), "{error}");
     fs::remove_file(broken).expect("it is there");
+    // Nothing holds on to a ledger that has stopped.
+    drop(runtime);
+    opened(try_open(&folder).await);
     opened(try_open(&place().join("new")).await);
 }

@@ -32,7 +32,7 @@ impl Write {
     async fn insist(self) {
         let mut wait = Duration::from_millis(50);
         let end = later(time::now(), self.params.lease);
-        while time::now() < end {
+        while time::now() < end && !self.shared.ledger().has_stopped() {
             time::pause(wait).await;
             if self.send().await.is_ok() {
                 return;
@@ -60,6 +60,9 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         let Some(write) = self.write.take() else { return };
         emit(&Event { site: self.site.name(), decision: Decision::Unrecorded });
+        if write.shared.ledger().has_stopped() {
+            return;
+        }
         match tokio::runtime::Handle::try_current() {
             Ok(handle) => drop(handle.spawn(write.insist())),
             Err(_) => write.shared.ledger().abandon(write.hold, write.result.is_some()),

@@ -50,6 +50,11 @@ pub(crate) trait Ledger: Send + Sync {
     /// released. Called from `drop`: it must not block.
     fn abandon(&self, hold: Hold, may_have_run: bool);
 
+    /// It will take nothing more, whatever is tried.
+    fn has_stopped(&self) -> bool {
+        false
+    }
+
     /// Waits until the claim with this fence has ended, or may have.
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 

@@ -128,7 +128,6 @@ impl Core {
             for waiting in group.waiting.drain(..) {
                 let _ = waiting.send(()); // he may have left
             }
-            self.journal.gather();
         }
     }
 

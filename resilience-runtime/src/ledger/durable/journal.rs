@@ -65,20 +65,6 @@ impl Journal {
         }
     }
 
-    /// Lets those who have just been told join the group that came together meanwhile, for as long as it grows: two
-    /// halves that take turns need twice as many syncs. Where nobody else came, nobody is kept waiting.
-    pub(super) fn gather(&self) {
-        let mut size = self.group().waiting.len();
-        while size > 0 {
-            std::thread::yield_now();
-            let grown = self.group().waiting.len();
-            if grown == size {
-                return;
-            }
-            size = grown;
-        }
-    }
-
     /// The writer's next group, in place of the one that it is through with. `false`: there will be none.
     pub(super) fn take(&self, done: &mut Group) -> bool {
         let mut group = self.group();

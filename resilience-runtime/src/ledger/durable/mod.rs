@@ -239,6 +239,10 @@ impl Ledger for DurableLedger {
         let _ = self.write(hold, Change::Abandon { may_have_run });
     }
 
+    fn has_stopped(&self) -> bool {
+        self.core.journal.check().is_err()
+    }
+
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let mut slots = self.core.table.of(key);
         match slots.get_mut(&key) {
