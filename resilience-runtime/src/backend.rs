@@ -72,7 +72,7 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// The backend of a runtime could not be opened. Nothing was changed.
+/// The backend of a runtime could not be opened. Nothing that it keeps was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}`{url}`: {why}", variable.map(|name| format!("{name} is ")).unwrap_or_default())]
 pub struct OpenError {

@@ -13,6 +13,7 @@ mod core;
 mod journal;
 mod layout;
 mod lock;
+mod mend;
 mod row;
 mod store;
 mod table;
@@ -36,7 +37,7 @@ use super::{
 use crate::key::IdempotencyKey;
 use crate::time::Tick;
 use clock::Clock;
-use layout::Folder;
+use layout::{Contents, Folder};
 use store::Store;
 
 /// What a duplicate is told to wait while a result is on its way to the disk.
@@ -54,7 +55,12 @@ impl DurableLedger {
     pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
         let folder = Folder::claim(path)?;
         let clock = Clock::start();
-        let open = |path: &Path, contents| Core::new(Store::open(path, clock)?, clock, &contents);
+        let open = |path: &Path, contents| {
+            if let Contents::Ledger = contents {
+                mend::mend(path)?;
+            }
+            Core::new(Store::open(path, clock)?, clock, &contents)
+        };
         let core = Arc::new(folder.store(open)?);
         let shared = Arc::clone(&core);
         let writer = std::thread::Builder::new()
