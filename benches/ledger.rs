@@ -248,7 +248,7 @@ async fn on_disk(tasks: u64) {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    // As large as the peers' stores, which keep everything.
+    // As it comes: 100 000 results, where the peers keep all.
     Runtime::builder().memory().build().install().expect("the first");
     for size in [Size::Small, Size::Large] {
         for tasks in [1, 64] {

@@ -126,7 +126,8 @@ impl Runtime {
     /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
     ///
     /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
-    /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends.
+    /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
+    /// for the disk.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self::new(Backend::open(url).await?, true))
     }

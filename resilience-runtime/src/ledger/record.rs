@@ -118,6 +118,8 @@ impl Record {
     /// An operator knows the result of what is in doubt.
     pub(crate) fn resolve(&mut self, body: Body, now: Tick) {
         let result = Stored { version: self.version, body };
+        // Its owner, if he comes after all, must not take this result for his own.
+        self.owner = !self.owner;
         self.settle(State::Done(result), Some(self.ttl), now);
     }
 

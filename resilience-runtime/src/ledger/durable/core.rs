@@ -1,12 +1,13 @@
 //! What the callers and the writer share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::journal::{Group, Journal};
-use super::layout::Contents;
+use super::layout::{Contents, Folder};
 use super::row;
 use super::store::Store;
 use super::table::{Slot, Slots};
@@ -26,6 +27,8 @@ pub(super) struct Core {
     pub(super) journal: Journal,
     fence: AtomicU64,
     reserved: AtomicU64,
+    /// Let go after the store, whoever still looks into it.
+    _folder: Arc<Folder>,
 }
 
 /// Is told when it is on disk.
@@ -51,7 +54,12 @@ impl Found<'_> {
 
 impl Core {
     /// Nothing, if the store has lost its fences: every store has them from its start, and they may only rise.
-    pub(super) fn new(store: Store, clock: Clock, contents: &Contents) -> Result<Option<Self>, LedgerError> {
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        contents: &Contents,
+        folder: Arc<Folder>,
+    ) -> Result<Option<Self>, LedgerError> {
         let fence = match (store.fences()?, contents) {
             (Some(fence), _) => fence,
             (None, Contents::New) => 0,
@@ -60,7 +68,7 @@ impl Core {
         let reserved = fence + FENCES;
         let mut batch = store.batch();
         batch.reserve(reserved);
-        batch.commit(true)?;
+        batch.commit()?;
         Ok(Some(Self {
             clock,
             store,
@@ -68,6 +76,7 @@ impl Core {
             journal: Journal::default(),
             fence: AtomicU64::new(fence),
             reserved: AtomicU64::new(reserved),
+            _folder: folder,
         }))
     }
 
@@ -144,7 +153,7 @@ impl Core {
         if let Some(fences) = reserve {
             batch.reserve(fences);
         }
-        batch.commit(!group.waiting.is_empty() || reserve.is_some())?;
+        batch.commit()?;
         if let Some(fences) = reserve {
             self.reserved.store(fences, Ordering::Release);
         }

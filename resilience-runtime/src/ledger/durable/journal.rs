@@ -8,6 +8,9 @@ use tokio::sync::oneshot;
 use crate::key::IdempotencyKey;
 use crate::ledger::LedgerError;
 
+/// Records that wait for the writer before claims do.
+const LONG: usize = 4_096;
+
 #[derive(Default)]
 pub(super) struct Journal {
     group: Mutex<Group>,
@@ -40,6 +43,11 @@ impl Journal {
             None => Ok(()),
             Some(why) => Err(LedgerError(format!("the ledger has stopped, because a write failed: {why}"))),
         }
+    }
+
+    /// The writer is behind. Who only asks for something new waits for it.
+    pub(super) fn is_long(&self) -> bool {
+        self.group().keys.len() > LONG
     }
 
     /// Asks for the write of a record, and to be told when it and all before it is on disk.

@@ -39,7 +39,7 @@ pub(super) enum Contents {
 impl Folder {
     /// Nothing is changed where it is refused.
     pub(super) fn claim(path: &Path) -> Result<Self, LedgerError> {
-        fs::create_dir_all(path).map_err(|error| match fs::metadata(path) {
+        make_folder(path).map_err(|error| match fs::metadata(path) {
             Ok(found) if !found.is_dir() => {
                 LedgerError("it is a file, and a ledger is a folder: name a folder, new or empty".to_owned())
             }
@@ -85,15 +85,31 @@ impl Folder {
         if records.exists() {
             fs::remove_dir_all(records).map_err(io)?;
         }
+        // With its lock, so that what a power failure leaves is known for ours.
+        sync_folder(&self.path).map_err(io)?;
         let store = open(records)?;
         // Complete or not there.
         let draft = self.path.join(DRAFT);
         let mut file = File::create(&draft).map_err(io)?;
         writeln!(file, "{TITLE}{VERSION}").and_then(|()| file.sync_all()).map_err(io)?;
         fs::rename(&draft, self.path.join(FORMAT)).map_err(io)?;
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io)?;
+        sync_folder(&self.path).map_err(io)?;
         Ok(store)
     }
+}
+
+/// Makes what is missing of a path, and sees to it that a power failure does not take it back.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).count();
+    fs::create_dir_all(path)?;
+    for parent in path.ancestors().skip(1).take(missing) {
+        sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+    }
+    Ok(())
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn contents(path: &Path) -> Result<Contents, LedgerError> {
@@ -101,17 +117,20 @@ fn contents(path: &Path) -> Result<Contents, LedgerError> {
     match fs::read(path.join(FORMAT)) {
         Ok(format) => check(&String::from_utf8_lossy(&format)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let ours: &[&str] = if path.join(LOCK).exists() { &[LOCK, RECORDS, DRAFT] } else { &[] };
-            for entry in fs::read_dir(path).map_err(unreadable)? {
-                let name = entry.map_err(unreadable)?.file_name();
-                if !ours.iter().any(|ours| name == *ours) {
-                    return Err(LedgerError(format!(
-                        "it is not a ledger, it holds `{}`: name a folder, new or empty",
-                        name.display()
-                    )));
-                }
+            let names = fs::read_dir(path).and_then(|entries| {
+                entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
+            });
+            let names = names.map_err(unreadable)?;
+            // Somebody else may be making it just now.
+            let ours: &[&str] =
+                if names.iter().any(|name| name == LOCK) { &[LOCK, RECORDS, DRAFT, FORMAT] } else { &[] };
+            match names.iter().find(|name| !ours.iter().any(|ours| *name == ours)) {
+                None => Ok(Contents::New),
+                Some(name) => Err(LedgerError(format!(
+                    "it is not a ledger, it holds `{}`: name a folder, new or empty",
+                    name.display()
+                ))),
             }
-            Ok(Contents::New)
         }
         Err(error) => Err(unreadable(error)),
     }

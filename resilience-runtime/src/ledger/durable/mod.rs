@@ -46,20 +46,18 @@ const A_SYNC: Duration = Duration::from_secs(1);
 pub(crate) struct DurableLedger {
     core: Arc<Core>,
     writer: Option<JoinHandle<()>>,
-    /// Let go after the writer has ended.
-    _folder: Folder,
 }
 
 impl DurableLedger {
     /// Opens a ledger, or makes one where nothing is. It reads and writes files: not for a task.
     pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
-        let folder = Folder::claim(path)?;
+        let folder = Arc::new(Folder::claim(path)?);
         let clock = Clock::start();
         let open = |path: &Path, contents| {
             if let Contents::Ledger = contents {
                 mend::mend(path)?;
             }
-            Core::new(Store::open(path, clock)?, clock, &contents)
+            Core::new(Store::open(path, clock)?, clock, &contents, Arc::clone(&folder))
         };
         let core = Arc::new(folder.store(open)?);
         let shared = Arc::clone(&core);
@@ -67,7 +65,7 @@ impl DurableLedger {
             .name("resilience-ledger".to_owned())
             .spawn(move || shared.write_all())
             .map_err(|error| LedgerError(format!("its writer cannot be started: {error}")))?;
-        Ok(Self { core, writer: Some(writer), _folder: folder })
+        Ok(Self { core, writer: Some(writer) })
     }
 
     /// Changes the record of a claim that still stands. A result gives what tells when it is on disk.
@@ -116,14 +114,13 @@ impl DurableLedger {
         Ok(Claimed::Granted { fence })
     }
 
-    /// A claim that has to be on disk before it is granted.
-    async fn synced(&self, hold: Hold) -> Result<Claimed, LedgerError> {
-        let mut untold = Untold { ledger: self, hold: Some(hold) };
+    /// A claim that has to be written before it is granted: to last, or because the writer is behind.
+    async fn written(&self, mut untold: Untold<'_>, fence: u64) -> Result<Claimed, LedgerError> {
         let (waiting, told) = oneshot::channel();
         self.core.journal.push(None, Some(waiting));
         self.core.journal.synced(told).await?;
         untold.hold = None;
-        Ok(Claimed::Granted { fence: hold.fence })
+        Ok(Claimed::Granted { fence })
     }
 
     /// Changes a record that an operator has in mind: of this fence, and in a state that he may decide over.
@@ -185,8 +182,16 @@ impl Core {
     ) -> Result<Option<Entry>, LedgerError> {
         let slots = self.table.of(key);
         let found = self.look(&slots, key)?;
+        let here = matches!(found, Some(Found::Here(_)));
         let record = found.as_ref().map(Found::record);
-        Ok(record.filter(|record| !record.has_expired(now) && wanted(record)).map(|record| record.entry(now)))
+        let entry = record.filter(|record| !record.has_expired(now) && wanted(record));
+        Ok(entry.map(|record| match record.entry(now) {
+            // On its way to the disk, as for everybody else.
+            entry if here && entry.result.is_some() => {
+                Entry { state: EntryState::Running, result: None, ..entry }
+            }
+            entry => entry,
+        }))
     }
 
     /// Keys that only the table knows so far.
@@ -212,8 +217,11 @@ impl Drop for Untold<'_> {
 impl Ledger for DurableLedger {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
         match self.claim_now(request) {
-            Ok(Claimed::Granted { fence }) if request.at_most_once || !self.core.is_reserved(fence) => {
-                Reply::later(self.synced(Hold { key: request.key, owner: request.owner, fence }))
+            Ok(Claimed::Granted { fence })
+                if request.at_most_once || !self.core.is_reserved(fence) || self.core.journal.is_long() =>
+            {
+                let hold = Hold { key: request.key, owner: request.owner, fence };
+                Reply::later(self.written(Untold { ledger: self, hold: Some(hold) }, fence))
             }
             answer => Reply::now(answer),
         }
@@ -252,7 +260,10 @@ impl Ledger for DurableLedger {
     fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let mut slots = self.core.table.of(key);
         match slots.get_mut(&key) {
-            Some(slot) if slot.record.as_ref().is_some_and(|record| waits(record, fence)) => {
+            // After a failure nobody is woken any more: it is set before they are.
+            Some(slot)
+                if !self.has_stopped() && slot.record.as_ref().is_some_and(|record| waits(record, fence)) =>
+            {
                 // Made under the lock, so that no end of the claim falls between the look and the wait.
                 Box::pin(slot.waiters().notified_owned())
             }

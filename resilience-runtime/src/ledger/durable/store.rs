@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fjall::compaction::filter::{
     CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
@@ -16,7 +18,11 @@ use crate::ledger::LedgerError;
 use crate::time::Tick;
 
 /// Records are small and their keys random: a table that fits into the cache is faster, and sooner read after a crash.
-const MEMTABLE: u64 = 4 << 20;
+const MEMTABLE: usize = 4 << 20;
+/// How far the store's worker may be behind, in tables of memory and of the first level, before the writer waits for it.
+/// The store itself waits a little later, and for ever if its worker has died.
+const BEHIND: (usize, usize) = (3, 20);
+const PAUSE: Duration = Duration::from_millis(10);
 const JOURNALS: u64 = 128 << 20;
 const CACHE: u64 = 32 << 20;
 const FENCES: &str = "fences";
@@ -27,6 +33,8 @@ pub(super) struct Store {
     /// The keys of what runs or is in doubt, so that nobody has to look at every record for them.
     unfinished: Keyspace,
     counters: Keyspace,
+    /// Bytes since the last rotation.
+    written: AtomicUsize,
 }
 
 impl From<fjall::Error> for LedgerError {
@@ -59,11 +67,13 @@ impl Store {
                 (keyspace != "counters").then(|| Arc::clone(&expired))
             }))
             .open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
+        // Its tables are rotated here: the store asks its worker to, once per write, and a worker that is busy can be
+        // asked so often that it waits for room in its own queue.
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(u64::MAX);
         let (records, unfinished) =
             (database.keyspace("records", options)?, database.keyspace("unfinished", options)?);
         let counters = database.keyspace("counters", options)?;
-        Ok(Self { database, records, unfinished, counters })
+        Ok(Self { database, records, unfinished, counters, written: AtomicUsize::new(0) })
     }
 
     pub(super) fn get(&self, key: IdempotencyKey) -> Result<Option<Slice>, LedgerError> {
@@ -87,7 +97,34 @@ impl Store {
     }
 
     pub(super) fn batch(&self) -> Batch<'_> {
-        Batch { store: self, batch: self.database.batch() }
+        Batch { store: self, rows: self.database.batch(), bytes: 0, lasts: false }
+    }
+
+    fn keyspaces(&self) -> [&Keyspace; 3] {
+        [&self.records, &self.unfinished, &self.counters]
+    }
+
+    /// Waits for the store's worker.
+    fn make_room(&self) -> Result<(), LedgerError> {
+        let is_behind = |keyspace: &Keyspace| {
+            keyspace.sealed_memtable_count() >= BEHIND.0 || keyspace.l0_table_count() >= BEHIND.1
+        };
+        while self.keyspaces().into_iter().any(is_behind) {
+            // Says so, if the worker has died.
+            self.database.persist(PersistMode::Buffer)?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    fn wrote(&self, bytes: usize) -> Result<(), LedgerError> {
+        if self.written.fetch_add(bytes, Ordering::Relaxed) + bytes > MEMTABLE {
+            self.written.store(0, Ordering::Relaxed);
+            for keyspace in self.keyspaces() {
+                keyspace.rotate_memtable()?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -102,35 +139,47 @@ fn pairs(keyspace: &Keyspace) -> impl Iterator<Item = Result<(IdempotencyKey, Sl
 /// Writes that are on disk together or not at all.
 pub(super) struct Batch<'a> {
     store: &'a Store,
-    batch: OwnedWriteBatch,
+    rows: OwnedWriteBatch,
+    bytes: usize,
+    /// It has to survive a power failure.
+    pub(super) lasts: bool,
 }
+
+/// What the store needs for a row, beside the row.
+const OVERHEAD: usize = 100;
 
 impl Batch<'_> {
     pub(super) fn put(&mut self, key: IdempotencyKey, row: Vec<u8>) {
-        self.batch.insert(&self.store.records, *key.as_bytes(), row);
+        self.bytes += row.len() + OVERHEAD;
+        self.rows.insert(&self.store.records, *key.as_bytes(), row);
     }
 
     pub(super) fn remove(&mut self, key: IdempotencyKey) {
-        self.batch.remove(&self.store.records, *key.as_bytes());
+        self.bytes += OVERHEAD;
+        self.rows.remove(&self.store.records, *key.as_bytes());
     }
 
     pub(super) fn begin(&mut self, key: IdempotencyKey, expiry: u64) {
-        self.batch.insert(&self.store.unfinished, *key.as_bytes(), expiry.to_le_bytes());
+        self.rows.insert(&self.store.unfinished, *key.as_bytes(), expiry.to_le_bytes());
     }
 
     pub(super) fn end(&mut self, key: IdempotencyKey) {
-        self.batch.remove(&self.store.unfinished, *key.as_bytes());
+        self.rows.remove(&self.store.unfinished, *key.as_bytes());
     }
 
     pub(super) fn reserve(&mut self, fences: u64) {
-        self.batch.insert(&self.store.counters, FENCES, fences.to_le_bytes());
+        self.lasts = true;
+        self.rows.insert(&self.store.counters, FENCES, fences.to_le_bytes());
     }
 
-    /// With `sync` it survives a power failure, without it the end of the process.
-    pub(super) fn commit(self, sync: bool) -> Result<(), LedgerError> {
-        self.batch.commit()?;
-        let mode = if sync { PersistMode::SyncData } else { PersistMode::Buffer };
-        Ok(self.store.database.persist(mode)?)
+    /// Survives the end of the process, and a power failure where it has to.
+    pub(super) fn commit(self) -> Result<(), LedgerError> {
+        self.store.make_room()?;
+        // Written and synced under one lock of the store: a sync of its worker that fails in between would take the
+        // error with it.
+        let mode = if self.lasts { PersistMode::SyncData } else { PersistMode::Buffer };
+        self.rows.durability(Some(mode)).commit()?;
+        self.store.wrote(self.bytes)
     }
 }
 

@@ -54,6 +54,19 @@ impl Slot {
         matches!(&self.record, Some(Record { state: State::Running { .. }, .. }))
     }
 
+    /// Somebody relies on it as soon as it is written: a result, an operator's decision, a claim that must not be made
+    /// twice.
+    fn must_last(&self) -> bool {
+        match &self.record {
+            Some(record) => match record.state {
+                State::Done(_) => true,
+                State::Running { .. } => record.at_most_once,
+                State::InDoubt | State::Released => false,
+            },
+            None => true,
+        }
+    }
+
     /// Writes what it is by now, whatever it was in between. Gives the change that is written so.
     pub(super) fn write(
         &mut self,
@@ -62,6 +75,7 @@ impl Slot {
         clock: &Clock,
     ) -> Result<u64, LedgerError> {
         self.queued = false;
+        batch.lasts |= self.must_last();
         let unfinished = match &self.record {
             Some(record) => {
                 batch.put(key, row::encode(record, clock)?);

@@ -299,6 +299,8 @@ impl Pair {
                 assert_eq!(resolved, current && state == Some(EntryState::InDoubt));
                 if let Some(record) = self.model.records.get_mut(&key).filter(|_| resolved) {
                     record.state = Known::Done(value);
+                    // It is nobody's any more.
+                    record.hold.owner = u128::MAX;
                     record.end = self.model.clock + TTL;
                 }
             }
