@@ -217,6 +217,11 @@ async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
         assert!(ledger.resolve(op.key, hold.fence, body).await.expect("the ledger answers"));
         let Claimed::Done(stored) = op.claim(ledger, 3).await else { panic!("not resolved") };
         assert_eq!(stored, value("7"), "of the version that the site wrote");
+        assert_eq!(
+            complete(ledger, hold, "8").await,
+            Written::LeaseLost,
+            "his result is not what was decided"
+        );
     }
 }
 

@@ -140,7 +140,7 @@ impl Core {
         }
     }
 
-    fn write(&self, group: &Group) -> Result<(), LedgerError> {
+    pub(super) fn write(&self, group: &Group) -> Result<(), LedgerError> {
         let mut batch = self.store.batch();
         let mut written = Vec::with_capacity(group.keys.len());
         for &key in &group.keys {
@@ -166,7 +166,7 @@ impl Core {
         Ok(())
     }
 
-    fn fail(&self, why: String) {
+    pub(super) fn fail(&self, why: String) {
         self.journal.fail(why);
         // They ask again, and are told.
         self.table.iter().for_each(|mut slots| slots.values_mut().for_each(Slot::wake));

@@ -51,6 +51,17 @@ pub(crate) struct DurableLedger {
 impl DurableLedger {
     /// Opens a ledger, or makes one where nothing is. It reads and writes files: not for a task.
     pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+        let mut ledger = Self::idle(path)?;
+        let core = Arc::clone(&ledger.core);
+        let writer = std::thread::Builder::new().name("resilience-ledger".to_owned());
+        let writer = writer.spawn(move || core.write_all());
+        let writer = writer.map_err(|error| LedgerError(format!("its writer cannot be started: {error}")))?;
+        ledger.writer = Some(writer);
+        Ok(ledger)
+    }
+
+    /// The same, before somebody writes.
+    fn idle(path: &Path) -> Result<Self, LedgerError> {
         let folder = Arc::new(Folder::claim(path)?);
         let clock = Clock::start();
         let open = |path: &Path, contents| {
@@ -59,13 +70,7 @@ impl DurableLedger {
             }
             Core::new(Store::open(path, clock)?, clock, &contents, Arc::clone(&folder))
         };
-        let core = Arc::new(folder.store(open)?);
-        let shared = Arc::clone(&core);
-        let writer = std::thread::Builder::new()
-            .name("resilience-ledger".to_owned())
-            .spawn(move || shared.write_all())
-            .map_err(|error| LedgerError(format!("its writer cannot be started: {error}")))?;
-        Ok(Self { core, writer: Some(writer) })
+        Ok(Self { core: Arc::new(folder.store(open)?), writer: None })
     }
 
     /// Changes the record of a claim that still stands. A result gives what tells when it is on disk.

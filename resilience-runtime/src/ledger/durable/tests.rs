@@ -1,14 +1,130 @@
+use std::future::poll_fn;
 use std::path::Path;
+use std::task::Poll;
+use std::time::Duration;
 
+use super::journal::Group;
 use super::*;
-use crate::ledger::tests::conforms;
-
-fn open(path: &Path) -> DurableLedger {
-    DurableLedger::open(path).expect("it opens")
-}
+use crate::ledger::tests::{Op, conforms, op};
 
 #[tokio::test]
 async fn it_conforms() {
     let folder = tempfile::tempdir().expect("a folder");
-    conforms(&open(folder.path())).await;
+    conforms(&DurableLedger::open(folder.path()).expect("it opens")).await;
+}
+
+/// A ledger that writes when the test says so.
+fn idle(path: &Path) -> DurableLedger {
+    DurableLedger::idle(path).expect("it opens")
+}
+
+impl DurableLedger {
+    fn granted(&self, op: &Op, owner: u128) -> Hold {
+        match self.claim_now(&op.request(owner)) {
+            Ok(Claimed::Granted { fence }) => Hold { key: op.key, owner, fence },
+            other => panic!("not granted: {other:?}"),
+        }
+    }
+
+    fn completes(&self, hold: Hold) -> Told {
+        let result = Stored { version: 3, body: Body::Value("7".into()) };
+        let change = Change::Complete { result, ttl: Duration::from_mins(10) };
+        self.write(hold, change).expect("it stands").1.expect("somebody waits")
+    }
+
+    /// What has been asked for so far.
+    fn group(&self) -> Group {
+        let mut group = Group::default();
+        assert!(self.core.journal.take(&mut group));
+        group
+    }
+}
+
+async fn is_ready(future: impl Future) -> bool {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await
+}
+
+/// The claim was asked for in one group, and its result is told of in the next, but it is written with the first.
+#[tokio::test]
+async fn a_result_is_synced_by_whoever_writes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let once = Op { at_most_once: true, ..op("once") };
+    let hold = ledger.granted(&op("one"), 1);
+    let first = ledger.group();
+    let _told = ledger.completes(hold);
+    let (other, _) = (ledger.granted(&op("two"), 1), ledger.granted(&once, 1));
+    let lasts = |key| {
+        let mut batch = ledger.core.store.batch();
+        let mut slots = ledger.core.table.of(key);
+        slots
+            .get_mut(&key)
+            .expect("it is here")
+            .write(key, &mut batch, &ledger.core.clock)
+            .expect("it encodes");
+        batch.lasts
+    };
+    assert_eq!(first.keys, [hold.key]);
+    assert!(lasts(hold.key) && lasts(once.key) && !lasts(other.key));
+}
+
+#[tokio::test]
+async fn a_result_on_its_way_to_the_disk_is_nobodys_yet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let op = op("on its way");
+    let hold = ledger.granted(&op, 1);
+    let _told = ledger.completes(hold);
+    assert!(matches!(ledger.claim_now(&op.request(2)), Ok(Claimed::Running { .. })));
+    let entry = ledger.inspect(op.key).await.expect("it answers").expect("a record");
+    assert_eq!((entry.state, entry.result), (EntryState::Running, None));
+    let ended = ledger.ended(op.key, hold.fence);
+    ledger.core.write(&ledger.group()).expect("written");
+    assert!(is_ready(ended).await);
+    assert!(matches!(ledger.claim_now(&op.request(2)), Ok(Claimed::Done(_))));
+    assert!(ledger.core.keys_in_table().is_empty(), "the store speaks for it alone");
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_a_writer_that_is_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let claims = 10_000;
+    let mut waiting = 0;
+    for number in 0..claims {
+        let op = op(&number.to_string());
+        let request = op.request(1);
+        let claim = ledger.claim(&request);
+        waiting += u32::from(!is_ready(claim).await);
+    }
+    assert!(waiting > claims / 3 && waiting < claims, "{waiting} of {claims} had to wait");
+}
+
+/// It asks its worker for nothing that would fill the worker's queue.
+#[tokio::test]
+async fn many_small_writes_do_not_stop_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let text = "x".repeat(4_000);
+    for number in 0..20_000 {
+        let op = Op { text: text.clone(), ..op(&number.to_string()) };
+        ledger.granted(&op, 1);
+        ledger.core.write(&ledger.group()).expect("written");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_ledger_that_has_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let op = op("stopped");
+    let hold = ledger.granted(&op, 1);
+    let (before, told) = (ledger.ended(op.key, hold.fence), ledger.completes(hold));
+    ledger.core.fail("the disk is gone".to_owned());
+    assert!(is_ready(before).await && is_ready(ledger.ended(op.key, hold.fence)).await);
+    let error = ledger.core.journal.synced(told).await.expect_err("it was not written");
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+    let error = ledger.claim_now(&op.request(2)).expect_err("it has stopped");
+    assert!(error.to_string().contains("a write failed: the disk is gone"), "{error}");
 }
