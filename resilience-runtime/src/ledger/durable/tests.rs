@@ -101,19 +101,6 @@ async fn a_claim_waits_for_a_writer_that_is_behind() {
     assert!(waiting > claims / 3 && waiting < claims, "{waiting} of {claims} had to wait");
 }
 
-/// It asks its worker for nothing that would fill the worker's queue.
-#[tokio::test]
-async fn many_small_writes_do_not_stop_the_store() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ledger = idle(folder.path());
-    let text = "x".repeat(4_000);
-    for number in 0..20_000 {
-        let op = Op { text: text.clone(), ..op(&number.to_string()) };
-        ledger.granted(&op, 1);
-        ledger.core.write(&ledger.group()).expect("written");
-    }
-}
-
 #[tokio::test]
 async fn nobody_waits_for_a_ledger_that_has_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
