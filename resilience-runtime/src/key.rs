@@ -200,22 +200,19 @@ impl Encoded {
             None => Ok(Self { bytes: parts.bytes }),
         }
     }
-}
 
-/// As operators know it.
-impl fmt::Display for Encoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The parts as operators know them, with slashes between them.
+    pub(crate) fn write_to(&self, text: &mut String) {
         let mut rest = &self.bytes[..];
         while let Some((length, tail)) = rest.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
             let (part, tail) = tail.split_at(length);
-            f.write_str(&String::from_utf8_lossy(part))?;
+            text.push_str(&String::from_utf8_lossy(part));
             if !tail.is_empty() {
-                f.write_str("/")?;
+                text.push('/');
             }
             rest = tail;
         }
-        Ok(())
     }
 }
 
@@ -329,6 +326,8 @@ mod tests {
         assert_eq!(Encoded::of(&(1, None::<u8>)).err(), Some(KeyError::Missing));
         assert_eq!(Encoded::of(&long).err(), Some(KeyError::TooLong(513)));
         assert!(Encoded::of(&long[1..]).is_ok());
-        assert_eq!(Encoded::of(&("a", 7)).expect("good").to_string(), "a/7");
+        let mut text = String::new();
+        Encoded::of(&("a", 7)).expect("good").write_to(&mut text);
+        assert_eq!(text, "a/7");
     }
 }

@@ -7,7 +7,6 @@ mod faithful;
 mod tests;
 mod write;
 
-use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +19,7 @@ use crate::context;
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Namespace};
-use crate::ledger::{Body, Claimed, Request, Stored as Record, later};
+use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record, later};
 use crate::time::{self, Instant};
 use crate::{Error, Kind, Site, runtime};
 use codec::Fault;
@@ -65,19 +64,23 @@ impl Names {
     }
 }
 
-/// The same, known to be good. It shows as operators know the operation.
+/// The same, known to be good.
 struct Named<'a> {
     key: &'a Encoded,
     scope: Option<&'a Encoded>,
     fingerprint: Option<[u8; 32]>,
 }
 
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(scope) = self.scope {
-            write!(f, "{scope}/")?;
+impl AsWritten for Named<'_> {
+    fn as_written(&self) -> String {
+        let mut text = String::new();
+        for part in self.scope.into_iter().chain([self.key]) {
+            if !text.is_empty() {
+                text.push('/');
+            }
+            part.write_to(&mut text);
         }
-        write!(f, "{}", self.key)
+        text
     }
 }
 

@@ -12,7 +12,6 @@ pub(crate) mod tests;
 mod reply;
 
 use std::cmp::Reverse;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,12 +90,17 @@ fn called(text: &str, name: &str) -> bool {
     text.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
+/// The key as written. It is asked for where a claim is granted: a replay does not need it.
+pub(crate) trait AsWritten {
+    fn as_written(&self) -> String;
+}
+
 /// What a claim is for.
 pub(crate) struct Request<'a> {
     pub(crate) key: IdempotencyKey,
     /// For the eyes of operators.
     pub(crate) site: &'static str,
-    pub(crate) text: &'a (dyn fmt::Display + Sync),
+    pub(crate) text: &'a (dyn AsWritten + Sync),
     /// Made by the client, so that a claim whose answer was lost can be asked for again.
     pub(crate) owner: u128,
     pub(crate) fingerprint: Option<[u8; 32]>,

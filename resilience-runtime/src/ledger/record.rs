@@ -48,7 +48,7 @@ impl Record {
         Self {
             key: request.key,
             site: Cow::Borrowed(request.site),
-            text: request.text.to_string(),
+            text: request.text.as_written(),
             owner: request.owner,
             fingerprint: request.fingerprint,
             version: request.version,

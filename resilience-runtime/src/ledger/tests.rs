@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
+use super::{AsWritten, Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
 use crate::key::IdempotencyKey;
 
 /// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
@@ -26,12 +26,18 @@ pub(crate) fn op(name: &str) -> Op {
     Op { key, at_most_once: false, fingerprint: None, ttl: TTL, text: name.to_owned() }
 }
 
+impl AsWritten for Op {
+    fn as_written(&self) -> String {
+        self.text.clone()
+    }
+}
+
 impl Op {
     pub(crate) fn request(&self, owner: u128) -> Request<'_> {
         Request {
             key: self.key,
             site: "conformance",
-            text: &self.text,
+            text: self,
             owner,
             fingerprint: self.fingerprint,
             version: 3,
