@@ -302,16 +302,45 @@ async fn calls_side_by_side_have_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spawned_task_starts_without_one() {
+async fn a_spawned_task_has_it_and_one_of_tokios_has_none() {
     #[timeout(ms = 500)]
     async fn call() -> Result<(), resilience::Error> {
         assert_eq!(tokio::spawn(async { left() }).await.expect("no panic"), None);
+        pass(100).await;
+        assert_eq!(resilience::spawn(async { left() }).await.expect("no panic"), Some(400));
+        let task = resilience::spawn(async {
+            pass(150).await;
+            left()
+        });
+        assert_eq!(task.await.expect("no panic"), Some(250));
         let at = context::deadline().expect("set");
         let carried = tokio::spawn(context::with_deadline(at, async { left() }));
-        assert_eq!(carried.await.expect("no panic"), Some(500));
+        assert_eq!(carried.await.expect("no panic"), Some(250));
         Ok(())
     }
     assert_eq!(call().await, Ok(()));
+}
+
+/// Nobody polls the call while its task runs, so the task watches the deadline itself.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_in_a_task_cuts_at_the_deadline() {
+    #[timeout(ms = 300)]
+    async fn outer(done: tokio::sync::oneshot::Sender<(Kind, u128)>) -> Result<(), Fault> {
+        resilience::spawn(async move {
+            let service = Service::new([Hang]);
+            let (reply, ms) = timed(inner(&service)).await;
+            let _ = done.send((kind(reply), ms));
+        });
+        std::future::pending().await
+    }
+    #[timeout(ms = 1_000)]
+    async fn inner(service: &Service) -> Reply {
+        service.call().await
+    }
+    let (done, told) = tokio::sync::oneshot::channel();
+    let reply = outer(done).await;
+    assert!(matches!(reply, Err(Fault::Policy(error)) if error.kind() == Kind::Timeout));
+    assert_eq!(told.await, Ok((Kind::DeadlineExceeded, 300)));
 }
 
 #[tokio::test(start_paused = true)]

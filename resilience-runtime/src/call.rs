@@ -45,7 +45,7 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
             mine = entered.leave();
             if let Poll::Ready(outcome) = &polled {
                 // What a retry in here gave up on, a retry around here must not take up again.
-                if mine.exhausted && (outcome.is_err() || mine.gave_up) {
+                if mine.is_exhausted() && (outcome.is_err() || mine.gave_up) {
                     context::with(|around| around.exhausted = true);
                 }
                 return polled;
@@ -76,16 +76,16 @@ fn rings(mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool
 }
 
 /// Holds the context of the surroundings while another one is in place.
-struct Entered {
+pub(crate) struct Entered {
     around: Option<Context>,
 }
 
 impl Entered {
-    fn enter(mine: Context) -> Self {
+    pub(crate) fn enter(mine: Context) -> Self {
         Self { around: Some(context::with(|current| std::mem::replace(current, mine))) }
     }
 
-    fn leave(mut self) -> Context {
+    pub(crate) fn leave(mut self) -> Context {
         let around = self.around.take().unwrap_or(Context::NONE);
         context::with(|current| std::mem::replace(current, around))
     }

@@ -1,11 +1,12 @@
 //! What an annotated function knows of the call around it: the deadline, the idempotency key, the fencing token.
 //!
 //! The context belongs to the task: it is in place while the call is polled and nowhere else. A future handed to
-//! `tokio::spawn` starts without it.
+//! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along.
 
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -31,11 +32,13 @@ pub(crate) struct Context {
     pub(crate) exhausted: bool,
     /// A retry of this very call has given up: the outcome is a failure, also where it is a value.
     pub(crate) gave_up: bool,
-    /// How often the body was started.
-    attempts: u32,
-    /// How many of these certainly had no effect.
-    harmless: u32,
+    /// How often the body was started. Small: a call carries it.
+    attempts: u16,
+    /// How many of these certainly had no effect; none, where there were more than can be counted.
+    harmless: u16,
     pub(crate) operation: Option<Arc<Operation>>,
+    /// The same as `exhausted`, of the tasks that the attempt has spawned; in a task, of the attempt that spawned it.
+    tasks: Option<Arc<AtomicBool>>,
 }
 
 /// A limit in time.
@@ -73,12 +76,43 @@ impl Context {
         attempts: 0,
         harmless: 0,
         operation: None,
+        tasks: None,
     };
 
     /// The context of a call made within this one.
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
         Self { limit, operation: self.operation.clone(), ..Self::NONE }
+    }
+
+    /// The context of a task that is a part of this call.
+    pub(crate) fn hand_on(&mut self) -> Self {
+        let mut child = self.child();
+        // Nobody in the task watches it yet.
+        child.limit = child.limit.map(|limit| Limit { is_watched: false, ..limit });
+        // Without an attempt there is nobody to tell. A task of a task tells the same one.
+        if self.attempts > 0 {
+            self.tasks.get_or_insert_default();
+        }
+        child.tasks.clone_from(&self.tasks);
+        child
+    }
+
+    /// A retry inside this attempt has given up, in the call or in a task of it.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted || self.tasks.as_ref().is_some_and(|tasks| tasks.load(Ordering::Acquire))
+    }
+
+    /// The task of this context is over.
+    pub(crate) fn report(&self) {
+        if let (true, Some(tasks)) = (self.exhausted, &self.tasks) {
+            tasks.store(true, Ordering::Release);
+        }
+    }
+
+    /// An attempt begins.
+    pub(crate) fn clear_marks(&mut self) {
+        (self.exhausted, self.gave_up, self.tasks) = (false, false, None);
     }
 
     /// The moment of a limit.
@@ -125,7 +159,7 @@ impl Context {
 
     /// Attempts that may have taken effect.
     pub(crate) fn effects(&self) -> u32 {
-        self.attempts.saturating_sub(self.harmless)
+        u32::from(self.attempts.saturating_sub(self.harmless))
     }
 }
 
@@ -135,17 +169,24 @@ pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
 }
 
 pub(crate) fn attempts() -> u32 {
-    with(|context| context.attempts)
+    with(|context| u32::from(context.attempts))
 }
 
 /// The body starts: from here on the operation may have run.
 pub(crate) fn attempt_started() {
-    with(|context| context.attempts = context.attempts.saturating_add(1));
+    with(|context| match context.attempts.checked_add(1) {
+        Some(attempts) => context.attempts = attempts,
+        None => context.harmless = 0,
+    });
 }
 
 /// The attempt that has just ended certainly took no effect.
 pub(crate) fn attempt_had_no_effect() {
-    with(|context| context.harmless = context.harmless.saturating_add(1));
+    with(|context| {
+        if context.attempts < u16::MAX {
+            context.harmless += 1;
+        }
+    });
 }
 
 /// The moment at which the call that runs now must have ended, if there is one: the nearest of the `#[timeout]`s

@@ -17,6 +17,7 @@ mod ledger;
 mod retry;
 mod runtime;
 mod site;
+mod spawn;
 mod time;
 mod timeout;
 
@@ -31,8 +32,9 @@ pub use failure::{Class, Failure};
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
-pub use runtime::{Builder, InstallError, NameClash, Runtime, spawn};
+pub use runtime::{Builder, InstallError, NameClash, Runtime};
 pub use site::{Site, manifest};
+pub use spawn::spawn;
 
 /// The named futures of this crate's functions.
 pub mod future {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use resilience_policy::retry::{Jitter, Retry};
 
 use crate::Site;
-use crate::context;
+use crate::context::{self, Context};
 use crate::event::{Decision, Event, emit};
 use crate::failure::Verdict;
 use crate::time::Tick;
@@ -98,7 +98,7 @@ impl Attempts {
     /// An attempt begins.
     pub fn begin(&mut self) {
         self.attempt += 1;
-        context::with(|context| (context.exhausted, context.gave_up) = (false, false));
+        context::with(Context::clear_marks);
     }
 
     /// Whether no other attempt can follow the one that runs now.
@@ -111,7 +111,7 @@ impl Attempts {
         if matches!(verdict, Verdict::Success | Verdict::Neutral) {
             return None;
         }
-        let (exhausted, deadline) = context::with(|context| (context.exhausted, context.deadline()));
+        let (exhausted, deadline) = context::with(|context| (context.is_exhausted(), context.deadline()));
         let now = (deadline.is_some() || self.start.is_some()).then(Tick::now);
         let next = decide(
             self.retry.params,

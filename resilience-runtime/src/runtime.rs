@@ -322,13 +322,7 @@ impl Drop for Back {
     }
 }
 
-/// `tokio::spawn`, within the same [scope](Runtime::scope).
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    match SCOPE.with_borrow(Clone::clone) {
-        Some(shared) => tokio::spawn(Runtime { shared }.scope(future)),
-        None => tokio::spawn(future),
-    }
+/// The runtime of the scope around, if there is one.
+pub(crate) fn scope_around() -> Option<Runtime> {
+    SCOPE.with_borrow(Clone::clone).map(|shared| Runtime { shared })
 }

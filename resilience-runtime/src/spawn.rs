@@ -1,0 +1,65 @@
+//! `tokio::spawn`, with what the call around it hands on.
+
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+use tokio::task::JoinHandle;
+
+use crate::call::Entered;
+use crate::context::{self, Context};
+use crate::runtime;
+
+/// `tokio::spawn`, for a part of the call that runs now: the task has its deadline, its idempotency key and fencing
+/// token, and its [scope](crate::Runtime::scope). A `tokio::spawn` of the same has none of them.
+///
+/// A retry in the task that gives up counts for the attempt that spawned it, if it is over before the attempt is: a
+/// `#[retry]` around that attempt does not repeat it once more. The deadline cuts nothing by itself: the policies of the
+/// annotated functions in the task keep it. Dropping the handle does not stop the task.
+///
+/// ```
+/// # use std::time::Duration;
+/// use resilience_runtime::{context, spawn};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # let soon = tokio::time::Instant::now() + Duration::from_secs(1);
+/// context::with_deadline(soon, async {
+///     let task = spawn(async { context::deadline() });
+///     assert_eq!(task.await.unwrap(), Some(soon));
+/// })
+/// .await;
+/// # });
+/// ```
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let task = Task { context: Some(context::with(Context::hand_on)), future };
+    match runtime::scope_around() {
+        Some(runtime) => tokio::spawn(runtime.scope(task)),
+        None => tokio::spawn(task),
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A task, and the context that it has instead of none.
+    struct Task<F> {
+        context: Option<Context>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Task<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let entered = Entered::enter(this.context.take().unwrap_or(Context::NONE));
+        let polled = this.future.poll(cx);
+        let mine = entered.leave();
+        if polled.is_ready() {
+            mine.report();
+        }
+        *this.context = Some(mine);
+        polled
+    }
+}
