@@ -20,6 +20,7 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | know whether it happened | [`macro@idempotent`] |
+//! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
@@ -68,5 +69,5 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey, InstallError, Key,
     KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError,
-    Repeatable, Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
+    Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
 };

@@ -115,10 +115,11 @@ fn the_headline() {
                     await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
                     ::core::option::Option::None, ::core::option::Option::None)); outcome }; let
                     ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None)) else { break outcome
-                    }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } });
-                    __TIMEOUT_1.cut(timed). await } }); let outcome = claim.keep(operation). await;
-                    claim.settle(outcome, & edge, & codec). await } }
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
+                    __resilience::pause(wait). await; } } }); __TIMEOUT_1.cut(timed). await } }); let
+                    outcome = claim.keep(operation). await; claim.settle(outcome, & edge, & codec).
+                    await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -182,8 +183,8 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
                     await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
                     outcome, ::core::option::Option::Some(& | error | error.may_pass(limit)),
-                    ::core::option::Option::None)) else { break outcome };
-                    ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
+                    ::core::option::Option::None), ::core::option::Option::None) else { break outcome
+                    }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

@@ -24,6 +24,8 @@ pub struct Retry {
     pub nested: bool,
     /// Somebody said that the operation is safe to repeat.
     pub repeatable: bool,
+    /// The budget of its repeats, as written.
+    pub budget: &'static str,
     /// The predicate on errors, as written.
     pub when: &'static str,
     /// The predicate on values, as written.
@@ -74,6 +76,7 @@ impl Retry {
         max_elapsed: None,
         nested: false,
         repeatable: false,
+        budget: "",
         when: "",
         when_ok: "",
     };
@@ -116,6 +119,7 @@ impl Retry {
             && self.jitter as u8 == other.jitter as u8
             && same_option(self.max_elapsed, other.max_elapsed)
             && self.nested == other.nested
+            && same_str(self.budget, other.budget)
             && same_str(self.when, other.when)
             && same_str(self.when_ok, other.when_ok)
     }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod budget;
 mod call;
 mod circuit_breaker;
 pub mod context;
@@ -25,6 +26,7 @@ mod timeout;
 pub mod __private;
 
 pub use backend::OpenError;
+pub use budget::RetryBudget;
 pub use circuit_breaker::State;
 pub use edge::{CarriesRejection, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};

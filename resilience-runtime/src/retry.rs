@@ -5,6 +5,7 @@ use std::time::Duration;
 use resilience_policy::retry::{Jitter, Retry};
 
 use crate::Site;
+use crate::budget::RetryBudget;
 use crate::context::{self, Context};
 use crate::event::{Decision, Event, emit};
 use crate::failure::Verdict;
@@ -107,7 +108,7 @@ impl Attempts {
     }
 
     /// After an attempt: how long to wait for the next one, if there is one.
-    pub fn next(&self, verdict: Verdict) -> Option<Duration> {
+    pub fn next(&self, verdict: Verdict, budget: Option<&RetryBudget>) -> Option<Duration> {
         if matches!(verdict, Verdict::Success | Verdict::Neutral) {
             return None;
         }
@@ -124,6 +125,12 @@ impl Attempts {
                 random: fastrand::f64(),
             },
         );
+        let next = match (next, budget) {
+            (Next::Wait(_), Some(budget)) if !budget.spend(now.unwrap_or_else(Tick::now)) => {
+                Next::Stop("budget")
+            }
+            (next, _) => next,
+        };
         let decision = match next {
             Next::Done => return None,
             Next::Wait(wait) => Decision::RetryScheduled { attempt: self.attempt + 1, wait },

@@ -9,7 +9,7 @@ use resilience_policy::circuit_breaker::{CircuitBreaker, Window};
 use syn::{Expr, ExprLit, Lit};
 
 use super::Parsed;
-use super::retry::predicate;
+use super::retry::quoted;
 use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value, find_ident};
 use crate::error::{Result, at_span};
 use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, verdict};
@@ -33,8 +33,8 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     time(&mut args, &mut fields, "probe_timeout", true, |breaker, time| breaker.probe_timeout = Some(time));
     time(&mut args, &mut fields, "slow_call", true, |breaker, time| breaker.slow_call = Some(time));
     share(&mut args, &mut fields, "slow_rate", |breaker, rate| breaker.slow_rate = rate);
-    let when = predicate(&mut args, &mut fields, "when", |breaker, when| breaker.when = when);
-    let when_ok = predicate(&mut args, &mut fields, "when_ok", |breaker, when| breaker.when_ok = when);
+    let when = quoted(&mut args, &mut fields, "when", |breaker, when| breaker.when = when);
+    let when_ok = quoted(&mut args, &mut fields, "when_ok", |breaker, when| breaker.when_ok = when);
     if let (Some(slow_rate), None) = (fields.written("slow_rate"), fields.written("slow_call")) {
         let help = "say how long a slow call is: `slow_call = \"1s\"`";
         args.errors.push(at_span(slow_rate, "`slow_rate` counts slow calls, and no call is slow", help));

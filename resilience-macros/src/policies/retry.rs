@@ -12,10 +12,12 @@ use syn::{Expr, Token};
 use super::Parsed;
 use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at, list, nearest};
+use crate::item::join;
 use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source, verdict};
 use crate::paths::{item, local};
 
 struct Repeat {
+    budget: Option<Expr>,
     when: Option<Expr>,
     when_ok: Option<Expr>,
 }
@@ -34,14 +36,15 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("nested", nested, false, |retry, nested| retry.nested = nested);
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
     fields.set("repeatable", repeatable, false, |retry, repeatable| retry.repeatable = repeatable);
-    let when = predicate(&mut args, &mut fields, "when", |retry, when| retry.when = when);
-    let when_ok = predicate(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
+    let budget = quoted(&mut args, &mut fields, "budget", |retry, budget| retry.budget = budget);
+    let when = quoted(&mut args, &mut fields, "when", |retry, when| retry.when = when);
+    let when_ok = quoted(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
     let params = fields.finish("retry", "Retry", false, Policy::Retry);
-    args.finish(Some((params, Box::new(Repeat { when, when_ok }) as _)))
+    args.finish(Some((params, Box::new(Repeat { budget, when, when_ok }) as _)))
 }
 
-/// A predicate; its source goes into the parameters, where the manifest and the rules see it.
-pub(super) fn predicate<P: Copy>(
+/// An expression of the user; its source goes into the parameters, where the manifest and the rules see it.
+pub(super) fn quoted<P: Copy>(
     args: &mut Args,
     fields: &mut Fields<P>,
     name: &'static str,
@@ -66,12 +69,23 @@ impl Wrap for Repeat {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
+        let budget = self.budget.as_ref().map(|budget| {
+            let variable = local("budget");
+            // A type instead of a function, which a wrong one would be shown.
+            quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable })
+        });
+        let earn = budget.as_ref().map(|budget| quote!(#budget.earn();));
+        let budget = budget.map_or_else(
+            || quote!(::core::option::Option::None),
+            |budget| quote!(::core::option::Option::Some(#budget)),
+        );
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();
+            #earn
             loop {
                 #retry.begin();
                 let #outcome = #inner;
-                let ::core::option::Option::Some(#wait) = #retry.next(#verdict) else { break #outcome };
+                let ::core::option::Option::Some(#wait) = #retry.next(#verdict, #budget) else { break #outcome };
                 ::core::mem::drop(#outcome);
                 #runtime::pause(#wait).await;
             }
@@ -79,8 +93,8 @@ impl Wrap for Repeat {
     }
 
     fn mentions(&self) -> TokenStream {
-        let (when, when_ok) = (&self.when, &self.when_ok);
-        quote!(#when #when_ok)
+        let (budget, when, when_ok) = (&self.budget, &self.when, &self.when_ok);
+        quote!(#budget #when #when_ok)
     }
 }
 
