@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod bulkhead;
 mod call;
 mod circuit_breaker;
 pub mod context;
