@@ -19,6 +19,7 @@
 //! | limit time | [`macro@timeout`] |
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
+//! | bound how many run at a time | [`macro@bulkhead`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
@@ -50,6 +51,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[doc = include_str!("../docs/policies/bulkhead.md")]
+pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
 #[doc = include_str!("../docs/policies/idempotent.md")]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{circuit_breaker, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
 };
@@ -208,6 +208,17 @@ table! {
         #[retry(attempts = 3, backoff = fixed("10ms"), jitter = none, repeatable)]
     } [Transient, Hang] => 4, ["Timeout 4"], 500 + 100 + 500 + 100 + 500;
 
+    // One call after the other finds the place free, whatever became of the last one.
+    retry_bulkhead {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[bulkhead(max = 1)]
+    } [Transient] => 6, ["transient", "transient"], 0;
+
+    bulkhead_timeout {
+        #[bulkhead(max = 1)]
+        #[timeout(ms = 500)]
+    } [Hang] => 2, ["Timeout 1", "Timeout 1"], 1_000;
+
     // Neutral outcomes pass through everything at once.
     all_permanent {
         #[timeout(ms = 2_000)]
@@ -229,6 +240,84 @@ table! {
         #[circuit_breaker(consecutive = 1)]
         #[timeout(ms = 500)]
     } [after(400, Good)] => 3, ["ok", "ok", "ok"], 1_200;
+}
+
+/// The same, of calls that begin together.
+macro_rules! crowd {
+    ($($name:ident { $(#[$($policy:tt)*])* } $script:expr => $executions:expr, $seen:expr, $ms:expr;)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            $(#[$($policy)*])*
+            async fn call(service: &Service) -> Reply {
+                service.call().await
+            }
+            let service = Service::new($script);
+            let all = async {
+                let (one, two, three) = tokio::join!(call(&service), call(&service), call(&service));
+                [one, two, three].map(|reply| word(&reply))
+            };
+            let (seen, ms) = timed(all).await;
+            assert_eq!((service.executions(), seen, ms), ($executions, $seen.map(str::to_owned), $ms));
+            assert_eq!(service.running(), 0);
+        }
+    )*};
+}
+
+crowd! {
+    // The wait counts towards a timeout above, and not towards one below.
+    timeout_bulkhead_together {
+        #[timeout(ms = 500)]
+        #[bulkhead(max = 1, queue = 2)]
+    } [after(300, Good)] => 2, ["ok", "Timeout 1", "Timeout 0"], 500;
+
+    bulkhead_timeout_together {
+        #[bulkhead(max = 1, queue = 2)]
+        #[timeout(ms = 500)]
+    } [after(300, Good)] => 3, ["ok", "ok", "ok"], 900;
+
+    timeout_bulkhead_max_wait_together {
+        #[timeout(ms = 500)]
+        #[bulkhead(max = 1, queue = 1, max_wait = "200ms")]
+    } [after(300, Good)] => 1, ["ok", "BulkheadFull 0", "BulkheadFull 0"], 300;
+
+    // A retry does not repeat a rejection, and waits without a place.
+    retry_bulkhead_together {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[bulkhead(max = 1)]
+    } [after(10, Good)] => 1, ["ok", "BulkheadFull 0", "BulkheadFull 0"], 10;
+
+    retry_bulkhead_others_run_during_the_backoff {
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[bulkhead(max = 1, queue = 2)]
+    } [after(10, Transient), after(40, Good)] => 4, ["ok", "ok", "ok"], 150;
+
+    retry_bulkhead_no_place_for_another_attempt {
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[bulkhead(max = 1, queue = 2, max_wait = "50ms")]
+    } [after(10, Transient), after(30, Good), after(500, Good)] => 3, ["BulkheadFull 1", "ok", "ok"], 540;
+
+    retry_timeout_bulkhead_a_cut_in_the_queue_is_repeated {
+        #[retry(attempts = 2, backoff = fixed("200ms"), jitter = none, repeatable)]
+        #[timeout(ms = 500)]
+        #[bulkhead(max = 1, queue = 1)]
+    } [after(500 - 1, Good)] => 3, ["ok", "ok", "BulkheadFull 0"], 500 + 200 + 499;
+
+    // A breaker above does not record it; one below rejects those who waited.
+    breaker_bulkhead_together {
+        #[circuit_breaker(consecutive = 1)]
+        #[bulkhead(max = 1)]
+    } [after(10, Good)] => 1, ["ok", "BulkheadFull 0", "BulkheadFull 0"], 10;
+
+    bulkhead_breaker_together {
+        #[bulkhead(max = 1, queue = 2)]
+        #[circuit_breaker(consecutive = 1)]
+    } [after(10, Transient)] => 1, ["transient", "CircuitOpen 0", "CircuitOpen 0"], 10;
+
+    // The upper one lets two in, and the lower one of these.
+    bulkhead_bulkhead_together {
+        #[bulkhead(max = 2)]
+        #[bulkhead(max = 1, queue = 1)]
+    } [after(10, Good)] => 2, ["ok", "ok", "BulkheadFull 0"], 20;
 }
 
 #[tokio::test(start_paused = true)]

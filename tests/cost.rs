@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{Failure, circuit_breaker, retry, timeout};
+use resilience::{Failure, bulkhead, circuit_breaker, retry, timeout};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -82,6 +82,12 @@ async fn counted(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[bulkhead(max = 8, queue = 8, max_wait = "1s")]
+async fn bounded(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -132,6 +138,7 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| retried(&order)), 0, "retry, {polls} polls");
         assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");
         assert_eq!(allocations(|| counted(&order)), 0, "circuit_breaker over calls, {polls} polls");
+        assert_eq!(allocations(|| bounded(&order)), 0, "bulkhead, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
     }
 }

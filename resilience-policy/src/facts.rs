@@ -13,13 +13,15 @@ pub struct Facts {
     pub remembers: Option<Memory>,
     /// It decides over a window of calls.
     pub window: Option<Window>,
+    /// A call waits in it for at most this time before what is below it runs.
+    pub waits: Option<Duration>,
     /// It holds something (a permit, a claim, a place in a loop) for as long as the call below takes.
     pub holds: bool,
 }
 
 impl Facts {
     pub(crate) const NONE: Self =
-        Self { bounds: None, repeats: None, remembers: None, window: None, holds: false };
+        Self { bounds: None, repeats: None, remembers: None, window: None, waits: None, holds: false };
 }
 
 /// How a policy repeats.

@@ -67,6 +67,8 @@ policies! {
     Retry = retry,
     /// `#[circuit_breaker]`
     CircuitBreaker = circuit_breaker,
+    /// `#[bulkhead]`
+    Bulkhead = bulkhead,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

@@ -4,6 +4,7 @@ pub use linkme;
 pub use resilience_policy as policy;
 
 pub use crate::budget::RetryBudget;
+pub use crate::bulkhead::{Admission, Place, SiteBulkhead};
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{Permit, SiteBreaker};
 pub use crate::edge::{

@@ -4,6 +4,7 @@
 
 mod backend;
 mod budget;
+mod bulkhead;
 mod call;
 mod circuit_breaker;
 pub mod context;

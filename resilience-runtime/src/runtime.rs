@@ -1,5 +1,6 @@
 //! The shared parts behind the annotated functions, swapped in one place.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 
 use crate::backend::{Backend, OpenError};
-use crate::circuit_breaker::{Breaker, SiteBreaker};
 use crate::ledger::memory::USUAL_CAPACITY;
 use crate::ledger::{Ledger, Operator};
 use crate::site::{Site, manifest};
@@ -29,7 +29,7 @@ thread_local! {
     static SCOPE: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
 }
 
-/// The shared parts behind the annotated functions: the ledger, and the states of the circuit breakers.
+/// The shared parts behind the annotated functions: the ledger, and the states of the policies.
 ///
 /// Without any set-up, results are kept in memory. A program chooses at its start, before the first annotated
 /// function runs:
@@ -60,16 +60,16 @@ pub(crate) struct Shared {
     backend: Backend,
     /// Somebody chose this ledger.
     pub(crate) chosen: bool,
-    /// The breakers of a scope, by the address of their site's. Outside of a scope the site has its own.
-    breakers: Mutex<HashMap<usize, Arc<Breaker>>>,
+    /// The states of a scope, by the address of their site's. Outside of a scope the site has its own.
+    states: Mutex<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Shared {
-    pub(crate) fn breaker(&self, site: &'static SiteBreaker) -> Arc<Breaker> {
-        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            breakers.entry(std::ptr::from_ref(site).addr()).or_insert_with(|| Arc::new(Breaker::new())),
-        )
+    /// The state that stands for `home` in this scope.
+    fn state<S: Any + Send + Sync>(&self, home: &'static S, new: fn() -> S) -> Arc<S> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = states.entry(std::ptr::from_ref(home).addr()).or_insert_with(|| Arc::new(new()));
+        Arc::clone(state).downcast().expect("one state has one address")
     }
 }
 
@@ -133,7 +133,7 @@ impl Runtime {
     }
 
     fn new(backend: Backend, chosen: bool) -> Self {
-        Self { shared: Arc::new(Shared { backend, chosen, breakers: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { backend, chosen, states: Mutex::default() }) }
     }
 
     /// A runtime over a ledger that a test made.
@@ -158,8 +158,8 @@ impl Runtime {
         INSTALLED.set(self.shared).map_err(|_| InstallError::Twice)
     }
 
-    /// Runs `future` under this runtime alone: its own ledger, its own breaker states. What it hands to
-    /// [`spawn`](crate::spawn) stays in the scope; what it hands to `tokio::spawn` does not.
+    /// Runs `future` under this runtime alone: its own ledger, its own states of the policies. What it
+    /// hands to [`spawn`](crate::spawn) stays in the scope; what it hands to `tokio::spawn` does not.
     pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
         Scope { guard: ScopeGuard::new(Arc::clone(&self.shared)), future }
     }
@@ -226,6 +226,11 @@ pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
 /// on.
 pub(crate) fn scoped() -> Option<Arc<Shared>> {
     if MODE.load(Ordering::Relaxed) == IN_USE { None } else { look() }
+}
+
+/// The state that serves a site instead of its own, `home`, in a scope.
+pub(crate) fn scoped_state<S: Any + Send + Sync>(home: &'static S, new: fn() -> S) -> Option<Arc<S>> {
+    scoped().map(|shared| shared.state(home, new))
 }
 
 #[cold]

@@ -95,7 +95,14 @@ pub struct Service {
 }
 
 /// An execution runs for as long as this exists.
-struct Running<'a>(&'a AtomicU32);
+pub struct Running<'a>(&'a AtomicU32);
+
+impl<'a> Running<'a> {
+    pub fn count(all: &'a AtomicU32) -> Self {
+        all.fetch_add(1, Ordering::SeqCst);
+        Self(all)
+    }
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -145,8 +152,7 @@ impl Service {
     /// One execution.
     pub async fn call(&self) -> Reply {
         let execution = self.executions.fetch_add(1, Ordering::SeqCst) + 1;
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let _running = Running(&self.running);
+        let _running = Running::count(&self.running);
         let mut step = self.next();
         while let Step::After(ms, then) = step {
             sleep(Duration::from_millis(ms)).await;

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilience::{Failure, circuit_breaker, idempotent, policies, retry, timeout};
+use resilience::{Failure, bulkhead, circuit_breaker, idempotent, policies, retry, timeout};
 
 const BUDGET: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 4;
+const PLACES: u32 = 16;
 
 #[derive(Debug, thiserror::Error, Failure)]
 enum PayError {
@@ -55,6 +56,20 @@ impl Gateway {
 #[circuit_breaker(window = Duration::from_secs(10), when_ok = |status: &u16| *status == 503)]
 async fn status(url: &str) -> std::io::Result<u16> {
     Ok(u16::try_from(url.len()).unwrap_or(u16::MAX))
+}
+
+#[timeout(after = BUDGET)]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+#[bulkhead(max = PLACES, queue = 2 * PLACES, max_wait = "100ms")]
+#[bulkhead(max = PLACES / 2)]
+async fn scan(page: &str) -> std::io::Result<usize> {
+    Ok(page.len())
+}
+
+#[bulkhead(max = 100_000, queue = 100_000, max_wait = BUDGET)]
+#[timeout(after = BUDGET)]
+async fn wide(page: String) -> Result<usize, resilience::Error> {
+    Ok(page.len())
 }
 
 fn main() {

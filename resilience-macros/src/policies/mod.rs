@@ -1,5 +1,6 @@
 //! One file per policy: its arguments, and the code it becomes.
 
+mod bulkhead;
 mod circuit_breaker;
 mod idempotent;
 mod retry;
@@ -26,6 +27,7 @@ pub(crate) const ALL: &[Policy] = &[
     Policy { name: "timeout", example: "ms = 500", read: timeout::read },
     Policy { name: "retry", example: "attempts = 3", read: retry::read },
     Policy { name: "circuit_breaker", example: "failure_rate = 0.5", read: circuit_breaker::read },
+    Policy { name: "bulkhead", example: "max = 32", read: bulkhead::read },
     Policy { name: "idempotent", example: "key = order.id", read: idempotent::read },
 ];
 

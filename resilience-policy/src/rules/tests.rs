@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
 use crate::idempotent::{Guarantee, Idempotent};
 use crate::retry::{Backoff, Jitter, Retry};
@@ -13,6 +14,7 @@ const fn timeout(ms: u64) -> Policy {
 const RETRY: Policy = Policy::Retry(Retry { repeatable: true, ..Retry::DEFAULT });
 const BARE_RETRY: Policy = Policy::Retry(Retry::DEFAULT);
 const BREAKER: Policy = Policy::CircuitBreaker(CircuitBreaker::DEFAULT);
+const BULKHEAD: Policy = bulkhead(None);
 const LEDGER: Policy = Policy::Idempotent(Idempotent::DEFAULT);
 const AT_MOST_ONCE: Policy =
     Policy::Idempotent(Idempotent { guarantee: Guarantee::AtMostOnce, ..Idempotent::DEFAULT });
@@ -20,6 +22,14 @@ const AT_MOST_ONCE: Policy =
 const fn waits(attempts: u32, wait: u64, jitter: Jitter) -> Policy {
     let backoff = Backoff::Fixed(Duration::from_millis(wait));
     Policy::Retry(Retry { attempts, backoff, jitter, repeatable: true, ..Retry::DEFAULT })
+}
+
+const fn bulkhead(max_wait: Option<u64>) -> Policy {
+    let max_wait = match max_wait {
+        Some(ms) => Some(Duration::from_millis(ms)),
+        None => None,
+    };
+    Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait })
 }
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
@@ -53,6 +63,10 @@ fn sane_stacks_are_silent() {
         &[window(5, None)],
         &[ledger(60, 60), waits(3, 1_000, Jitter::None), timeout(5_000)],
         &[RETRY, BREAKER, RETRY],
+        &[timeout(2_000), RETRY, BULKHEAD, timeout(500)],
+        &[timeout(500), bulkhead(Some(499))],
+        &[bulkhead(Some(500)), timeout(500)],
+        &[BULKHEAD, BREAKER, BULKHEAD],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -69,11 +83,14 @@ fn each_rule_finds_its_case() {
         (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),
         (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
+        (&[timeout(500), bulkhead(Some(500))], "endless_wait", 1, "max_wait"),
+        (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
         (&[timeout(500), timeout(800)], "twice", 1, "after"),
         (&[timeout(800), timeout(500)], "twice", 0, "after"),
+        (&[BULKHEAD, BULKHEAD], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
     ];
@@ -85,7 +102,11 @@ fn each_rule_finds_its_case() {
 #[test]
 fn opinions_wait_for_strict() {
     let eager = Policy::Retry(Retry { backoff: Backoff::None, repeatable: true, ..Retry::DEFAULT });
-    for (stack, rule) in [(&[BREAKER][..], Rule::NoTimeout), (&[timeout(500), eager], Rule::EagerRetry)] {
+    for (stack, rule) in [
+        (&[BREAKER][..], Rule::NoTimeout),
+        (&[BULKHEAD], Rule::NoTimeout),
+        (&[timeout(500), eager], Rule::EagerRetry),
+    ] {
         assert!(judge(stack, &[], false).is_none());
         assert_eq!(judge(stack, &[], true).and_then(|found| found.rule), Some(rule));
     }

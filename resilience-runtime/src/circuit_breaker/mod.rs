@@ -138,7 +138,7 @@ impl SiteBreaker {
 
     /// Lets a call in, or rejects it.
     pub fn admit(&'static self) -> Result<Permit, Error> {
-        let scoped = runtime::scoped().map(|runtime| runtime.breaker(self));
+        let scoped = runtime::scoped_state(&self.home, Breaker::new);
         let breaker = scoped.as_deref().unwrap_or(&self.home);
         let word = breaker.gate.load(Ordering::Acquire);
         let (generation, probe) = if word & 1 == 1 {

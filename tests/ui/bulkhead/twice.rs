@@ -1,0 +1,9 @@
+use resilience::bulkhead;
+
+#[bulkhead(max = 32)]
+#[bulkhead(max = 32)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

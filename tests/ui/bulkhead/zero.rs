@@ -1,0 +1,8 @@
+use resilience::bulkhead;
+
+#[bulkhead(max = 0)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use resilience::bulkhead;
+
+const PLACES: u32 = 0;
+
+#[bulkhead(max = PLACES)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}
