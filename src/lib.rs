@@ -21,6 +21,7 @@
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
 //! | know whether it happened | [`macro@idempotent`] |
+//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
@@ -70,7 +71,8 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey, InstallError, Key,
-    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError,
-    Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
+    Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
+    IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
+    ParseKeyError, PolicyError, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context,
+    future, manifest, spawn,
 };

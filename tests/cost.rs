@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{Failure, bulkhead, circuit_breaker, retry, timeout};
+use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, retry, timeout};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -88,6 +88,15 @@ async fn bounded(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+static SHARED: CircuitBreaker = CircuitBreaker::new("shared");
+
+#[circuit_breaker(share = SHARED)]
+#[bulkhead(max = 8, key = order.id)]
+async fn shared_and_keyed(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -134,6 +143,7 @@ fn the_counter_counts() {
 fn success_needs_no_heap() {
     for polls in [0, 3] {
         let order = Order { id: 7, polls };
+        assert_eq!(allocations(|| shared_and_keyed(&order)), 0, "shared, and by key, {polls} polls");
         assert_eq!(allocations(|| timed(&order)), 0, "timeout, {polls} polls");
         assert_eq!(allocations(|| retried(&order)), 0, "retry, {polls} polls");
         assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");

@@ -18,6 +18,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let needs = stack.layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
     let returns = nameable(&body.returns);
     check_constants(function, stack)?;
+    check_held(function, stack)?;
     if needs.keeps {
         check_owned(&body.returns)?;
     }
@@ -38,7 +39,8 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         let #outcome = #runtime::enter(#call).await;
         #edge_name.leave(#outcome)
     };
-    let statements = quote!(#items #edge #(#prepare)* #slots #run);
+    let of_one_type = of_one_type(function, stack);
+    let statements = quote!(#items #of_one_type #edge #(#prepare)* #slots #run);
     let block = body.form.close(&statements, Span::mixed_site());
     let Function { attrs, vis, defaultness, sig, .. } = function;
     Ok(quote!(#(#attrs)* #vis #defaultness #sig #block))
@@ -71,6 +73,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         quote_spanned!(Span::mixed_site()=> const #name: #ty = #tokens;)
     });
     let states = ats.iter().zip(layers).map(|(at, layer)| layer.kind.state(at));
+    let gauges = ats.iter().zip(layers).filter_map(|(at, layer)| layer.kind.gauge(at));
     let mut imports: Vec<_> = layers.iter().filter_map(|layer| layer.import.as_ref()).collect();
     imports.extend(&stack.options.imports);
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
@@ -90,7 +93,8 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         #(#[allow(unused_imports)] use #imports as _;)*
         #(#params)*
         #rules
-        static #site: #runtime::Site = #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker);
+        static #site: #runtime::Site =
+            #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker, &[#(&#gauges),*]);
         const _: () = {
             #[#runtime::linkme::distributed_slice(#runtime::RESILIENCE_SITES_0_1)]
             #[linkme(crate = #runtime::linkme)]
@@ -98,6 +102,20 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         };
         #(#states)*
     }
+}
+
+/// What is kept in a static would be one for all who implement a trait, and only the compiler knows a default method: in
+/// it, `Self` has no size.
+fn of_one_type(function: &Function, stack: &Stack) -> TokenStream {
+    if function.receiver().is_none() {
+        return TokenStream::new();
+    }
+    let kept = stack.layers.iter().filter(|layer| layer.kind.is_of_one_type());
+    kept.map(|layer| {
+        let runtime = paths::runtime();
+        quote_spanned!(layer.place.start=> #runtime::of_one_type::<Self>();)
+    })
+    .collect()
 }
 
 /// All bounds on the user's types, in one call at the return type.
@@ -151,8 +169,8 @@ impl Arguments {
         let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
         let mut arguments = Self::default();
         let last = last(stack);
-        if needs.repeats {
-            arguments.receiver(function, body, &last)?;
+        if needs.repeats || names_self(&mentions) {
+            arguments.receiver(function, body, names_self(&mentions), needs, &last)?;
         }
         for binding in function.bindings() {
             // What the body does not name it does not move, and its own binding would be unused.
@@ -171,11 +189,23 @@ impl Arguments {
         Ok(arguments)
     }
 
-    fn receiver(&mut self, function: &Function, body: &mut Body, last: &TokenStream) -> Result<()> {
+    fn receiver(
+        &mut self,
+        function: &Function,
+        body: &mut Body,
+        mentioned: bool,
+        needs: Needs,
+        last: &TokenStream,
+    ) -> Result<()> {
         let Some(receiver) = function.receiver() else { return Ok(()) };
         match kind(receiver) {
-            Own::Shared => {}
-            Own::Mutable => body.reborrow_self(),
+            Own::Mutable if needs.repeats => body.reborrow_self(),
+            Own::Shared | Own::Mutable => {}
+            Own::Counted if mentioned => {
+                let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
+                self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #runtime::again(&#token);));
+                body.rename_self(&this);
+            }
             Own::Counted => {
                 let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
                 let token = receiver.self_token;
@@ -186,6 +216,7 @@ impl Arguments {
                 );
                 body.rename_self(&this);
             }
+            Own::Value if !needs.repeats => {}
             Own::Value => {
                 let wrong =
                     "a repeated method cannot take `self` by value: the first attempt would use it up";
@@ -241,6 +272,10 @@ fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
     find_ident(tokens.clone(), &ident.to_string()).is_some()
 }
 
+fn names_self(tokens: &TokenStream) -> bool {
+    find_ident(tokens.clone(), "self").is_some()
+}
+
 /// How a method takes its receiver.
 enum Own {
     Shared,
@@ -280,6 +315,20 @@ fn last(stack: &Stack) -> TokenStream {
         if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
     });
     quote!(#(#names.last())&&*)
+}
+
+/// A body that changes `self` cannot run while a policy holds a part of it.
+fn check_held(function: &Function, stack: &Stack) -> Result<()> {
+    let mut errors = Errors::default();
+    if function.receiver().is_some_and(|receiver| matches!(kind(receiver), Own::Mutable)) {
+        let held = stack.layers.iter().filter_map(|layer| layer.kind.holds());
+        for place in held.filter(|place| names_self(&place.to_token_stream())) {
+            let wrong =
+                "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";
+            errors.push(at(place, wrong, "take `&self`, or share a `static`"));
+        }
+    }
+    errors.finish(())
 }
 
 /// A number is judged when the crate is checked: no parameter of the function has a value there.

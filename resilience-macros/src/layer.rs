@@ -37,6 +37,21 @@ pub(crate) trait Wrap {
     /// The code around what is below.
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream;
 
+    /// A place of the user's that is borrowed while the body runs.
+    fn holds(&self) -> Option<&Expr> {
+        None
+    }
+
+    /// Whether it keeps something that would be one for all who implement a trait, in a default method.
+    fn is_of_one_type(&self) -> bool {
+        false
+    }
+
+    /// The static that can tell what the policy holds.
+    fn gauge(&self, _at: &At<'_>) -> Option<Ident> {
+        None
+    }
+
     /// The tokens of the user that can name arguments of the function after the body has taken them.
     fn mentions(&self) -> TokenStream {
         TokenStream::new()
@@ -160,7 +175,7 @@ pub(crate) struct Fields<P> {
     computed: Vec<Expr>,
 }
 
-impl<P: Copy> Fields<P> {
+impl<P: Copy + 'static> Fields<P> {
     pub(crate) fn new(default: P) -> Self {
         Self {
             value: default,
@@ -202,6 +217,29 @@ impl<P: Copy> Fields<P> {
         self.tokens.extend(quote!(#name: #tokens,));
     }
 
+    /// Sets a field to what is built from other fields, of the type `ty`.
+    pub(crate) fn set_parts<Q: 'static>(
+        &mut self,
+        field: &str,
+        ty: &TokenStream,
+        parts: Fields<Q>,
+        field_of: fn(&mut P) -> &mut Q,
+    ) {
+        let Fields { value, literals, literal, tokens, places, computed, .. } = parts;
+        if places.is_empty() {
+            return;
+        }
+        *field_of(&mut self.value) = value;
+        self.literal &= literal;
+        for (name, set) in literals {
+            self.literals.push((name, Box::new(move |params| set(field_of(params)))));
+        }
+        self.places.extend(places);
+        self.computed.extend(computed);
+        let name = Ident::new(field, Span::mixed_site());
+        self.tokens.extend(quote!(#name: #ty { #tokens ..#ty::OWN },));
+    }
+
     /// The literals out of their range: the first one found is taken out, and the others are judged again.
     fn violations(&self, policy: impl Fn(P) -> Policy) -> Vec<Violation> {
         let mut found: Vec<Violation> = Vec::new();
@@ -217,6 +255,11 @@ impl<P: Copy> Fields<P> {
                 _ => return found,
             }
         }
+    }
+
+    /// The arguments that were written, and where they stand.
+    pub(crate) fn places(&self) -> &[(&'static str, Place)] {
+        &self.places
     }
 
     /// Where the argument stands, if it was written.

@@ -65,6 +65,7 @@ fn the_headline() {
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
+                    &[&__BREAKER_3],
                 );
                 const _: () = {
                     #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
@@ -83,9 +84,9 @@ fn the_headline() {
                     &__SITE,
                     &__POLICY_2,
                 );
-                static __BREAKER_3: __resilience::SiteBreaker = __resilience::SiteBreaker::new(
+                static __BREAKER_3: __resilience::CircuitBreaker = __resilience::CircuitBreaker::of_site(
                     &__SITE,
-                    &__POLICY_3,
+                    __POLICY_3,
                 );
                 static __TIMEOUT_4: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
                     &__SITE,
@@ -107,8 +108,8 @@ fn the_headline() {
                     __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let operation
                     = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut
                     retry = __RETRY_2.start(); loop { retry.begin(); let outcome = 'breaker : { let
-                    permit = match __BREAKER_3.admit() { ::core::result::Result::Ok(permit) =>
-                    permit, ::core::result::Result::Err(rejection) => { break
+                    permit = match __BREAKER_3.admit(& __SITE) { ::core::result::Result::Ok(permit)
+                    => permit, ::core::result::Result::Err(rejection) => { break
                     'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
                     timed = ::core::pin::pin!(edge.attempt(async { if false { return
                     __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
@@ -160,6 +161,7 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
+                    &[],
                 );
                 const _: () = {
                     #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
@@ -229,6 +231,7 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
+                    &[],
                 );
                 const _: () = {
                     #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::time::same_option;
-use crate::{Facts, Text, Violation};
+use crate::{Facts, StateOf, Text, Violation};
 
 const MOST_CALLS: u32 = 100_000;
 
@@ -16,11 +16,13 @@ pub struct Bulkhead {
     pub queue: u32,
     /// How long one waits; unwritten: as long as the deadline around it lets it.
     pub max_wait: Option<Duration>,
+    /// Whose state it has.
+    pub state: StateOf,
 }
 
 impl Bulkhead {
     /// What stands where nothing is written. `max` is always written.
-    pub const DEFAULT: Self = Self { max: 1, queue: 0, max_wait: None };
+    pub const DEFAULT: Self = Self { max: 1, queue: 0, max_wait: None, state: StateOf::OWN };
 
     pub(crate) const fn facts(&self) -> Facts {
         Facts { waits: self.max_wait, holds: true, ..Facts::NONE }
@@ -35,7 +37,7 @@ impl Bulkhead {
             let text = out_of_range("queue", self.queue, 0).help("it counts the calls that wait: take a number in that range");
             return Some(Violation::range(at, "queue", text));
         }
-        let Some(wait) = self.max_wait else { return None };
+        let Some(wait) = self.max_wait else { return self.state.check(at) };
         if self.queue == 0 {
             let text = Text::new("`max_wait` is for calls that wait, and none may")
                 .help("say how many may wait: `queue = 64`; or leave `max_wait` out");
@@ -46,11 +48,14 @@ impl Bulkhead {
                 .help("give it a time such as \"100ms\"; a call that must not wait needs no `queue`");
             return Some(Violation::range(at, "max_wait", text));
         }
-        None
+        self.state.check(at)
     }
 
     pub(crate) const fn same(&self, other: &Self) -> bool {
-        self.max == other.max && self.queue == other.queue && same_option(self.max_wait, other.max_wait)
+        self.max == other.max
+            && self.queue == other.queue
+            && same_option(self.max_wait, other.max_wait)
+            && self.state.same(&other.state)
     }
 }
 
@@ -64,7 +69,8 @@ mod tests {
     use super::*;
 
     fn blamed(max: u32, queue: u32, max_wait: Option<u64>) -> Option<&'static str> {
-        let bulkhead = Bulkhead { max, queue, max_wait: max_wait.map(Duration::from_millis) };
+        let max_wait = max_wait.map(Duration::from_millis);
+        let bulkhead = Bulkhead { max, queue, max_wait, ..Bulkhead::DEFAULT };
         bulkhead.check(0).map(|found| found.argument)
     }
 
@@ -87,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_same_is_the_same_in_everything() {
-        let one = Bulkhead { max: 2, queue: 3, max_wait: Some(Duration::from_millis(5)) };
+        let one = Bulkhead { max: 2, queue: 3, max_wait: Some(Duration::from_millis(5)), ..Bulkhead::DEFAULT };
         assert!(one.same(&one));
         for other in [Bulkhead { max: 1, ..one }, Bulkhead { queue: 1, ..one }, Bulkhead { max_wait: None, ..one }] {
             assert!(!one.same(&other) && !other.same(&one), "{other:?}");

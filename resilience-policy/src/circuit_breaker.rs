@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::facts::Window as CountWindow;
 use crate::time::{longer, same, same_option, shorter};
 use crate::violation::same_str;
-use crate::{Facts, Text, Violation};
+use crate::{Facts, StateOf, Text, Violation};
 
 const MOST_CALLS: u32 = 10_000;
 const MOST_PROBES: u32 = 100;
@@ -39,6 +39,8 @@ pub struct CircuitBreaker {
     pub when: &'static str,
     /// The predicate on values, as written.
     pub when_ok: &'static str,
+    /// Whose state it has.
+    pub state: StateOf,
 }
 
 /// What a rate is taken over.
@@ -71,6 +73,7 @@ impl CircuitBreaker {
         slow_rate: 1.0,
         when: "",
         when_ok: "",
+        state: StateOf::OWN,
     };
 
     /// Calls before the first decision.
@@ -123,7 +126,10 @@ impl CircuitBreaker {
         if let Some(limit) = self.slow_call && limit.is_zero() {
             return Some(zero(at, "slow_call"));
         }
-        rate(at, "slow_rate", self.slow_rate)
+        if let Some(found) = rate(at, "slow_rate", self.slow_rate) {
+            return Some(found);
+        }
+        self.state.check(at)
     }
 
     const fn check_window(&self, at: usize) -> Option<Violation> {
@@ -163,6 +169,7 @@ impl CircuitBreaker {
             && self.slow_rate.to_bits() == other.slow_rate.to_bits()
             && same_str(self.when, other.when)
             && same_str(self.when_ok, other.when_ok)
+            && self.state.same(&other.state)
     }
 }
 

@@ -8,12 +8,14 @@
 
 mod facts;
 mod rules;
+mod state;
 mod text;
 mod time;
 mod violation;
 
 pub use facts::{Facts, Memory, Repeats, Window as CountWindow};
 pub use rules::{Rule, judge};
+pub use state::StateOf;
 pub use text::Text;
 pub use time::{literal, longer, shorter};
 pub use violation::Violation;

@@ -4,16 +4,18 @@ pub use linkme;
 pub use resilience_policy as policy;
 
 pub use crate::budget::RetryBudget;
-pub use crate::bulkhead::{Admission, Place, SiteBulkhead};
+pub use crate::bulkhead::{Admission, Bulkhead, Place};
 pub use crate::call::{enter, pause};
-pub use crate::circuit_breaker::{Permit, SiteBreaker};
+pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
     Edge, Outcome, Slot, Stop, again, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
-    slot,
+    of_one_type, slot,
 };
 pub use crate::failure::Verdict;
+pub use crate::gauges::Gauged;
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
 pub use crate::key::Encoded;
+pub use crate::keyed::{Chosen, Keyed};
 pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
 pub use crate::timeout::SiteTimeout;

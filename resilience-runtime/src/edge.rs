@@ -1,9 +1,9 @@
 //! Where the user's types meet the policies: every bound on them is stated here, once per function.
 
-use crate::Error;
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
+use crate::Error;
 use crate::context;
 use crate::failure::{Class, Failure, Verdict};
 
@@ -237,6 +237,21 @@ impl<R: Returns, F: Future<Output = R>> Future for Attempt<'_, R, F> {
         Poll::Ready(result.map_err(Stop::Failure))
     }
 }
+
+/// A type of its own, and not all who implement a trait.
+#[diagnostic::on_unimplemented(
+    message = "the state of this policy would be one for all who implement the trait",
+    label = "this is a default method, and the policy keeps something",
+    note = "say whose state it is: `share = ...` or `key = ...`; at `#[idempotent]`, `scope = ...`",
+    note = "or put the policy on the methods of the implementors"
+)]
+pub trait OneType {}
+
+#[diagnostic::do_not_recommend]
+impl<T> OneType for T {}
+
+/// Asks the compiler whether this is one.
+pub fn of_one_type<T: OneType + ?Sized>() {}
 
 /// Pins the type of a block: `if false { return never::<R>() }`.
 pub fn never<R>() -> R {

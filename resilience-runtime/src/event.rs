@@ -24,6 +24,8 @@ pub(crate) enum Decision {
     RetryStopped { attempt: u32, why: &'static str },
     /// A circuit breaker changed its state.
     Transition { from: State, to: State },
+    /// A keyed policy has no room for another key: so many calls have shared its common state by now.
+    KeysFull { max: usize, calls: u64 },
     /// A stored result was returned instead of a run.
     Replayed,
     /// An operation ended without anybody knowing whether it took effect.
@@ -55,6 +57,10 @@ pub(crate) fn emit(event: &Event<'_>) {
             let (from, to) = (from.name(), to.name());
             tracing::info!(target: "resilience", event = "transition", site, from, to);
         }
+        Decision::KeysFull { max, calls } => tracing::warn!(
+            target: "resilience", event = "keys_full", site, max, calls,
+            "no room for another key: these calls share one state; raise `max_keys`, or look at what makes the keys"
+        ),
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),

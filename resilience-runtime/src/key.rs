@@ -130,7 +130,7 @@ pub enum ParseKeyError {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an idempotency key",
+    message = "`{Self}` is not a key",
     label = "a key is a string, an integer, a UUID, or a tuple of them",
     note = "name the operation by what identifies it, such as `order.id`",
     note = "or implement `resilience::Key` for a type of your own"
@@ -140,10 +140,13 @@ pub trait Key {
     fn write(&self, parts: &mut KeyParts);
 }
 
+/// Most keys fit without the heap.
+type Bytes = smallvec::SmallVec<[u8; 64]>;
+
 /// The parts of a key, kept apart by their lengths: `("a", "bc")` is not `("ab", "c")`.
 #[derive(Debug, Default)]
 pub struct KeyParts {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     text: usize,
     count: usize,
     problem: Option<KeyError>,
@@ -185,13 +188,13 @@ pub enum KeyError {
 /// A key that has been read from its expression.
 #[derive(Debug)]
 pub struct Encoded {
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Encoded {
     /// Reads a key, or says why it is none.
     pub fn of<K: Key + ?Sized>(key: &K) -> Result<Self, KeyError> {
-        let mut parts = KeyParts { bytes: Vec::with_capacity(64), ..KeyParts::default() };
+        let mut parts = KeyParts::default();
         key.write(&mut parts);
         match parts.problem {
             Some(problem) => Err(problem),
@@ -199,6 +202,10 @@ impl Encoded {
             None if parts.text > LONGEST => Err(KeyError::TooLong(parts.text)),
             None => Ok(Self { bytes: parts.bytes }),
         }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The parts as operators know them, with slashes between them.

@@ -60,16 +60,16 @@ pub(crate) struct Shared {
     backend: Backend,
     /// Somebody chose this ledger.
     pub(crate) chosen: bool,
-    /// The states of a scope, by the address of their site's. Outside of a scope the site has its own.
-    states: Mutex<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+    /// The states of a scope, by the number of those that they stand for.
+    states: Mutex<HashMap<u64, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Shared {
-    /// The state that stands for `home` in this scope.
-    fn state<S: Any + Send + Sync>(&self, home: &'static S, new: fn() -> S) -> Arc<S> {
+    /// The state that stands for another one in this scope.
+    pub(crate) fn state<S: Any + Send + Sync>(&self, id: u64, new: impl FnOnce() -> S) -> Arc<S> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = states.entry(std::ptr::from_ref(home).addr()).or_insert_with(|| Arc::new(new()));
-        Arc::clone(state).downcast().expect("one state has one address")
+        let state = states.entry(id).or_insert_with(|| Arc::new(new()));
+        Arc::clone(state).downcast().expect("one state has one number")
     }
 }
 
@@ -226,11 +226,6 @@ pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
 /// on.
 pub(crate) fn scoped() -> Option<Arc<Shared>> {
     if MODE.load(Ordering::Relaxed) == IN_USE { None } else { look() }
-}
-
-/// The state that serves a site instead of its own, `home`, in a scope.
-pub(crate) fn scoped_state<S: Any + Send + Sync>(home: &'static S, new: fn() -> S) -> Option<Arc<S>> {
-    scoped().map(|shared| shared.state(home, new))
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::circuit_breaker::{CircuitBreaker, Window};
@@ -10,15 +10,20 @@ use syn::{Expr, ExprLit, Lit};
 
 use super::Parsed;
 use super::retry::quoted;
+use super::state::{self, State, Stateful};
 use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value, find_ident};
 use crate::error::{Result, at_span};
 use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, verdict};
-use crate::paths::{item, local};
+use crate::paths::local;
 
 struct Gate {
+    state: State,
     when: Option<Expr>,
     when_ok: Option<Expr>,
 }
+
+const BREAKER: Stateful =
+    Stateful { noun: "breaker", name: "BREAKER", engine: "CircuitBreaker", own: &["when", "when_ok"] };
 
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let mut fields = Fields::new(CircuitBreaker::DEFAULT);
@@ -39,8 +44,9 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         let help = "say how long a slow call is: `slow_call = \"1s\"`";
         args.errors.push(at_span(slow_rate, "`slow_rate` counts slow calls, and no call is slow", help));
     }
+    let state = state::read(&mut args, &mut fields, &BREAKER, |breaker| &mut breaker.state);
     let params = fields.finish("circuit_breaker", "CircuitBreaker", false, Policy::CircuitBreaker);
-    args.finish(Some((params, Box::new(Gate { when, when_ok }) as _)))
+    args.finish(Some((params, Box::new(Gate { state, when, when_ok }) as _)))
 }
 
 type Breaker = Fields<CircuitBreaker>;
@@ -126,18 +132,34 @@ impl Wrap for Gate {
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        at.declare("BREAKER", "SiteBreaker")
+        self.state.declare(&BREAKER, at)
+    }
+
+    fn prepare(&self, at: &At<'_>) -> TokenStream {
+        self.state.prepare(&BREAKER, at)
+    }
+
+    fn gauge(&self, at: &At<'_>) -> Option<Ident> {
+        self.state.gauge(&BREAKER, at)
+    }
+
+    fn holds(&self) -> Option<&Expr> {
+        self.state.mentions()
+    }
+
+    fn is_of_one_type(&self) -> bool {
+        self.state.is_own()
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("breaker");
-        let (inner, breaker) = (inner.outcome(), item("BREAKER", at.index));
+        let (inner, admission) = (inner.outcome(), self.state.admit(&BREAKER, at));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                let #permit = match #breaker.admit() {
+                let #permit = match #admission {
                     ::core::result::Result::Ok(#permit) => #permit,
                     ::core::result::Result::Err(#rejection) => {
                         break #label ::core::result::Result::Err(#rejection.into());
@@ -151,7 +173,7 @@ impl Wrap for Gate {
     }
 
     fn mentions(&self) -> TokenStream {
-        let (when, when_ok) = (&self.when, &self.when_ok);
-        quote!(#when #when_ok)
+        let (shared, when, when_ok) = (self.state.mentions(), &self.when, &self.when_ok);
+        quote!(#shared #when #when_ok)
     }
 }

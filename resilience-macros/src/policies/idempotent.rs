@@ -126,6 +126,10 @@ impl Wrap for Remember {
         at.declare("LEDGER", "SiteLedger")
     }
 
+    fn is_of_one_type(&self) -> bool {
+        !self.names.iter().any(|(name, _)| *name == "scope")
+    }
+
     fn prepare(&self, at: &At<'_>) -> TokenStream {
         let (runtime, returns) = (&at.runtime, at.returns);
         let (names, codec) = (at.local("names"), at.local("codec"));

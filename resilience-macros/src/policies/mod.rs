@@ -4,6 +4,7 @@ mod bulkhead;
 mod circuit_breaker;
 mod idempotent;
 mod retry;
+mod state;
 mod timeout;
 
 use proc_macro2::TokenStream;

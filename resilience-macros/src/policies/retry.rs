@@ -44,7 +44,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
 }
 
 /// An expression of the user; its source goes into the parameters, where the manifest and the rules see it.
-pub(super) fn quoted<P: Copy>(
+pub(super) fn quoted<P: Copy + 'static>(
     args: &mut Args,
     fields: &mut Fields<P>,
     name: &'static str,

@@ -29,7 +29,7 @@ const fn bulkhead(max_wait: Option<u64>) -> Policy {
         Some(ms) => Some(Duration::from_millis(ms)),
         None => None,
     };
-    Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait })
+    Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait, ..Bulkhead::DEFAULT })
 }
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use crate::gauges::Gauges;
+
 /// Who waits is in the queue, and counted: only under its lock does anybody join or leave. While somebody waits, all
 /// places are taken, and one that is given back goes from hand to hand: nobody who comes can overtake.
-pub(crate) struct Places {
+pub struct Places {
     count: AtomicU64,
     queue: Mutex<Queue>,
 }
@@ -136,6 +138,11 @@ impl Places {
         if let Some(first) = first {
             first.waker.wake();
         }
+    }
+
+    pub(super) fn gauges(&self) -> Gauges {
+        let Count { inside, waiting } = Count::of(self.count.load(Ordering::Acquire));
+        Gauges { running: inside as usize, waiting: waiting as usize, ..Gauges::default() }
     }
 
     fn change(&self, next: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {

@@ -87,6 +87,14 @@ impl Machine {
         }
     }
 
+    /// How many probes are out.
+    pub(super) fn probes(&self) -> usize {
+        match &self.phase {
+            Phase::HalfOpen { running, .. } => running.len(),
+            _ => 0,
+        }
+    }
+
     /// A call asks to be let in.
     pub(super) fn admit(&mut self, params: &CircuitBreaker, now: Duration) -> Admission {
         self.give_up_on_probes(params, now);

@@ -1,224 +1,256 @@
-//! The engine of `#[circuit_breaker]`: a lock-free window while it is closed, a state machine behind a lock
-//! (`machine`) for the rest.
+//! The engine of `#[circuit_breaker]`.
 
+mod breaker;
 mod machine;
+mod permit;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod window;
 
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::pin::pin;
 use std::time::Duration;
 
+use resilience_policy::Policy;
 use resilience_policy::circuit_breaker::{CircuitBreaker as Params, Window};
 
-use crate::event::{Decision, Event, emit, reject};
-use crate::failure::Verdict;
-use crate::runtime;
-use crate::time::Tick;
-use crate::{Error, Kind, Site};
+pub(crate) use breaker::Breaker;
 pub use machine::State;
-use machine::{Admission, Machine, ProbeEnd};
-use sync::{AtomicU64, Ordering, cells};
-use window::{CallWindow, Mark, Position, Streak, Tally, TimeWindow};
+pub use permit::Permit;
 
-/// The state of one breaker.
-pub(crate) struct Breaker {
-    /// The generation, and in the lowest bit whether it is closed: all that a call needs to know on its way in.
-    gate: AtomicU64,
-    machine: Mutex<Machine>,
-    /// The moment of the first use, from which the machine counts.
-    origin: OnceLock<Tick>,
-    times: TimeWindow,
-    calls: OnceLock<CallWindow>,
-    streak: Streak,
+use crate::call::enter;
+use crate::edge::{PolicyError, edge};
+use crate::gauges::{Gauged, Gauges};
+use crate::keyed::{Chosen, Keeps};
+use crate::owner::{Owner, sane};
+use crate::state::{Home, InUse};
+use crate::{Error, Site};
+use sync::cells;
+
+/// A circuit breaker that many functions share: one opinion on one dependency.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilience_runtime::CircuitBreaker;
+///
+/// static GATEWAY: CircuitBreaker =
+///     CircuitBreaker::new("gateway").failure_rate(0.3).open_for(Duration::from_secs(10));
+/// ```
+///
+/// `#[circuit_breaker(share = GATEWAY)]` takes it, or a field of a client, as in `share = self.breaker`; [`run`](Self::run)
+/// serves where no function can be annotated. Parameters, defaults and meaning are those of the attribute. A value that
+/// the attribute would refuse panics, which in a `static` is a compile error.
+pub struct CircuitBreaker {
+    owner: Owner,
+    params: Params,
+    home: Home<Breaker>,
 }
 
-const fn gate(generation: u32, closed: bool) -> u64 {
-    (generation as u64) << 1 | closed as u64
-}
-
-impl Breaker {
+impl CircuitBreaker {
     cells! {
-        pub(crate) fn new() -> Self {
-            Self {
-                gate: AtomicU64::new(gate(0, true)),
-                machine: Mutex::new(Machine::new()),
-                origin: OnceLock::new(),
-                times: TimeWindow::new(),
-                calls: OnceLock::new(),
-                streak: Streak::new(),
-            }
+        /// Closed. The name stands in its events, and in the rejections of [`run`](Self::run).
+        pub fn new(name: &'static str) -> Self {
+            Self { owner: Owner::named(name), params: Params::DEFAULT, home: Home::new(Breaker::new()) }
         }
     }
 
-    /// The time since the first use. A clock that was set back stands still instead.
-    fn clock(&self) -> Duration {
-        let now = Tick::now();
-        now.since(*self.origin.get_or_init(|| now))
-    }
-
-    /// Lets the machine act and tells of the states it went through.
-    fn act<R>(&self, site: &'static Site, act: impl FnOnce(&mut Machine) -> R) -> R {
-        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-        let (from, generation) = (machine.state(), machine.generation());
-        let result = act(&mut machine);
-        let (to, now) = (machine.state(), machine.generation());
-        self.gate.store(gate(now, to == State::Closed), Ordering::Release);
-        drop(machine);
-        // A probe that is given up on can open the breaker, and let the next probe in, in one step.
-        if now != generation && from == to {
-            emit(&Event { site: site.name(), decision: Decision::Transition { from, to: State::Open } });
-            emit(&Event { site: site.name(), decision: Decision::Transition { from: State::Open, to } });
-        } else if from != to {
-            emit(&Event { site: site.name(), decision: Decision::Transition { from, to } });
-        }
-        result
-    }
-
-    /// Records a call that was let in while the breaker was closed, and opens it if the window has failed.
-    fn record(&self, site: &'static Site, params: &Params, generation: u32, mark: Mark) {
-        let expected = gate(generation, true);
-        let current = || self.gate.load(Ordering::Acquire) == expected;
-        if !current() {
-            return;
-        }
-        let now = match params.window {
-            Window::Time(_) => Some(self.clock()),
-            Window::Calls(_) => None,
-        };
-        let tally = match params.window {
-            Window::Time(window) => {
-                let at = Position::new(generation, now.unwrap_or_default(), window);
-                self.times.record(mark, at, params.slow_call.is_some(), current)
-            }
-            Window::Calls(calls) => {
-                self.calls.get_or_init(|| CallWindow::new(calls)).record(mark, generation, current)
-            }
-        };
-        let streak = match params.consecutive {
-            Some(_) => self.streak.record(mark.failed, generation, current),
-            None => None,
-        };
-        if tally.is_some_and(|tally| failing(params, tally)) || too_long(params, streak) {
-            let now = now.unwrap_or_else(|| self.clock());
-            self.act(site, |machine| machine.trip(generation, params, now));
-        }
-    }
-}
-
-/// Whether a window has failed: at least the threshold, over at least the least number of calls.
-fn failing(params: &Params, tally: Tally) -> bool {
-    // A quotient rounds to the same number as the literal: 7 of 100 are 0.07, but 0.07 * 100 is more than 7.
-    let reached = |hits: u32, rate: f64| f64::from(hits) / f64::from(tally.total) >= rate;
-    tally.total >= params.least_calls()
-        && (reached(tally.failed, params.failure_rate)
-            || params.slow_call.is_some() && reached(tally.slow, params.slow_rate))
-}
-
-fn too_long(params: &Params, streak: Option<u32>) -> bool {
-    matches!((params.consecutive, streak), (Some(most), Some(streak)) if streak >= most)
-}
-
-/// The breaker of one site: its home state, which serves unless a runtime's scope has one of its own.
-pub struct SiteBreaker {
-    site: &'static Site,
-    params: &'static Params,
-    home: Breaker,
-}
-
-impl SiteBreaker {
     cells! {
-        /// Closed, and not used yet.
-        pub fn new(site: &'static Site, params: &'static Params) -> Self {
-            Self { site, params, home: Breaker::new() }
+        #[doc(hidden)]
+        pub fn of_site(site: &'static Site, params: Params) -> Self {
+            Self { owner: Owner::Site(site), params, home: Home::new(Breaker::new()) }
         }
     }
 
-    /// Lets a call in, or rejects it.
-    pub fn admit(&'static self) -> Result<Permit, Error> {
-        let scoped = runtime::scoped_state(&self.home, Breaker::new);
-        let breaker = scoped.as_deref().unwrap_or(&self.home);
-        let word = breaker.gate.load(Ordering::Acquire);
-        let (generation, probe) = if word & 1 == 1 {
-            (narrow(word >> 1), None)
-        } else {
-            let now = breaker.clock();
-            let admit = |machine: &mut Machine| (machine.admit(self.params, now), machine.generation());
-            match breaker.act(self.site, admit) {
-                (Admission::Call, generation) => (generation, None),
-                (Admission::Probe(id), generation) => (generation, Some(id)),
-                (Admission::Rejected(wait), _) => {
-                    let error = reject(Kind::CircuitOpen, self.site);
-                    return Err(match wait {
-                        Some(wait) => error.after(wait),
-                        None => error,
-                    });
-                }
-            }
-        };
-        let start = self.params.slow_call.map(|_| Tick::now());
-        Ok(Permit { site: Some(self), scoped, generation, probe, start })
+    /// Opens when at least this share of the window has failed (0.5).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not above 0 and at most 1.
+    #[must_use]
+    pub const fn failure_rate(self, rate: f64) -> Self {
+        let params = Params { failure_rate: rate, ..self.params };
+        self.with(params)
     }
-}
 
-fn narrow(generation: u64) -> u32 {
-    (generation & 0xFFFF_FFFF) as u32
-}
+    /// The rate is taken over the calls of the last time (10 s).
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero.
+    #[must_use]
+    pub const fn window(self, time: Duration) -> Self {
+        let params = Params { window: Window::Time(time), ..self.params };
+        self.with(params)
+    }
 
-/// A call that the breaker has let in. Dropped without an outcome it was cancelled: neutral, and a probe is given
-/// again. Dropped by a panic it has failed.
-#[must_use = "a permit that is dropped at once counts as a cancelled call"]
-pub struct Permit {
-    /// `None` once the call has ended.
-    site: Option<&'static SiteBreaker>,
-    /// The state in a runtime's scope, instead of the site's own.
-    scoped: Option<Arc<Breaker>>,
-    generation: u32,
-    probe: Option<NonZeroU32>,
-    start: Option<Tick>,
-}
+    /// The rate is taken over the last calls instead.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 10 000, or less than `min_calls`.
+    #[must_use]
+    pub const fn window_calls(self, calls: u32) -> Self {
+        let params = Params { window: Window::Calls(calls), ..self.params };
+        self.with(params)
+    }
 
-impl Permit {
-    /// The call has ended.
-    pub fn settle(mut self, verdict: Verdict) {
-        self.end(match verdict {
-            Verdict::Success => Some(false),
-            Verdict::Transient => Some(true),
-            Verdict::Throttled(_) | Verdict::Neutral => None,
+    /// Calls in the window before the first decision (10, or the window if that holds fewer).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 10 000, or more than a window of calls holds.
+    #[must_use]
+    pub const fn min_calls(self, calls: u32) -> Self {
+        let params = Params { min_calls: Some(calls), ..self.params };
+        self.with(params)
+    }
+
+    /// Opens after so many failures in a row, whatever the window says (off).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 10 000.
+    #[must_use]
+    pub const fn consecutive(self, failures: u32) -> Self {
+        let params = Params { consecutive: Some(failures), ..self.params };
+        self.with(params)
+    }
+
+    /// How long it rejects before it asks again (5 s).
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero, or longer than `max_open_for`.
+    #[must_use]
+    pub const fn open_for(self, time: Duration) -> Self {
+        let params = Params { open_for: time, ..self.params };
+        self.with(params)
+    }
+
+    /// What `open_for` doubles up to while probes keep failing (`open_for`).
+    ///
+    /// # Panics
+    ///
+    /// Where it is shorter than `open_for`.
+    #[must_use]
+    pub const fn max_open_for(self, time: Duration) -> Self {
+        let params = Params { max_open_for: Some(time), ..self.params };
+        self.with(params)
+    }
+
+    /// Calls that are let in to ask (3).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 100.
+    #[must_use]
+    pub const fn probes(self, probes: u32) -> Self {
+        let params = Params { probes, ..self.params };
+        self.with(params)
+    }
+
+    /// When a probe that has not ended has failed (the longer of `open_for` and 10 s).
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero.
+    #[must_use]
+    pub const fn probe_timeout(self, time: Duration) -> Self {
+        let params = Params { probe_timeout: Some(time), ..self.params };
+        self.with(params)
+    }
+
+    /// Opens too when at least the share `rate` of the window took `time` or longer (off).
+    ///
+    /// # Panics
+    ///
+    /// Where the time is zero, or the rate not above 0 and at most 1.
+    #[must_use]
+    pub const fn slow(self, time: Duration, rate: f64) -> Self {
+        let params = Params { slow_call: Some(time), slow_rate: rate, ..self.params };
+        self.with(params)
+    }
+
+    const fn with(mut self, params: Params) -> Self {
+        sane(Policy::CircuitBreaker(params));
+        self.params = params;
+        self
+    }
+
+    /// Runs `body` under this breaker, as one call: rejected while it is open, recorded by what its error means.
+    ///
+    /// ```
+    /// # use resilience_runtime::{CircuitBreaker, Error};
+    /// # static GATEWAY: CircuitBreaker = CircuitBreaker::new("gateway");
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let reply: Result<u32, Error> = GATEWAY.run(async || Ok(7)).await;
+    /// assert_eq!(reply, Ok(7));
+    /// # });
+    /// ```
+    ///
+    /// Dropping the future drops the body, and says nothing about the callee.
+    pub async fn run<T, E: PolicyError>(&self, body: impl AsyncFnOnce() -> Result<T, E>) -> Result<T, E> {
+        let edge = edge::<Result<T, E>>();
+        let call = pin!(async {
+            let permit = self.admit(self.owner.site())?;
+            let outcome = edge.attempt(body()).await;
+            permit.settle(edge.verdict(&outcome, None, None));
+            outcome
         });
+        edge.leave(enter(call).await)
     }
 
-    /// `failed` is `None` for a call that says nothing about the callee.
-    fn end(&mut self, failed: Option<bool>) {
-        let Some(SiteBreaker { site, params, home }) = self.site.take() else { return };
-        let breaker = self.scoped.as_deref().unwrap_or(home);
-        let mark = failed.map(|failed| Mark { failed, slow: self.is_slow(params) });
-        if let Some(id) = self.probe {
-            let end = match mark {
-                None => ProbeEnd::Neutral,
-                // A probe that is too slow would open the breaker right again.
-                Some(Mark { failed: false, slow: false }) => ProbeEnd::Success,
-                Some(_) => ProbeEnd::Failure,
-            };
-            let now = breaker.clock();
-            breaker.act(site, |machine| machine.probe_ended(self.generation, id, end, params, now));
-        } else if let Some(mark) = mark {
-            breaker.record(site, params, self.generation, mark);
-        }
+    /// The state, as the last call has left it: an open breaker whose time is over is half open when the next call comes.
+    pub fn state(&self) -> State {
+        self.in_use().state()
     }
 
-    fn is_slow(&self, params: &Params) -> bool {
-        match (self.start, params.slow_call) {
-            (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
-            _ => false,
-        }
+    /// What it holds at this moment: the probes that are out.
+    pub fn gauges(&self) -> Gauges {
+        self.gauges_of(&self.in_use())
+    }
+
+    /// Lets a call of `site` in, or rejects it.
+    #[doc(hidden)]
+    pub fn admit(&self, site: &'static Site) -> Result<Permit<'_>, Error> {
+        Permit::of(self, self.home.scoped(Breaker::new), site)
+    }
+
+    fn in_use(&self) -> InUse<'_, Breaker> {
+        self.home.in_use(Breaker::new)
     }
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.end(std::thread::panicking().then_some(true));
+impl Gauged for CircuitBreaker {
+    fn gauges(&self) -> Gauges {
+        self.gauges()
+    }
+}
+
+impl Keeps for CircuitBreaker {
+    type State = Breaker;
+
+    fn new_state() -> Breaker {
+        Breaker::new()
+    }
+
+    fn may_go(&self, state: &Breaker) -> bool {
+        state.is_closed()
+    }
+
+    fn name(&self) -> &'static str {
+        self.owner.name()
+    }
+
+    fn gauges_of(&self, state: &Breaker) -> Gauges {
+        Gauges { probes: state.probes(), ..Gauges::default() }
+    }
+}
+
+impl<'a> Chosen<'a, CircuitBreaker> {
+    /// Lets a call in under its key, or rejects it.
+    pub fn admit(&self) -> Result<Permit<'a>, Error> {
+        let state = self.state()?;
+        Permit::of(self.engine, state.or_else(|| self.engine.home.scoped(Breaker::new)), self.site)
     }
 }

@@ -21,7 +21,7 @@ use crate::ledger::{
 use crate::{Error, Kind, Runtime, Site};
 
 static PARAMS: Idempotent = Idempotent { wait: None, ..Idempotent::DEFAULT };
-static SITE: Site = Site::new("flaky", "tests.rs", 1, &[]);
+static SITE: Site = Site::new("flaky", "tests.rs", 1, &[], &[]);
 static LEDGER: SiteLedger = SiteLedger::new(&SITE, &PARAMS);
 
 async fn call(body: impl Future<Output = Result<u32, Error>>) -> Result<u32, Error> {

@@ -1,0 +1,156 @@
+//! How a call gets its place: at once, after a wait, or not.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use resilience_policy::bulkhead::Bulkhead as Params;
+
+use super::Bulkhead;
+use super::places::{Answer, Places};
+use crate::context::{self, Context};
+use crate::event::reject;
+use crate::state::InUse;
+use crate::time::Tick;
+use crate::{Error, Kind, Site};
+
+/// A place inside. It is given back when this is dropped.
+#[must_use = "a place that is dropped at once bounds nothing"]
+pub struct Place<'a>(InUse<'a, Places>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// A call that asks to be let in.
+#[must_use = "futures do nothing unless polled"]
+pub struct Admission<'a> {
+    bulkhead: &'a Bulkhead,
+    site: &'static Site,
+    stage: Stage<'a>,
+}
+
+enum Stage<'a> {
+    /// Not polled yet. There is a state where a key has chosen one, and an error where there was no key.
+    Asks(Result<Option<Arc<Places>>, Error>),
+    Waits(Wait<'a>),
+    Decided,
+}
+
+struct Wait<'a> {
+    end: Option<End>,
+    /// `None` if the place came too late, and went on to the next.
+    ticket: Option<Ticket<'a>>,
+}
+
+/// When the wait is over without a place, and as what.
+#[derive(Clone, Copy)]
+struct End {
+    at: Tick,
+    kind: Kind,
+}
+
+impl End {
+    fn of(params: &Params, context: &mut Context) -> Option<Self> {
+        // A timeout cuts the call at its own limit, unless this call was moved away from under it: then a little later
+        // is soon enough.
+        let grace = |watched| if watched { Duration::from_millis(1) } else { Duration::ZERO };
+        let deadline = context.limit.map(|limit| context.resolve(limit).after(grace(limit.is_watched)));
+        let deadline = deadline.map(|at| Self { at, kind: Kind::DeadlineExceeded });
+        let own = params.max_wait.map(|wait| Self { at: Tick::now().after(wait), kind: Kind::BulkheadFull });
+        match (own, deadline) {
+            (Some(own), Some(deadline)) if deadline.at < own.at => Some(deadline),
+            (None, deadline) => deadline,
+            (own, _) => own,
+        }
+    }
+}
+
+/// A place in the queue. Dropped, it makes room; had its place inside come, that goes on to the next.
+struct Ticket<'a> {
+    places: Option<InUse<'a, Places>>,
+    number: u64,
+}
+
+impl<'a> Ticket<'a> {
+    /// The place, if it has come.
+    fn redeem(&mut self, waker: &task::Waker) -> Option<Place<'a>> {
+        let has_come = self.places.as_ref()?.has_come(self.number, waker);
+        if has_come { self.places.take().map(Place) } else { None }
+    }
+
+    /// Leaves the queue, unless the place has come meanwhile.
+    fn give_up(&mut self) -> Option<Place<'a>> {
+        let places = self.places.take()?;
+        if places.leave(self.number) { None } else { Some(Place(places)) }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        drop(self.give_up());
+    }
+}
+
+impl<'a> Admission<'a> {
+    pub(super) fn new(
+        bulkhead: &'a Bulkhead,
+        site: &'static Site,
+        chosen: Result<Option<Arc<Places>>, Error>,
+    ) -> Self {
+        Self { bulkhead, site, stage: Stage::Asks(chosen) }
+    }
+
+    /// The first poll.
+    fn arrive(&mut self, chosen: Option<Arc<Places>>, waker: &task::Waker) -> Poll<Result<Place<'a>, Error>> {
+        let Bulkhead { params, .. } = self.bulkhead;
+        let places = chosen.map_or_else(|| self.bulkhead.in_use(), InUse::Other);
+        match places.arrive(params.max, params.queue, waker) {
+            Answer::Inside => Poll::Ready(Ok(Place(places))),
+            Answer::Full => Poll::Ready(Err(reject(Kind::BulkheadFull, self.site))),
+            Answer::Waits(number) => {
+                let ticket = Some(Ticket { places: Some(places), number });
+                let end = context::with(|context| End::of(params, context));
+                self.wait(Wait { end, ticket })
+            }
+        }
+    }
+
+    /// Goes on with the wait, unless it is over.
+    fn wait(&mut self, mut wait: Wait<'a>) -> Poll<Result<Place<'a>, Error>> {
+        if let Some(end) = wait.end
+            && context::with(|context| context.reached(end.at))
+        {
+            // A place that comes in this very moment goes on to the next.
+            drop(wait.ticket.take());
+            return Poll::Ready(Err(reject(end.kind, self.site)));
+        }
+        self.stage = Stage::Waits(wait);
+        Poll::Pending
+    }
+}
+
+impl<'a> Future for Admission<'a> {
+    type Output = Result<Place<'a>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut wait = match std::mem::replace(&mut self.stage, Stage::Decided) {
+            Stage::Asks(Ok(chosen)) => return self.arrive(chosen, cx.waker()),
+            Stage::Asks(Err(error)) => return Poll::Ready(Err(error)),
+            Stage::Waits(wait) => wait,
+            Stage::Decided => return Poll::Pending,
+        };
+        if let Some(place) = wait.ticket.as_mut().and_then(|ticket| ticket.redeem(cx.waker())) {
+            let late = |context: &mut Context| context.deadline().is_some_and(|at| at <= Tick::now());
+            if !context::with(late) {
+                return Poll::Ready(Ok(place));
+            }
+            // The call would be cut as soon as it begins: the place goes on to the next.
+            wait.ticket = None;
+        }
+        self.wait(wait)
+    }
+}

@@ -1,0 +1,69 @@
+//! The permission of one call, from its admission to its end.
+
+use std::sync::Arc;
+
+use super::CircuitBreaker;
+use super::breaker::{Breaker, Pass};
+use super::window::Mark;
+use crate::event::reject;
+use crate::failure::Verdict;
+use crate::time::Tick;
+use crate::{Error, Kind, Site};
+
+/// A call that the breaker has let in. Dropped without an outcome it was cancelled: neutral, and a probe is given
+/// again. Dropped by a panic it has failed.
+#[must_use = "a permit that is dropped at once counts as a cancelled call"]
+pub struct Permit<'a> {
+    /// `None` once the call has ended.
+    engine: Option<&'a CircuitBreaker>,
+    /// The state in a scope or under a key, instead of the engine's own.
+    other: Option<Arc<Breaker>>,
+    pass: Pass,
+    start: Option<Tick>,
+}
+
+impl<'a> Permit<'a> {
+    pub(super) fn of(
+        engine: &'a CircuitBreaker,
+        other: Option<Arc<Breaker>>,
+        site: &'static Site,
+    ) -> Result<Self, Error> {
+        let breaker = other.as_deref().unwrap_or(&engine.home.state);
+        let pass = breaker.admit(engine.owner.name(), &engine.params).map_err(|wait| {
+            let error = reject(Kind::CircuitOpen, site);
+            match wait {
+                Some(wait) => error.after(wait),
+                None => error,
+            }
+        })?;
+        let start = engine.params.slow_call.map(|_| Tick::now());
+        Ok(Self { engine: Some(engine), other, pass, start })
+    }
+
+    /// The call has ended.
+    pub fn settle(mut self, verdict: Verdict) {
+        self.end(match verdict {
+            Verdict::Success => Some(false),
+            Verdict::Transient => Some(true),
+            Verdict::Throttled(_) | Verdict::Neutral => None,
+        });
+    }
+
+    /// `failed` is `None` for a call that says nothing about the callee.
+    fn end(&mut self, failed: Option<bool>) {
+        let Some(CircuitBreaker { owner, params, home }) = self.engine.take() else { return };
+        let breaker = self.other.as_deref().unwrap_or(&home.state);
+        let slow = || match (self.start, params.slow_call) {
+            (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
+            _ => false,
+        };
+        let mark = failed.map(|failed| Mark { failed, slow: slow() });
+        breaker.end(owner.name(), params, self.pass, mark);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.end(std::thread::panicking().then_some(true));
+    }
+}

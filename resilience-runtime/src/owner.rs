@@ -1,0 +1,50 @@
+//! Who an engine belongs to: an annotated function, or a name that its maker gave it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use resilience_policy::Policy;
+
+use crate::Site;
+
+/// Whose engine it is.
+pub(crate) enum Owner {
+    Site(&'static Site),
+    Name(&'static str, OnceLock<&'static Site>),
+}
+
+impl Owner {
+    pub(crate) const fn named(name: &'static str) -> Self {
+        Self::Name(name, OnceLock::new())
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Site(site) => site.name(),
+            Self::Name(name, _) => name,
+        }
+    }
+
+    /// The site that a rejection speaks of.
+    pub(crate) fn site(&self) -> &'static Site {
+        match self {
+            Self::Site(site) => site,
+            Self::Name(name, site) => site.get_or_init(|| without_function(name)),
+        }
+    }
+}
+
+/// The site of engines that run code without an annotated function. There is one for each name, and it stays: a
+/// rejection can outlive the engine.
+fn without_function(name: &'static str) -> &'static Site {
+    static ALL: Mutex<BTreeMap<&str, &Site>> = Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(name).or_insert_with(|| Box::leak(Box::new(Site::new(name, "", 0, &[], &[]))))
+}
+
+/// Panics where the attribute of the same policy would not compile.
+pub(crate) const fn sane(policy: Policy) {
+    if let Some(found) = resilience_policy::judge(&[policy], &[], false) {
+        panic!("{}", found.message());
+    }
+}
