@@ -16,6 +16,8 @@ mod foreign;
 mod idempotent;
 mod key;
 mod ledger;
+#[cfg(feature = "http")]
+pub mod propagation;
 mod retry;
 mod runtime;
 mod site;
@@ -42,5 +44,7 @@ pub use spawn::spawn;
 /// The named futures of this crate's functions.
 pub mod future {
     pub use crate::context::WithDeadline;
+    #[cfg(feature = "http")]
+    pub use crate::propagation::Handling;
     pub use crate::runtime::Scope;
 }
