@@ -18,7 +18,7 @@ pub use received::{Handling, Received, RetryAdvice};
 use crate::context;
 use crate::key::IdempotencyKey;
 use crate::site::Site;
-use crate::time::Tick;
+use crate::time;
 
 /// How a request travels: the names of its headers, and the format of the time left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Protocol {
     ///
     /// Do so in the body, for the request of this attempt, shortly before it is sent: the time counts from here.
     pub fn inject(self, headers: &mut HeaderMap) {
-        let left = context::with(|context| context.deadline()).map(|at| at.since(Tick::now()));
+        let left = context::deadline().map(|at| at.saturating_duration_since(time::now()));
         let said = Said { key: context::idempotency_key(), left, attempt: context::attempt() };
         self.write(&said, headers);
     }

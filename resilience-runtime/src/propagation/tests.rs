@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::Protocol::{Grpc, Http};
 use super::*;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {
     let value = |bytes| HeaderValue::from_bytes(bytes).expect("a value that HTTP can carry");
@@ -137,7 +137,7 @@ fn a_bad_key_is_refused() {
     assert_eq!(problem("kéy".as_bytes()), Problem::NotAscii);
     assert_eq!(problem(b"\"a\tb\""), Problem::NotAscii);
     assert_eq!(problem(&[b'k'; 256]), Problem::TooLong(255));
-    assert_eq!(problem(&[b'k'; 100_000]), Problem::TooLong(255));
+    assert_eq!(problem(&[b'k'; 10_000]), Problem::TooLong(255));
     assert_eq!(
         refused(Http, "idempotency-key", "kéy".as_bytes()),
         "the header idempotency-key is \"k\\xc3\\xa9y\", and should be printable ASCII"
@@ -200,7 +200,8 @@ proptest! {
             prop_assert!(read <= left);
             // The next unit of gRPC leaves five digits at least.
             let lost = if protocol == Http { Duration::from_millis(1) } else { left / 100_000 };
-            prop_assert!(left - read <= lost || left > DAY * 100);
+            let most = protocol == Http && read.as_millis() == 9_999_999_999;
+            prop_assert!(left <= read + lost || most);
         }
     }
 
