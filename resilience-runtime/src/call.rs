@@ -48,7 +48,7 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
                 if let Some(site) = mine.exhausted()
                     && (outcome.is_err() || mine.gave_up)
                 {
-                    context::with(|around| around.exhausted = Some(site));
+                    context::with(|around| around.exhaust(site));
                 }
                 return polled;
             }

@@ -29,8 +29,6 @@ pub(crate) struct Context {
     pub(crate) alarm: Option<Tick>,
     /// An alarm has gone off: whoever waits for a moment looks at the clock.
     pub(crate) rang: bool,
-    /// Whose retry inside the attempt that runs now has given up.
-    pub(crate) exhausted: Option<&'static Site>,
     /// A retry of this very call has given up: the outcome is a failure, also where it is a value.
     pub(crate) gave_up: bool,
     /// How often the body was started. Small: a call carries it.
@@ -40,8 +38,9 @@ pub(crate) struct Context {
     /// How often the retries around this call had repeated when it began.
     repeats: u16,
     pub(crate) operation: Option<Arc<Operation>>,
-    /// The same as `exhausted`, of the tasks that the attempt has spawned; in a task, of the attempt that spawned it.
-    tasks: Option<Arc<OnceLock<&'static Site>>>,
+    /// Whose retry inside the attempt that runs now has given up, in the call or in a task of it; in a task, of the
+    /// attempt that spawned it. On the heap once there is something to tell, or somebody who may.
+    exhausted: Option<Arc<OnceLock<&'static Site>>>,
 }
 
 /// A limit in time.
@@ -74,13 +73,12 @@ impl Context {
         limit: None,
         alarm: None,
         rang: false,
-        exhausted: None,
         gave_up: false,
         attempts: 0,
         harmless: 0,
         repeats: 0,
         operation: None,
-        tasks: None,
+        exhausted: None,
     };
 
     /// The context of a call made within this one.
@@ -96,9 +94,9 @@ impl Context {
         child.limit = child.limit.map(|limit| Limit { is_watched: false, ..limit });
         // Without an attempt there is nobody to tell. A task of a task tells the same one.
         if self.attempts > 0 {
-            self.tasks.get_or_insert_default();
+            self.exhausted.get_or_insert_default();
         }
-        child.tasks.clone_from(&self.tasks);
+        child.exhausted.clone_from(&self.exhausted);
         child
     }
 
@@ -115,20 +113,18 @@ impl Context {
 
     /// Whose retry inside this attempt has given up, in the call or in a task of it.
     pub(crate) fn exhausted(&self) -> Option<&'static Site> {
-        self.exhausted.or_else(|| self.tasks.as_ref()?.get().copied())
+        self.exhausted.as_ref()?.get().copied()
     }
 
-    /// The task of this context is over.
-    pub(crate) fn report(&self) {
-        if let (Some(site), Some(tasks)) = (self.exhausted, &self.tasks) {
-            // The first one has said it all.
-            let _ = tasks.set(site);
-        }
+    /// The retry of `site`, inside this attempt, has given up.
+    pub(crate) fn exhaust(&mut self, site: &'static Site) {
+        // The first one has said it all.
+        let _ = self.exhausted.get_or_insert_default().set(site);
     }
 
     /// An attempt begins.
     pub(crate) fn clear_marks(&mut self) {
-        (self.exhausted, self.gave_up, self.tasks) = (None, false, None);
+        (self.exhausted, self.gave_up) = (None, false);
     }
 
     /// The moment of a limit.
@@ -181,9 +177,10 @@ impl Context {
         false
     }
 
-    /// The outcome is a failure on which the retry of `site` has given up.
+    /// The outcome of this call is a failure on which the retry of `site` has given up.
     pub(crate) fn give_up(&mut self, site: &'static Site) {
-        (self.exhausted, self.gave_up) = (Some(site), true);
+        (self.exhausted, self.gave_up) = (None, true);
+        self.exhaust(site);
     }
 
     /// How often the retries of this call and around it have repeated.

@@ -75,7 +75,10 @@ impl Protocol {
     /// For a response that is a failure: of a success there is nothing to repeat.
     pub fn heed(self, headers: &HeaderMap) {
         if self.says_stop(headers) {
-            context::with(|context| context.give_up(&CALLEE));
+            context::with(|context| {
+                context.exhaust(&CALLEE);
+                context.gave_up = true;
+            });
         }
     }
 

@@ -247,7 +247,7 @@ async fn foreign_metadata_are_headers() {
     Grpc.write(&Said { key: None, left: Some(DAY), attempt: 2 }, request.metadata_mut().as_mut());
     let received = Grpc.extract(request.metadata().as_ref()).expect("our own");
     assert_eq!(received.attempt(), Some(2));
-    let gives_up = async { context::with(|context| context.give_up(&CALLEE)) };
+    let gives_up = async { context::with(|context| context.exhaust(&CALLEE)) };
     let ((), advice) = received.run(gives_up).await;
     let mut status = ::tonic::Status::unavailable("");
     advice.inject(status.metadata_mut().as_mut());
