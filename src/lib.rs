@@ -27,6 +27,7 @@
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
 //! | read the deadline, the idempotency key | [`context`] |
+//! | hand a call on over the network | `propagation`, of the feature `http` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | list all annotated functions | [`manifest`] |
 //!
@@ -38,6 +39,7 @@
 //! | --- | --- |
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
+//! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
 //! | `test-util` | paused tokio time drives every policy |
@@ -76,3 +78,9 @@ pub use resilience_runtime::{
     ParseKeyError, PolicyError, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context,
     future, manifest, spawn,
 };
+
+#[cfg(feature = "http")]
+pub mod propagation {
+    #![doc = include_str!("../docs/propagation.md")]
+    pub use resilience_runtime::propagation::{HeaderError, Problem, Protocol, Received, RetryAdvice};
+}

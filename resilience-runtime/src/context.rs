@@ -1,15 +1,16 @@
 //! What an annotated function knows of the call around it: the deadline, the idempotency key, the fencing token.
 //!
 //! The context belongs to the task: it is in place while the call is polled and nowhere else. A future handed to
-//! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along.
+//! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along. Over the network it goes in
+//! headers, by the module `propagation` of the feature `http`.
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 use std::time::Duration;
 
+use crate::Site;
 use crate::key::IdempotencyKey;
 use crate::time::{Instant, Tick};
 
@@ -28,17 +29,18 @@ pub(crate) struct Context {
     pub(crate) alarm: Option<Tick>,
     /// An alarm has gone off: whoever waits for a moment looks at the clock.
     pub(crate) rang: bool,
-    /// A retry inside the attempt that runs now has given up.
-    pub(crate) exhausted: bool,
     /// A retry of this very call has given up: the outcome is a failure, also where it is a value.
     pub(crate) gave_up: bool,
     /// How often the body was started. Small: a call carries it.
     attempts: u16,
     /// How many of these certainly had no effect; none, where there were more than can be counted.
     harmless: u16,
+    /// How often the retries around this call had repeated when it began.
+    repeats: u16,
     pub(crate) operation: Option<Arc<Operation>>,
-    /// The same as `exhausted`, of the tasks that the attempt has spawned; in a task, of the attempt that spawned it.
-    tasks: Option<Arc<AtomicBool>>,
+    /// Whose retry inside the attempt that runs now has given up, in the call or in a task of it; in a task, of the
+    /// attempt that spawned it. On the heap once there is something to tell, or somebody who may.
+    exhausted: Option<Arc<OnceLock<&'static Site>>>,
 }
 
 /// A limit in time.
@@ -71,18 +73,18 @@ impl Context {
         limit: None,
         alarm: None,
         rang: false,
-        exhausted: false,
         gave_up: false,
         attempts: 0,
         harmless: 0,
+        repeats: 0,
         operation: None,
-        tasks: None,
+        exhausted: None,
     };
 
     /// The context of a call made within this one.
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
-        Self { limit, operation: self.operation.clone(), ..Self::NONE }
+        Self { limit, repeats: self.repeats(), operation: self.operation.clone(), ..Self::NONE }
     }
 
     /// The context of a task that is a part of this call.
@@ -92,27 +94,37 @@ impl Context {
         child.limit = child.limit.map(|limit| Limit { is_watched: false, ..limit });
         // Without an attempt there is nobody to tell. A task of a task tells the same one.
         if self.attempts > 0 {
-            self.tasks.get_or_insert_default();
+            self.exhausted.get_or_insert_default();
         }
-        child.tasks.clone_from(&self.tasks);
+        child.exhausted.clone_from(&self.exhausted);
         child
     }
 
-    /// A retry inside this attempt has given up, in the call or in a task of it.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted || self.tasks.as_ref().is_some_and(|tasks| tasks.load(Ordering::Acquire))
+    /// The context of the handling of a request that is to be answered by `deadline`.
+    #[cfg(feature = "http")]
+    pub(crate) fn handling(&mut self, deadline: Option<Tick>) -> Self {
+        // The handler is a body that runs once: its tasks report to it.
+        let mut child = Self { attempts: 1, repeats: 0, ..self.child() };
+        if let Some(at) = deadline {
+            child.narrow(at);
+        }
+        child
     }
 
-    /// The task of this context is over.
-    pub(crate) fn report(&self) {
-        if let (true, Some(tasks)) = (self.exhausted, &self.tasks) {
-            tasks.store(true, Ordering::Release);
-        }
+    /// Whose retry inside this attempt has given up, in the call or in a task of it.
+    pub(crate) fn exhausted(&self) -> Option<&'static Site> {
+        self.exhausted.as_ref()?.get().copied()
+    }
+
+    /// The retry of `site`, inside this attempt, has given up.
+    pub(crate) fn exhaust(&mut self, site: &'static Site) {
+        // The first one has said it all.
+        let _ = self.exhausted.get_or_insert_default().set(site);
     }
 
     /// An attempt begins.
     pub(crate) fn clear_marks(&mut self) {
-        (self.exhausted, self.gave_up, self.tasks) = (false, false, None);
+        (self.exhausted, self.gave_up) = (None, false);
     }
 
     /// The moment of a limit.
@@ -121,6 +133,14 @@ impl Context {
             return limit.at;
         }
         self.start.get_or_insert_with(Tick::now).after(limit.at.since(Tick::BASE))
+    }
+
+    /// Sets the deadline, unless there is a nearer one. The limit before is returned.
+    fn narrow(&mut self, at: Tick) -> Option<Limit> {
+        match self.deadline() {
+            Some(nearer) if nearer <= at => self.limit,
+            _ => self.limit.replace(Limit { at, from_start: false, is_watched: false }),
+        }
     }
 
     /// Which of two limits comes first; of equal ones, the first.
@@ -157,6 +177,17 @@ impl Context {
         false
     }
 
+    /// The outcome of this call is a failure on which the retry of `site` has given up.
+    pub(crate) fn give_up(&mut self, site: &'static Site) {
+        (self.exhausted, self.gave_up) = (None, true);
+        self.exhaust(site);
+    }
+
+    /// How often the retries of this call and around it have repeated.
+    fn repeats(&self) -> u16 {
+        self.repeats.saturating_add(self.attempts.saturating_sub(1))
+    }
+
     /// Attempts that may have taken effect.
     pub(crate) fn effects(&self) -> u32 {
         u32::from(self.attempts.saturating_sub(self.harmless))
@@ -166,6 +197,12 @@ impl Context {
 /// Looks at the context of the call that runs now, or changes it.
 pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
     CURRENT.with_borrow_mut(look)
+}
+
+/// The number of the attempt that runs now, by all retries around it: one more than they have repeated.
+#[cfg(feature = "http")]
+pub(crate) fn attempt() -> u32 {
+    with(|context| u32::from(context.repeats()) + 1)
 }
 
 pub(crate) fn attempts() -> u32 {
@@ -254,10 +291,7 @@ impl<F: Future> Future for WithDeadline<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let at = Tick::from(*this.at);
-        let _around = Narrowed(with(|context| match context.deadline() {
-            Some(nearer) if nearer <= at => context.limit,
-            _ => context.limit.replace(Limit { at, from_start: false, is_watched: false }),
-        }));
+        let _around = Narrowed(with(|context| context.narrow(at)));
         this.future.poll(cx)
     }
 }

@@ -20,8 +20,8 @@ pub(crate) enum Decision {
     Late,
     /// Another attempt follows after a wait.
     RetryScheduled { attempt: u32, wait: Duration },
-    /// The last attempt has failed, or the next one has no time left.
-    RetryStopped { attempt: u32, why: &'static str },
+    /// The last attempt has failed, or the next one has no time left, or the retry of the site `inner` has given up.
+    RetryStopped { attempt: u32, why: &'static str, inner: Option<&'static str> },
     /// A circuit breaker changed its state.
     Transition { from: State, to: State },
     /// A keyed policy has no room for another key: so many calls have shared its common state by now.
@@ -50,8 +50,8 @@ pub(crate) fn emit(event: &Event<'_>) {
             let wait = wait.as_secs_f64() * 1e3;
             tracing::debug!(target: "resilience", event = "retry_scheduled", site, attempt, delay_ms = wait);
         }
-        Decision::RetryStopped { attempt, why } => {
-            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why);
+        Decision::RetryStopped { attempt, why, inner } => {
+            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why, inner);
         }
         Decision::Transition { from, to } => {
             let (from, to) = (from.name(), to.name());

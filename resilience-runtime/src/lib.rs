@@ -19,6 +19,8 @@ mod key;
 mod keyed;
 mod ledger;
 mod owner;
+#[cfg(feature = "http")]
+pub mod propagation;
 mod retry;
 mod runtime;
 mod site;
@@ -48,5 +50,7 @@ pub use spawn::spawn;
 /// The named futures of this crate's functions.
 pub mod future {
     pub use crate::context::WithDeadline;
+    #[cfg(feature = "http")]
+    pub use crate::propagation::Handling;
     pub use crate::runtime::Scope;
 }

@@ -71,3 +71,14 @@ pub fn sites() -> Vec<String> {
         .map(|mut fields| fields.remove("site").expect("every event has a site"))
         .collect()
 }
+
+/// Which retries have stopped since the last look, and because of which: their functions' names.
+pub fn stopped() -> Vec<String> {
+    let last = |name: &String| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let stopped = RECORDED.take().into_iter().filter(|fields| fields["event"] == "retry_stopped");
+    let line = |fields: Fields| match fields.get("inner") {
+        Some(inner) => format!("{} because of {}", last(&fields["site"]), last(inner)),
+        None => last(&fields["site"]),
+    };
+    stopped.map(line).collect()
+}
