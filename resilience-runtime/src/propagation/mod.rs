@@ -33,7 +33,7 @@ pub enum Protocol {
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Stands for a retry that has given up in another process.
-static CALLEE: Site = Site::new("a callee over the network", file!(), line!(), &[]);
+static CALLEE: Site = Site::without_function("a callee over the network");
 
 /// What a request says of the call that sends it.
 #[derive(Debug)]
