@@ -6,14 +6,12 @@ use syn::Path;
 
 use crate::error::{self, Errors, Result, at_span};
 use crate::item::{self, Body, Function};
-use crate::stack::{self, Stack, WHOLE};
+use crate::stack::{self, Stack};
 use crate::{block, expand, judge};
 
 /// Expands all policies of a function at its first one, `name`; or those of a block.
 pub(crate) fn attribute(name: &str, args: TokenStream, tokens: &TokenStream) -> TokenStream {
-    if name == WHOLE
-        && let Some(expanded) = block::attribute(&args, tokens)
-    {
+    if let Some(expanded) = block::attribute(name, &args, tokens) {
         return expanded;
     }
     let mut function = match Function::parse(name, tokens.clone()) {

@@ -5,6 +5,8 @@
 
 mod args;
 mod item;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -13,18 +15,25 @@ use syn::{Attribute, Path};
 use crate::error::{self, Errors, Result, at, at_span};
 use crate::item::Function;
 use crate::layer::Layer;
+use crate::policies::Policy;
 use crate::stack::{self, Options, Stack, WHOLE};
 use crate::{judge, paths};
 pub(crate) use args::{HANDED_ON, handed_on};
 use item::{Block, Kind, Member};
 
-/// Expands `#[policies]` on anything but a function.
-pub(crate) fn attribute(args: &TokenStream, tokens: &TokenStream) -> Option<TokenStream> {
+/// Expands what stands on a block, and refuses `#[policies]` on what is neither a block nor a function.
+pub(crate) fn attribute(name: &str, args: &TokenStream, tokens: &TokenStream) -> Option<TokenStream> {
     let here = error::attribute(tokens.clone().into_iter().next()?.span());
-    let block = match Kind::of(tokens)? {
-        Kind::Function => return None,
-        Kind::Impl => Block::parse(tokens.clone(), stack::crate_path(args)),
-        other => Err(other.refuse(here).into()),
+    let block = match (Kind::of(tokens)?, Policy::named(name)) {
+        (Kind::Function, _) => return None,
+        (Kind::Impl, None) => Block::parse(tokens.clone(), stack::crate_path(args)),
+        (Kind::Impl, Some(policy)) if policy.per_method.is_none() => {
+            let help =
+                format!("for every async method of this block, write `#[policies({name}({args}))]` here");
+            Err(at_span(here, format!("`#[{name}]` goes on an `async fn`"), help).into())
+        }
+        (_, Some(_)) => return None,
+        (other, None) => Err(other.refuse(here).into()),
     };
     let (item, errors) = match block {
         Ok(block) => block.expand(here, args),
