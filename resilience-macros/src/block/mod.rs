@@ -25,14 +25,13 @@ use item::{Block, Kind, Member};
 pub(crate) fn attribute(name: &str, args: &TokenStream, tokens: &TokenStream) -> Option<TokenStream> {
     let here = error::attribute(tokens.clone().into_iter().next()?.span());
     let block = match (Kind::of(tokens)?, Policy::named(name)) {
-        (Kind::Function, _) => return None,
         (Kind::Impl, None) => Block::parse(tokens.clone(), stack::crate_path(args)),
         (Kind::Impl, Some(policy)) if policy.per_method.is_none() => {
             let help =
                 format!("for every async method of this block, write `#[policies({name}({args}))]` here");
             Err(at_span(here, format!("`#[{name}]` goes on an `async fn`"), help).into())
         }
-        (_, Some(_)) => return None,
+        (Kind::Function, _) | (_, Some(_)) => return None,
         (other, None) => Err(other.refuse(here).into()),
     };
     let (item, errors) = match block {
@@ -129,7 +128,9 @@ fn is_plain(method: &Function, facade: Option<&Path>) -> bool {
 fn attribute_for(method: &Function, args: &TokenStream, facade: Option<&Path>) -> Attribute {
     let span = method.sig.ident.span();
     let mut facade: Vec<_> = paths::facade(facade).into_iter().collect();
-    facade.iter_mut().for_each(|token| token.set_span(token.span().located_at(span)));
+    for token in &mut facade {
+        token.set_span(token.span().located_at(span));
+    }
     let (policies, handed_on) = (Ident::new(WHOLE, span), Ident::new(HANDED_ON, span));
     let attribute = quote_spanned!(span=> #[#(#facade)*::#policies(#handed_on(#args))]);
     syn::parse_quote!(#attribute)

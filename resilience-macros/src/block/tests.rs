@@ -1,4 +1,5 @@
 //! What a block becomes, and what its methods become then.
+#![allow(clippy::too_many_lines, reason = "an expansion is as long as it is")]
 
 use expect_test::expect;
 use quote::quote;
@@ -43,7 +44,7 @@ fn a_block_puts_its_policies_in_front_of_those_of_its_methods() {
                 more! {}
             }
         },
-        &expect![[r##"
+        &expect![[r#"
             #[async_trait]
             impl<T> Fetch for Client<T>
             where
@@ -79,7 +80,7 @@ fn a_block_puts_its_policies_in_front_of_those_of_its_methods() {
                 }
                 more! {}
             }
-        "##]],
+        "#]],
     );
 }
 
@@ -96,7 +97,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 self.get(1).await
             }
         },
-        &expect![[r##"
+        &expect![[r#"
             #[instrument]
             async fn one(&self) -> Result<u32, E> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
@@ -147,7 +148,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
             }
-        "##]],
+        "#]],
     );
 }
 
@@ -162,12 +163,12 @@ fn a_skipped_method_stays_as_it_is() {
                 1
             }
         },
-        &expect![[r#"
+        &expect![[r"
             async fn one(&self) -> u32 {
                 #[allow(unused_imports)]
                 use policies as _;
                 1
             }
-        "#]],
+        "]],
     );
 }
