@@ -23,7 +23,7 @@
 //! | know whether it happened | [`macro@idempotent`] |
 //! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
 //! | limit what many retries do together | [`RetryBudget`] |
-//! | name a stack, allow what a rule refuses | [`macro@policies`] |
+//! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
 //! | read the deadline, the idempotency key | [`context`] |

@@ -85,7 +85,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
             quote!(::core::concat!(::core::module_path!(), "::", #name))
         }
     };
-    let rules = judge::item(stack);
+    let rules = judge::item(stack, &function.sig.ident);
     quote_spanned! {Span::mixed_site()=>
         const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
         use #facade::__private as #runtime;

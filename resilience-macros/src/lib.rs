@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod block;
 mod error;
 mod expand;
 mod failure;

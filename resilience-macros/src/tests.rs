@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 #[allow(clippy::needless_pass_by_value, reason = "`quote!` gives a value")]
-fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
+pub(crate) fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
     let expanded = crate::pipeline::attribute(name, args, &item);
     let file = syn::parse2(expanded).expect("an item");
     expected.assert_eq(&prettyplease::unparse(&file));

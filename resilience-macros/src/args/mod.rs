@@ -108,6 +108,7 @@ impl ToTokens for Arg {
         let start = self.name.span();
         let end = match &self.value {
             ArgValue::None => start,
+            ArgValue::List(list) if list.is_empty() => start,
             ArgValue::Expr(value) => Place::of(value).end,
             ArgValue::List(list) => Place::of(list).end,
         };

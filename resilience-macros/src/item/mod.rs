@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, Receiver, Signature, Token, Type,
+    Attribute, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token, Type,
     Visibility,
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Function {
     pub(crate) sig: Signature,
     /// The braces of the body, if there is one.
     pub(crate) block: Option<Group>,
+    /// The other way out of a shape that no policy can have; empty if there is none.
+    pub(crate) way_out: &'static str,
 }
 
 impl Parse for Function {
@@ -35,13 +37,13 @@ impl Parse for Function {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
             _ => None,
         };
-        Ok(Self { attrs, vis, defaultness, sig, block })
+        Ok(Self { attrs, vis, defaultness, sig, block, way_out: "" })
     }
 }
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, defaultness, sig, block } = self;
+        let Self { attrs, vis, defaultness, sig, block, .. } = self;
         let end = block.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream);
         tokens.extend(quote!(#(#attrs)* #vis #defaultness #sig #end));
     }
@@ -59,6 +61,12 @@ impl Function {
         Err(at_span(here, format!("`#[{policy}]` goes on an `async fn`"), help).into())
     }
 
+    /// Keeps the compiler from complaining of a function that has lost its policies to an error.
+    pub(crate) fn silence(&mut self, imports: &[Path]) {
+        self.attrs.push(syn::parse_quote!(#[allow(unused)]));
+        self.prepend(&quote!(#(use #imports as _;)*));
+    }
+
     /// Puts items in front of the body.
     pub(crate) fn prepend(&mut self, items: &TokenStream) {
         if let Some(block) = &mut self.block {
@@ -67,6 +75,11 @@ impl Function {
             longer.set_span(block.span());
             *block = longer;
         }
+    }
+
+    /// Whether it is asynchronous in one of the three ways, as far as its signature tells.
+    pub(crate) fn is_async(&self) -> bool {
+        self.sig.asyncness.is_some() || shape::is_future(&self.sig.output)
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {

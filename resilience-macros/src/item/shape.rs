@@ -31,10 +31,10 @@ impl Body {
         let Some(block) = function.block.clone() else { return Err(Errors::default()) };
         if sig.asyncness.is_some() {
             let returns = match &sig.output {
-                ReturnType::Default => return Err(bare(&sig.ident, "()")),
+                ReturnType::Default => return Err(bare(&sig.ident, "()", function.way_out)),
                 ReturnType::Type(_, ty) => (**ty).clone(),
             };
-            return Ok(Self { form: Form::Native, returns: checked(returns)?, block });
+            return Ok(Self { form: Form::Native, returns: checked(returns, function.way_out)?, block });
         }
         let output = match &sig.output {
             ReturnType::Type(_, ty) => future_output(ty),
@@ -47,10 +47,10 @@ impl Body {
             );
         };
         let (form, block) = async_block(&block).ok_or_else(|| {
-            let help = "make it one `async move { ... }` block (or `Box::pin(async move { ... })`), or an `async fn`";
+            let help = format!("make it one `async move {{ ... }}` block (or `Box::pin(async move {{ ... }})`), or an `async fn`{}", function.way_out);
             at_span(block.span_open(), "the body of a function that returns a future must be a single `async` block", help)
         })?;
-        Ok(Self { form, returns: checked(output)?, block })
+        Ok(Self { form, returns: checked(output, function.way_out)?, block })
     }
 
     /// Whether the policies have been expanded before: the body begins with the stack's const.
@@ -125,6 +125,11 @@ fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     out
 }
 
+/// Whether a future is returned, as far as the type tells.
+pub(super) fn is_future(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, ty) if future_output(ty).is_some())
+}
+
 /// The `Output` of `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`.
 fn future_output(ty: &Type) -> Option<Type> {
     let bounds = match ty {
@@ -183,7 +188,7 @@ fn is_async(tokens: &[TokenTree]) -> bool {
 }
 
 /// Refuses what is visibly no `Result`; an alias is left to the compiler.
-fn checked(ty: Type) -> Result<Type, Errors> {
+fn checked(ty: Type, way_out: &str) -> Result<Type, Errors> {
     let bare_name = match &ty {
         Type::Tuple(_)
         | Type::Reference(_)
@@ -222,15 +227,18 @@ fn checked(ty: Type) -> Result<Type, Errors> {
         }),
         _ => false,
     };
-    if bare_name { Err(bare(&ty, &ty.to_token_stream().to_string())) } else { Ok(ty) }
+    if bare_name { Err(bare(&ty, &ty.to_token_stream().to_string(), way_out)) } else { Ok(ty) }
 }
 
-fn bare(place: &impl ToTokens, ty: &str) -> Errors {
+fn bare(place: &impl ToTokens, ty: &str, way_out: &str) -> Errors {
     let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
     at(
         place,
         wrong,
-        format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`", ty.replace(' ', "")),
+        format!(
+            "return `Result<{}, E>`, where `E` has `From<resilience::Error>`{way_out}",
+            ty.replace(' ', "")
+        ),
     )
     .into()
 }

@@ -19,17 +19,29 @@ pub(crate) type Parsed = (Params, Box<dyn Wrap>);
 /// A policy: its name, an argument to show in a message, and how its arguments are read.
 pub(crate) struct Policy {
     pub(crate) name: &'static str,
-    example: &'static str,
+    pub(crate) example: &'static str,
+    /// Why a block cannot give it to all its methods, if it cannot: what differs from method to method.
+    pub(crate) per_method: Option<&'static str>,
     read: fn(Args) -> Result<Parsed>,
 }
 
 /// Every policy there is.
 pub(crate) const ALL: &[Policy] = &[
-    Policy { name: "timeout", example: "ms = 500", read: timeout::read },
-    Policy { name: "retry", example: "attempts = 3", read: retry::read },
-    Policy { name: "circuit_breaker", example: "failure_rate = 0.5", read: circuit_breaker::read },
-    Policy { name: "bulkhead", example: "max = 32", read: bulkhead::read },
-    Policy { name: "idempotent", example: "key = order.id", read: idempotent::read },
+    Policy { name: "timeout", example: "ms = 500", per_method: None, read: timeout::read },
+    Policy { name: "retry", example: "attempts = 3", per_method: None, read: retry::read },
+    Policy {
+        name: "circuit_breaker",
+        example: "failure_rate = 0.5",
+        per_method: None,
+        read: circuit_breaker::read,
+    },
+    Policy { name: "bulkhead", example: "max = 32", per_method: None, read: bulkhead::read },
+    Policy {
+        name: "idempotent",
+        example: "key = order.id",
+        per_method: Some("each operation has a key of its own"),
+        read: idempotent::read,
+    },
 ];
 
 impl Policy {
