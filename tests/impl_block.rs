@@ -372,3 +372,31 @@ async fn a_block_from_a_macro() {
     assert_eq!(Written.by_a_macro().await, Ok(1));
     assert_eq!(stack("impl_block::by_a_macro"), ["timeout"]);
 }
+
+mod shared {
+    use resilience::CircuitBreaker;
+
+    use super::*;
+
+    static GATEWAY: CircuitBreaker = CircuitBreaker::new("gateway").consecutive(1);
+
+    struct Client;
+
+    #[policies(timeout(ms = 500), circuit_breaker(share = GATEWAY))]
+    impl Client {
+        async fn charge(&self, service: &Service) -> Reply {
+            service.call().await
+        }
+
+        async fn refund(&self, service: &Service) -> Reply {
+            service.call().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_breaker_for_all_methods_of_a_client() {
+        let (bad, good) = (Service::new([Transient]), Service::new([Good]));
+        assert_eq!(Client.charge(&bad).await, Err(Fault::Transient(1)));
+        assert_eq!(word(&Client.refund(&good).await), "CircuitOpen 0");
+    }
+}
