@@ -20,6 +20,7 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
+//! | not wait for the slowest | [`macro@hedge`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
@@ -55,6 +56,8 @@ struct Readme;
 pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
+#[doc = include_str!("../docs/policies/hedge.md")]
+pub use resilience_macros::hedge;
 #[doc = include_str!("../docs/policies/idempotent.md")]
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]

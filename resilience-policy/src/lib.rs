@@ -12,7 +12,7 @@ mod text;
 mod time;
 mod violation;
 
-pub use facts::{Facts, Memory, Repeats, Window as CountWindow};
+pub use facts::{Facts, Memory, Pace, Repeats, Window as CountWindow};
 pub use rules::{Rule, judge};
 pub use text::Text;
 pub use time::{literal, longer, shorter};
@@ -69,6 +69,8 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[hedge]`
+    Hedge = hedge,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

@@ -4,6 +4,7 @@
 //! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along.
 
 use std::cell::RefCell;
+use std::mem::swap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +57,16 @@ impl Limit {
     pub(crate) fn watched(self) -> Self {
         Self { is_watched: true, ..self }
     }
+}
+
+/// What each of several attempts that run side by side has to itself: the limit that its own timeouts set, and the marks
+/// of its own retries. All else is the call's.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    limit: Option<Limit>,
+    exhausted: bool,
+    gave_up: bool,
+    tasks: Option<Arc<AtomicBool>>,
 }
 
 /// The operation that a claim of the ledger is for.
@@ -115,6 +126,23 @@ impl Context {
         (self.exhausted, self.gave_up, self.tasks) = (false, false, None);
     }
 
+    /// The part of an attempt that begins now.
+    pub(crate) fn part(&self) -> Part {
+        Part { limit: self.limit, ..Part::default() }
+    }
+
+    /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
+    pub(crate) fn adopt(&mut self, part: Part) {
+        (self.exhausted, self.gave_up, self.tasks) = (part.exhausted, part.gave_up, part.tasks);
+    }
+
+    fn exchange(&mut self, part: &mut Part) {
+        swap(&mut self.limit, &mut part.limit);
+        swap(&mut self.exhausted, &mut part.exhausted);
+        swap(&mut self.gave_up, &mut part.gave_up);
+        swap(&mut self.tasks, &mut part.tasks);
+    }
+
     /// The moment of a limit.
     pub(crate) fn resolve(&mut self, limit: Limit) -> Tick {
         if !limit.from_start {
@@ -166,6 +194,22 @@ impl Context {
 /// Looks at the context of the call that runs now, or changes it.
 pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
     CURRENT.with_borrow_mut(look)
+}
+
+/// Does something with the part of an attempt in place.
+pub(crate) fn within<R>(part: &mut Part, work: impl FnOnce() -> R) -> R {
+    with(|context| context.exchange(part));
+    let _back = InPlace(part);
+    work()
+}
+
+/// Puts the part of the surroundings back, also on a panic.
+struct InPlace<'a>(&'a mut Part);
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        with(|context| context.exchange(self.0));
+    }
 }
 
 pub(crate) fn attempts() -> u32 {

@@ -22,6 +22,10 @@ pub(crate) enum Decision {
     RetryScheduled { attempt: u32, wait: Duration },
     /// The last attempt has failed, or the next one has no time left.
     RetryStopped { attempt: u32, why: &'static str },
+    /// A further attempt has started beside those that run.
+    HedgeStarted { attempt: u32 },
+    /// An attempt that is not the first gave the result.
+    HedgeWon { attempt: u32 },
     /// A circuit breaker changed its state.
     Transition { from: State, to: State },
     /// A stored result was returned instead of a run.
@@ -50,6 +54,12 @@ pub(crate) fn emit(event: &Event<'_>) {
         }
         Decision::RetryStopped { attempt, why } => {
             tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why);
+        }
+        Decision::HedgeStarted { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_started", site, attempt);
+        }
+        Decision::HedgeWon { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_won", site, attempt);
         }
         Decision::Transition { from, to } => {
             let (from, to) = (from.name(), to.name());

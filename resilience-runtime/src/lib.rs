@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod failure;
 mod foreign;
+mod hedge;
 mod idempotent;
 mod key;
 mod ledger;
