@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{Failure, bulkhead, circuit_breaker, retry, timeout};
+use resilience::{Failure, bulkhead, circuit_breaker, hedge, retry, timeout};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -88,6 +88,18 @@ async fn bounded(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[hedge(after = "1s", repeatable)]
+async fn hedged(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[hedge(after = p95, max = 10, repeatable)]
+async fn observed(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -139,6 +151,8 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");
         assert_eq!(allocations(|| counted(&order)), 0, "circuit_breaker over calls, {polls} polls");
         assert_eq!(allocations(|| bounded(&order)), 0, "bulkhead, {polls} polls");
+        assert_eq!(allocations(|| hedged(&order)), 0, "hedge in time, {polls} polls");
+        assert_eq!(allocations(|| observed(&order)), 0, "hedge that observes, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
     }
 }
