@@ -213,6 +213,44 @@ async fn a_full_bulkhead_below_only_costs_the_hedge() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dropped_or_panicking_at_every_moment_it_holds_nothing() {
+    #[timeout(ms = 120)]
+    #[hedge(after = "20ms", max = 2, repeatable)]
+    #[circuit_breaker(consecutive = 2, probes = 1, open_for = "100ms")]
+    #[bulkhead(max = 3)]
+    #[timeout(ms = 70)]
+    async fn guarded(service: &Service) -> Reply {
+        service.call().await
+    }
+    for last in [Good, Transient, Hang, Panic] {
+        for ms in 0..=120 {
+            let case = async {
+                let service = Arc::new(Service::new([Hang, after(25, Transient), after(10, last.clone())]));
+                let task = tokio::spawn({
+                    let service = Arc::clone(&service);
+                    Runtime::builder().build().scope(async move {
+                        let _ = AssertUnwindSafe(dropped_after(ms, guarded(&service))).await;
+                        service.running()
+                    })
+                });
+                let running = task.await.unwrap_or_else(|_| service.running());
+                assert_eq!(running, 0, "dropped after {ms} ms, an attempt runs on");
+                let _ = catch_unwind(AssertUnwindSafe(|| poll_times(guarded(&Service::new([Panic])), 1)));
+                let _ = dropped_after(ms, guarded(&Service::new([Hang, Good]))).await;
+                // Whatever happened, after a while three at a time go through.
+                pass(200).await;
+                let good = Service::new([Good]);
+                assert_eq!(word(&guarded(&good).await), "ok", "{ms} ms, {last:?}");
+                good.now([after(10, Good)]);
+                let all = tokio::join!(guarded(&good), guarded(&good), guarded(&good));
+                assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok(), "{ms} ms, {last:?}: {all:?}");
+            };
+            Runtime::builder().build().scope(case).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_budget_is_earned_by_calls_and_spent_by_extra_runs() {
     static BUDGET: RetryBudget = RetryBudget::new().share(0.5).floor(0).burst(1);
     #[hedge(after = "50ms", budget = BUDGET, repeatable)]
@@ -368,6 +406,34 @@ async fn a_loser_that_has_given_up_does_not_stop_the_retry_above() {
     let service = Arc::new(Service::new([after(60, Transient), after(20, Transient)]));
     let (reply, ms) = timed(spawning(&service, &AtomicU32::new(0))).await;
     assert_eq!((reply, ms), (Err(Fault::Transient(3)), 50 + 20 + 40 + 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_the_winner_gave_up_on_is_not_repeated_above() {
+    #[retry(attempts = 3, backoff = none, repeatable, when_ok = |value| *value < 9)]
+    #[hedge(after = "50ms", repeatable)]
+    #[retry(attempts = 2, backoff = none, repeatable, when_ok = |value| *value < 9)]
+    async fn outer(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Hang, after(10, Good), after(10, Good), Good]);
+    assert_eq!(timed(outer(&service)).await, (Ok(3), 70));
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_a_claim_the_second_attempt_waits_for_the_first() {
+    #[hedge(after = "50ms", repeatable)]
+    #[idempotent(key = 1)]
+    async fn claimed(service: &Service) -> Reply {
+        service.call().await
+    }
+    let test = async {
+        let service = Service::new([after(90, Transient), after(10, Good)]);
+        assert_eq!(timed(claimed(&service)).await, (Ok(2), 100), "it never runs beside the first");
+        assert_eq!(claimed(&service).await, Ok(2), "replayed");
+        assert_eq!(service.executions(), 2);
+    };
+    Runtime::builder().memory().build().scope(test).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -388,8 +388,8 @@ mod hedged {
         pub(super) async fn shared(self: Arc<Self>, mut label: String) -> Result<String, Fault> {
             let calls = self.call().await?;
             let moved = self;
-            label.push_str(&format!(" {calls} {}", moved.0.load(Ordering::SeqCst)));
-            Ok(label)
+            label.push('!');
+            Ok(format!("{label} {calls} {}", moved.0.load(Ordering::SeqCst)))
         }
 
         #[timeout(ms = 900)]
@@ -454,7 +454,7 @@ async fn side_by_side() {
         value
     }
     let shared = is_send(Arc::new(Stuck::default()).shared("x".to_owned()));
-    assert_eq!(shared.await, Ok("x 2 2".to_owned()));
+    assert_eq!(shared.await, Ok("x! 2 2".to_owned()));
     assert_eq!(is_send(Stuck::default().by_hand(5)).await, Ok(7));
     assert_eq!(Stuck::default().boxed(vec![1, 2]).await, Ok(5));
     let stuck = Stuck::default();

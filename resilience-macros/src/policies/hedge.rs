@@ -12,8 +12,9 @@ use super::Parsed;
 use super::retry::{budget, quoted};
 use crate::args::{Arg, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
+use crate::item::join;
 use crate::layer::{At, Code, Constant, Fields, Needs, Wrap};
-use crate::paths::item;
+use crate::paths::{item, local};
 
 struct Race {
     budget: Option<Expr>,
@@ -79,8 +80,13 @@ impl Constant for AfterArg {
     fn constant(&self) -> TokenStream {
         let runtime = crate::paths::runtime();
         let value = match self {
-            Self::Time(time) => {
-                let time = time.tokens();
+            // A variable of the type instead of a variant, which a wrong one would be shown.
+            Self::Time(Value::Const(time)) => {
+                let after = local("after");
+                quote_spanned!(join(time)=> Time({ let #after: ::core::time::Duration = #time; #after }))
+            }
+            Self::Time(Value::Literal(time)) => {
+                let time = time.constant();
                 quote!(Time(#time))
             }
             Self::P95 => quote!(P95),
