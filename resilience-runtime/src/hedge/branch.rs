@@ -3,6 +3,7 @@
 use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use crate::context::{self, Context, Part};
 use crate::time::Tick;
@@ -42,8 +43,9 @@ impl<F: Future, P: DerefMut<Target = Option<F>>> Branch<P> {
         self.future.is_some()
     }
 
-    pub(super) fn start(&self) -> Option<Tick> {
-        self.start
+    /// How long ago it began, where that is measured.
+    pub(super) fn time(&self, now: Tick) -> Duration {
+        self.start.map_or(Duration::ZERO, |start| now.since(start))
     }
 
     pub(super) fn part(&mut self) -> &mut Part {
@@ -57,7 +59,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
     use std::task::Waker;
-    use std::time::Duration;
 
     use super::*;
 

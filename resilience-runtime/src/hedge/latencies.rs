@@ -198,7 +198,7 @@ mod tests {
             for thread in 0..4_u64 {
                 let latencies = &latencies;
                 scope.spawn(move || {
-                    (0..50_000).for_each(|at| latencies.record(us(1_000 + (at + thread) % 100)))
+                    (0..50_000).for_each(|at| latencies.record(us(1_000 + (at + thread) % 100)));
                 });
             }
         });

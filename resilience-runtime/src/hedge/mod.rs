@@ -172,10 +172,9 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
     fn observe(&self, winner: usize) {
         let Some(latencies) = &self.latencies else { return };
         let now = Tick::now();
-        let extra = self.extra.iter().map(|branch| (branch.start(), branch.is_running()));
-        let all = std::iter::once((self.first.start(), self.first.is_running())).chain(extra);
-        for (number, (start, is_running)) in all.enumerate() {
-            let time = start.map_or(Duration::ZERO, |start| now.since(start));
+        let first = (self.first.is_running(), self.first.time(now));
+        let extra = self.extra.iter().map(|branch| (branch.is_running(), branch.time(now)));
+        for (number, (is_running, time)) in std::iter::once(first).chain(extra).enumerate() {
             if number == winner || is_running && time >= self.delay {
                 latencies.record(time);
             }
