@@ -82,8 +82,6 @@ async fn book(order: u64, names: Vec<String>) -> Result<u64, PayError> {
     Ok(order + names.len() as u64)
 }
 
-#[timeout(after = BUDGET)]
-#[retry(repeatable = "a read")]
 #[hedge(after = DELAY, repeatable = "a read")]
 #[hedge(after = "2ms", max = 10, repeatable)]
 async fn lookup(name: Arc<str>) -> Result<usize, std::rc::Rc<str>> {
