@@ -20,6 +20,7 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
+//! | not wait for the slowest | [`macro@hedge`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
 //! | limit what many retries do together | [`RetryBudget`] |
@@ -58,6 +59,8 @@ struct Readme;
 pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
+#[doc = include_str!("../docs/policies/hedge.md")]
+pub use resilience_macros::hedge;
 #[doc = include_str!("../docs/policies/idempotent.md")]
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]

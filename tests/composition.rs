@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{bulkhead, circuit_breaker, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, hedge, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
 };
@@ -34,6 +34,70 @@ macro_rules! table {
 }
 
 table! {
+    // Timeout above hedge: the total. Below: for each attempt, from its own start.
+    timeout_hedge_cuts_all {
+        #[timeout(ms = 200)]
+        #[hedge(after = "50ms", repeatable)]
+    } [Hang] => 2, ["Timeout 2"], 200;
+
+    timeout_hedge_no_time_for_another {
+        #[timeout(ms = 100)]
+        #[hedge(after = "50ms", max = 2, repeatable)]
+    } [Hang] => 2, ["Timeout 2"], 100;
+
+    hedge_timeout_each_attempt {
+        #[hedge(after = "50ms", repeatable)]
+        #[timeout(ms = 200)]
+    } [Hang, after(199, Good)] => 2, ["ok"], 249;
+
+    hedge_timeout_the_first_is_cut_before_the_second_starts {
+        #[hedge(after = "50ms", repeatable)]
+        #[timeout(ms = 40)]
+    } [Hang] => 1, ["Timeout 1"], 40;
+
+    // Retry above hedge repeats the hedged call; below, each attempt repeats, and what gave up is not repeated above.
+    retry_hedge_two_runs_are_one_attempt {
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Transient)] => 4, ["transient"], 110 + 100 + 110;
+
+    retry_hedge_a_fast_failure_is_the_retrys {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+    } [Transient, Hang, Good] => 3, ["ok"], 100 + 50;
+
+    hedge_retry_a_slow_backoff_is_hedged {
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient, after(10, Good)] => 2, ["ok"], 60;
+
+    hedge_retry_both_use_their_attempts_up {
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 4, ["transient"], 50 + 100;
+
+    retry_hedge_retry_do_not_multiply {
+        #[retry(attempts = 3, backoff = fixed("1s"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 4, ["transient"], 150;
+
+    // Breaker below hedge: each attempt is a record, a loser is none. Above: the call is one.
+    hedge_breaker_a_loser_is_no_record {
+        #[hedge(after = "50ms", repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+    } [Hang, Good, Hang, Good, Good] => 5, ["ok", "ok", "ok"], 100;
+
+    hedge_breaker_opened_by_one_of_two {
+        #[hedge(after = "50ms", repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+    } [after(80, Good), after(10, Transient)] => 2, ["ok", "CircuitOpen 0"], 80;
+
+    breaker_hedge_the_call_counts_once {
+        #[circuit_breaker(consecutive = 2)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Transient)] => 4, ["transient", "transient", "CircuitOpen 0"], 2 * 110;
+
     // Timeout above retry: the total.
     timeout_retry_all_fast {
         #[timeout(ms = 1_000)]
@@ -312,6 +376,17 @@ crowd! {
         #[bulkhead(max = 1, queue = 2)]
         #[circuit_breaker(consecutive = 1)]
     } [after(10, Transient)] => 1, ["transient", "CircuitOpen 0", "CircuitOpen 0"], 10;
+
+    // A place for each attempt below a hedge, one for the call above.
+    hedge_bulkhead_together {
+        #[hedge(after = "50ms", repeatable)]
+        #[bulkhead(max = 2)]
+    } [after(60, Good)] => 2, ["ok", "ok", "BulkheadFull 0"], 60;
+
+    bulkhead_hedge_together {
+        #[bulkhead(max = 2)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Good)] => 4, ["ok", "ok", "BulkheadFull 0"], 60;
 
     // The upper one lets two in, and the lower one of these.
     bulkhead_bulkhead_together {

@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, retry, timeout};
+use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, hedge, retry, timeout};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -97,6 +97,18 @@ async fn shared_and_keyed(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[hedge(after = "1s", repeatable)]
+async fn hedged(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[hedge(after = p95, max = 10, repeatable)]
+async fn observed(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -149,6 +161,8 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");
         assert_eq!(allocations(|| counted(&order)), 0, "circuit_breaker over calls, {polls} polls");
         assert_eq!(allocations(|| bounded(&order)), 0, "bulkhead, {polls} polls");
+        assert_eq!(allocations(|| hedged(&order)), 0, "hedge in time, {polls} polls");
+        assert_eq!(allocations(|| observed(&order)), 0, "hedge that observes, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
     }
 }

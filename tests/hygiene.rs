@@ -50,6 +50,14 @@ mod shadowed {
         let call = u32::try_from(key.len() + names.len()).unwrap_or_default();
         ::core::result::Result::Ok(edge + call)
     }
+
+    #[resilience::hedge(after = "50ms", repeatable)]
+    #[resilience::retry(attempts = 3, repeatable)]
+    #[resilience::hedge(after = "10ms", max = 2, repeatable)]
+    pub(super) async fn raced(make: ::std::string::String, first: u32, budget: u32) -> Returned {
+        let race = u32::try_from(make.len()).unwrap_or_default();
+        ::core::result::Result::Ok(race + first + budget)
+    }
 }
 
 /// A facade of one's own.
@@ -80,6 +88,7 @@ mod renamed {
 #[tokio::test]
 async fn names_do_not_collide() {
     assert!(matches!(shadowed::named("k", 1, 2, String::from("n"), 3).await, Ok(9)));
+    assert!(matches!(shadowed::raced(String::from("n"), 2, 3).await, Ok(6)));
 }
 
 #[tokio::test]

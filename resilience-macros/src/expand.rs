@@ -168,11 +168,18 @@ impl Arguments {
     fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
         let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
         let mut arguments = Self::default();
+        let mut errors = Errors::default();
         let last = last(stack);
+        // Where attempts overlap there is no last one, and what a policy looks at is not handed out.
+        let last = |named: bool| (!needs.overlaps && !named).then_some(&last);
         if needs.repeats || names_self(&mentions) {
-            arguments.receiver(function, body, names_self(&mentions), needs, &last)?;
+            errors.take(arguments.receiver(function, body, needs, last(names_self(&mentions))));
         }
         for binding in function.bindings() {
+            if needs.overlaps && binding.mutable_reference() {
+                errors.push(not_shared(&binding));
+                continue;
+            }
             // What the body does not name it does not move, and its own binding would be unused.
             if !has_ident(&body.block.stream(), &binding.ident) {
                 continue;
@@ -180,62 +187,70 @@ impl Arguments {
             if has_ident(&mentions, &binding.ident) && !binding.reference() {
                 arguments.kept(&binding);
             } else if needs.repeats {
-                arguments.repeated(&binding, &last);
+                arguments.repeated(&binding, last(false));
             }
         }
         if needs.repeats {
             function.strip_mut();
         }
-        Ok(arguments)
+        errors.finish(arguments)
     }
 
+    /// `last` tells of the attempt that runs whether no other can follow, if it then gets the receiver itself.
     fn receiver(
         &mut self,
         function: &Function,
         body: &mut Body,
-        mentioned: bool,
         needs: Needs,
-        last: &TokenStream,
+        last: Option<&TokenStream>,
     ) -> Result<()> {
         let Some(receiver) = function.receiver() else { return Ok(()) };
         match kind(receiver) {
-            Own::Mutable if needs.repeats => body.reborrow_self(),
-            Own::Shared | Own::Mutable => {}
-            Own::Counted if mentioned => {
-                let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
-                self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #runtime::again(&#token);));
-                body.rename_self(&this);
+            Own::Shared => {}
+            Own::Mutable if needs.overlaps => {
+                let wrong = "a hedged method cannot take `&mut self`: its attempts run side by side";
+                return Err(at(receiver, wrong, "take `&self`, with a lock around what changes").into());
             }
+            Own::Mutable if needs.repeats => body.reborrow_self(),
+            Own::Mutable => {}
             Own::Counted => {
-                let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
-                let token = receiver.self_token;
-                self.slots
-                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
-                self.bind.extend(
-                    quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
-                );
+                let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
+                let value = match last {
+                    None => quote_spanned!(Span::mixed_site()=> #runtime::again(&#token)),
+                    Some(last) => {
+                        let slot = local("self_slot");
+                        let filled =
+                            quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token););
+                        self.slots.extend(filled);
+                        quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
+                    }
+                };
+                self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
                 body.rename_self(&this);
             }
             Own::Value if !needs.repeats => {}
             Own::Value => {
                 let wrong =
                     "a repeated method cannot take `self` by value: the first attempt would use it up";
-                return Err(
-                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
-                );
+                let help = match last {
+                    None => "take `&self` or `self: Arc<Self>`",
+                    Some(_) => "take `&self`, `&mut self` or `self: Arc<Self>`",
+                };
+                return Err(at(receiver.self_token, wrong, help).into());
             }
         }
         Ok(())
     }
 
-    /// A predicate that names an argument needs it after the body has run: the body gets a clone.
+    /// Somebody needs the argument after the body has run (a predicate that names it) or while it runs (another attempt):
+    /// the body gets a clone.
     fn kept(&mut self, binding: &Binding) {
         let copy = bounded(binding, "again", Some(Token![&](join(&binding.ty))));
         self.bind(binding, &copy);
     }
 
     /// Every attempt gets its own.
-    fn repeated(&mut self, binding: &Binding, last: &TokenStream) {
+    fn repeated(&mut self, binding: &Binding, last: Option<&TokenStream>) {
         let (ident, runtime) = (&binding.ident, paths::runtime());
         if binding.shared_reference() {
             if binding.mutable {
@@ -243,12 +258,14 @@ impl Arguments {
             }
         } else if binding.mutable_reference() {
             self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
-        } else {
+        } else if let Some(last) = last {
             let slot = local(&format!("{}_slot", ident.unraw()));
             let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
             let taken = bounded(binding, "slot", None);
             self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
             self.bind(binding, &value);
+        } else {
+            self.kept(binding);
         }
     }
 
@@ -256,6 +273,16 @@ impl Arguments {
         let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
         self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
     }
+}
+
+/// Attempts that run side by side cannot change the same thing.
+fn not_shared(binding: &Binding) -> syn::Error {
+    let wrong = "a hedged function cannot take `&mut`: its attempts run side by side";
+    at(
+        &binding.ty,
+        wrong,
+        "take it by `&`, with a lock around what changes; or by value, and return what is new",
+    )
 }
 
 /// The call `function(tokens)` with a bound on the argument, which an error shows at its type.

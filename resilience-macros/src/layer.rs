@@ -92,6 +92,8 @@ pub(crate) struct Needs {
     pub(crate) classifies: bool,
     /// The body can run again.
     pub(crate) repeats: bool,
+    /// It can run while another run of it has not ended.
+    pub(crate) overlaps: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
 }
@@ -104,6 +106,7 @@ impl std::ops::BitOr for Needs {
             rejects: self.rejects | other.rejects,
             classifies: self.classifies | other.classifies,
             repeats: self.repeats | other.repeats,
+            overlaps: self.overlaps | other.overlaps,
             keeps: self.keeps | other.keeps,
         }
     }

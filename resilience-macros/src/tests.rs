@@ -196,6 +196,79 @@ fn a_repeated_body_gets_its_arguments_anew() {
 }
 
 #[test]
+fn attempts_that_overlap_share_the_arguments() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable),
+        quote! {
+            #[hedge(after = "50ms", budget = self.budget, repeatable)]
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                self.client.load(id, name).await
+            }
+        },
+        &expect![[r#"
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                    __resilience::policy::Policy::Hedge(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use hedge as _;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::hedge::Hedge = __resilience::policy::hedge::Hedge {
+                    budget: "self . budget",
+                    after: __resilience::policy::hedge::After::Time(
+                        ::core::time::Duration::from_millis(50u64),
+                    ),
+                    repeatable: true,
+                    ..__resilience::policy::hedge::Hedge::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                static __HEDGE_1: __resilience::SiteHedge = __resilience::SiteHedge::new(
+                    &__SITE,
+                    &__POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
+                    { let make = || edge.attempt(async { if false { return __resilience::never:: <
+                    Result < Reply, E > > (); } let this = __resilience::again(& self); let id =
+                    __resilience::again:: < u32 > (& id); this.client.load(id, name). await }); let
+                    first = ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1
+                    .race(first, make, ::core::option::Option::Some({ let budget : &
+                    __resilience::RetryBudget = & self.budget; budget })). await }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
+                    __resilience::pause(wait). await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
     check(
         "timeout",

@@ -13,7 +13,7 @@ mod text;
 mod time;
 mod violation;
 
-pub use facts::{Facts, Memory, Repeats, Window as CountWindow};
+pub use facts::{Facts, Memory, Pace, Repeats, Window as CountWindow};
 pub use rules::{Rule, judge};
 pub use state::StateOf;
 pub use text::Text;
@@ -71,6 +71,8 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[hedge]`
+    Hedge = hedge,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

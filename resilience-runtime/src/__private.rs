@@ -13,6 +13,7 @@ pub use crate::edge::{
 };
 pub use crate::failure::Verdict;
 pub use crate::gauges::Gauged;
+pub use crate::hedge::{Race, SiteHedge};
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};

@@ -5,6 +5,7 @@
 //! headers, by the module `propagation` of the feature `http`.
 
 use std::cell::RefCell;
+use std::mem::swap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
@@ -58,6 +59,15 @@ impl Limit {
     pub(crate) fn watched(self) -> Self {
         Self { is_watched: true, ..self }
     }
+}
+
+/// What each of several attempts that run side by side has to itself: the limit that its own timeouts set, and the marks
+/// of its own retries. All else is the call's.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    limit: Option<Limit>,
+    exhausted: Option<Arc<OnceLock<&'static Site>>>,
+    gave_up: bool,
 }
 
 /// The operation that a claim of the ledger is for.
@@ -125,6 +135,22 @@ impl Context {
     /// An attempt begins.
     pub(crate) fn clear_marks(&mut self) {
         (self.exhausted, self.gave_up) = (None, false);
+    }
+
+    /// The part of an attempt that begins now.
+    pub(crate) fn part(&self) -> Part {
+        Part { limit: self.limit, ..Part::default() }
+    }
+
+    /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
+    pub(crate) fn adopt(&mut self, part: Part) {
+        (self.exhausted, self.gave_up) = (part.exhausted, part.gave_up);
+    }
+
+    fn exchange(&mut self, part: &mut Part) {
+        swap(&mut self.limit, &mut part.limit);
+        swap(&mut self.exhausted, &mut part.exhausted);
+        swap(&mut self.gave_up, &mut part.gave_up);
     }
 
     /// The moment of a limit.
@@ -203,6 +229,22 @@ pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
 #[cfg(feature = "http")]
 pub(crate) fn attempt() -> u32 {
     with(|context| u32::from(context.repeats()) + 1)
+}
+
+/// Does something with the part of an attempt in place.
+pub(crate) fn within<R>(part: &mut Part, work: impl FnOnce() -> R) -> R {
+    with(|context| context.exchange(part));
+    let _back = InPlace(part);
+    work()
+}
+
+/// Puts the part of the surroundings back, also on a panic.
+struct InPlace<'a>(&'a mut Part);
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        with(|context| context.exchange(self.0));
+    }
 }
 
 pub(crate) fn attempts() -> u32 {

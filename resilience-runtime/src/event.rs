@@ -22,6 +22,10 @@ pub(crate) enum Decision {
     RetryScheduled { attempt: u32, wait: Duration },
     /// The last attempt has failed, or the next one has no time left, or the retry of the site `inner` has given up.
     RetryStopped { attempt: u32, why: &'static str, inner: Option<&'static str> },
+    /// A further attempt has started beside those that run.
+    HedgeStarted { attempt: u32 },
+    /// An attempt that is not the first gave the result.
+    HedgeWon { attempt: u32 },
     /// A circuit breaker changed its state.
     Transition { from: State, to: State },
     /// A keyed policy has no room for another key: so many calls have shared its common state by now.
@@ -52,6 +56,12 @@ pub(crate) fn emit(event: &Event<'_>) {
         }
         Decision::RetryStopped { attempt, why, inner } => {
             tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why, inner);
+        }
+        Decision::HedgeStarted { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_started", site, attempt);
+        }
+        Decision::HedgeWon { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_won", site, attempt);
         }
         Decision::Transition { from, to } => {
             let (from, to) = (from.name(), to.name());

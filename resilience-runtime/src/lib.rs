@@ -14,6 +14,7 @@ mod event;
 mod failure;
 mod foreign;
 mod gauges;
+mod hedge;
 mod idempotent;
 mod key;
 mod keyed;

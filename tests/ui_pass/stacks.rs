@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilience::{Failure, bulkhead, circuit_breaker, idempotent, policies, retry, timeout};
+use resilience::{
+    Failure, RetryBudget, bulkhead, circuit_breaker, hedge, idempotent, policies, retry, timeout,
+};
 
 const BUDGET: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 4;
 const PLACES: u32 = 16;
+const DELAY: Duration = Duration::from_millis(20);
+const EXTRA: u32 = 2;
 
 #[derive(Debug, thiserror::Error, Failure)]
 enum PayError {
@@ -64,6 +68,24 @@ async fn status(url: &str) -> std::io::Result<u16> {
 #[bulkhead(max = PLACES / 2)]
 async fn scan(page: &str) -> std::io::Result<usize> {
     Ok(page.len())
+}
+
+static HEDGES: RetryBudget = RetryBudget::new().share(0.05);
+
+#[idempotent(key = (order, "book"), ttl = "1h")]
+#[timeout(after = BUDGET)]
+#[hedge(after = p95, initial = DELAY, max = EXTRA, budget = HEDGES)]
+#[retry(attempts = ATTEMPTS)]
+#[circuit_breaker(failure_rate = 0.5)]
+#[timeout(ms = 400)]
+async fn book(order: u64, names: Vec<String>) -> Result<u64, PayError> {
+    Ok(order + names.len() as u64)
+}
+
+#[hedge(after = DELAY, repeatable = "a read")]
+#[hedge(after = "2ms", max = 10, repeatable)]
+async fn lookup(name: Arc<str>) -> Result<usize, std::rc::Rc<str>> {
+    if name.is_empty() { Err("empty".into()) } else { Ok(name.len()) }
 }
 
 #[bulkhead(max = 100_000, queue = 100_000, max_wait = BUDGET)]

@@ -2,6 +2,7 @@
 
 mod bulkhead;
 mod circuit_breaker;
+mod hedge;
 mod idempotent;
 mod retry;
 mod state;
@@ -36,6 +37,7 @@ pub(crate) const ALL: &[Policy] = &[
         read: circuit_breaker::read,
     },
     Policy { name: "bulkhead", example: "max = 32", per_method: None, read: bulkhead::read },
+    Policy { name: "hedge", example: "after = \"50ms\"", per_method: None, read: hedge::read },
     Policy {
         name: "idempotent",
         example: "key = order.id",

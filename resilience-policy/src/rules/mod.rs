@@ -45,6 +45,7 @@ rules! {
     RetryUnsafe = retry_unsafe,
     UnreachableAttempt = unreachable_attempt,
     DeadTimeout = dead_timeout,
+    LateHedge = late_hedge,
     EndlessWait = endless_wait,
     BlindBreaker = blind_breaker,
     ShortMemory = short_memory,

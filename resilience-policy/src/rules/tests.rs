@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
+use crate::hedge::{After, Hedge};
 use crate::idempotent::{Guarantee, Idempotent};
 use crate::retry::{Backoff, Jitter, Retry};
 use crate::timeout::Timeout;
@@ -31,6 +32,17 @@ const fn bulkhead(max_wait: Option<u64>) -> Policy {
     };
     Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait, ..Bulkhead::DEFAULT })
 }
+
+/// Safe, with this delay or an observed one.
+const fn hedge(after: Option<u64>, max: u32) -> Policy {
+    let after = match after {
+        Some(ms) => After::Time(Duration::from_millis(ms)),
+        None => After::P95,
+    };
+    Policy::Hedge(Hedge { after, max, repeatable: true, ..Hedge::DEFAULT })
+}
+
+const BARE_HEDGE: Policy = Policy::Hedge(Hedge::DEFAULT);
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
     let (ttl, lease) = (Duration::from_secs(ttl), Duration::from_secs(lease));
@@ -67,6 +79,14 @@ fn sane_stacks_are_silent() {
         &[timeout(500), bulkhead(Some(499))],
         &[bulkhead(Some(500)), timeout(500)],
         &[BULKHEAD, BREAKER, BULKHEAD],
+        &[timeout(500), hedge(Some(499), 1)],
+        &[hedge(Some(500), 1), timeout(500)],
+        &[timeout(50), hedge(None, 10)],
+        &[LEDGER, timeout(2_000), BARE_RETRY, BARE_HEDGE, BREAKER, timeout(500)],
+        &[hedge(Some(50), 1), AT_MOST_ONCE],
+        // Two that overlap take no longer than the second of them.
+        &[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_000)],
+        &[ledger(60, 1), hedge(None, 10), timeout(30_000)],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -83,15 +103,21 @@ fn each_rule_finds_its_case() {
         (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),
         (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
+        (&[BARE_HEDGE], "retry_unsafe", 0, ""),
+        (&[AT_MOST_ONCE, hedge(Some(50), 1)], "retry_unsafe", 1, ""),
+        (&[timeout(500), hedge(Some(500), 1)], "late_hedge", 1, "after"),
+        (&[timeout(900), RETRY, hedge(Some(2_000), 1), timeout(500)], "late_hedge", 2, "after"),
         (&[timeout(500), bulkhead(Some(500))], "endless_wait", 1, "max_wait"),
         (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
+        (&[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_001)], "short_memory", 0, "ttl"),
         (&[timeout(500), timeout(800)], "twice", 1, "after"),
         (&[timeout(800), timeout(500)], "twice", 0, "after"),
         (&[BULKHEAD, BULKHEAD], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
+        (&[hedge(None, 1), hedge(None, 1)], "twice", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
     ];
     for (stack, rule, policy, argument) in cases {
@@ -110,6 +136,8 @@ fn opinions_wait_for_strict() {
         assert!(judge(stack, &[], false).is_none());
         assert_eq!(judge(stack, &[], true).and_then(|found| found.rule), Some(rule));
     }
+    // A hedge waits for nobody's failure, so it has no backoff to speak of.
+    assert!(judge(&[timeout(500), hedge(Some(50), 1)], &[], true).is_none());
 }
 
 #[test]
