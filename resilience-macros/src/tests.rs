@@ -233,6 +233,7 @@ fn attempts_that_overlap_share_the_arguments() {
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
+                    &[],
                 );
                 const _: () = {
                     #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]

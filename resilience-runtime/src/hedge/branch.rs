@@ -61,13 +61,16 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::Site;
+
+    static SITE: Site = Site::without_function("inner");
 
     fn limit() -> Option<Tick> {
         context::with(Context::deadline)
     }
 
     fn is_exhausted() -> bool {
-        context::with(|context| context.is_exhausted())
+        context::with(|context| context.exhausted().is_some())
     }
 
     /// Sets a limit at each of its three polls, as a timeout does, and a mark where it is the first attempt.
@@ -79,7 +82,9 @@ mod tests {
             polls += 1;
             mine = context::with(|context| {
                 context.limit = Some(context.limit_in(Duration::from_secs(1) * (10 * number + polls)));
-                context.exhausted = number == 1;
+                if number == 1 {
+                    context.exhaust(&SITE);
+                }
                 context.deadline()
             });
             if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
@@ -107,7 +112,7 @@ mod tests {
     fn a_panic_leaves_nothing_behind() {
         let cx = &mut task::Context::from_waker(Waker::noop());
         let panics = poll_fn(|_| -> Poll<()> {
-            context::with(|context| context.exhausted = true);
+            context::with(|context| context.exhaust(&SITE));
             panic!("of the body");
         });
         let mut branch = Branch::new(Box::pin(Some(panics)), None);
