@@ -20,6 +20,7 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
+//! | bound how many begin per time | [`macro@rate_limit`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
@@ -59,6 +60,8 @@ pub use resilience_macros::circuit_breaker;
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]
 pub use resilience_macros::policies;
+#[doc = include_str!("../docs/policies/rate_limit.md")]
+pub use resilience_macros::rate_limit;
 #[doc = include_str!("../docs/policies/retry.md")]
 pub use resilience_macros::retry;
 #[doc = include_str!("../docs/policies/timeout.md")]

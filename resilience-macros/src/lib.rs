@@ -29,7 +29,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead rate_limit idempotent policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

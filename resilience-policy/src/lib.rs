@@ -69,6 +69,8 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[rate_limit]`
+    RateLimit = rate_limit,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

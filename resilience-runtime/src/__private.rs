@@ -14,6 +14,7 @@ pub use crate::edge::{
 pub use crate::failure::Verdict;
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
 pub use crate::key::Encoded;
+pub use crate::rate_limit::{SiteRateLimit, Turn};
 pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
 pub use crate::timeout::SiteTimeout;

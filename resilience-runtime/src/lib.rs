@@ -16,6 +16,7 @@ mod foreign;
 mod idempotent;
 mod key;
 mod ledger;
+mod rate_limit;
 mod retry;
 mod runtime;
 mod site;

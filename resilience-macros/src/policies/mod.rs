@@ -3,6 +3,7 @@
 mod bulkhead;
 mod circuit_breaker;
 mod idempotent;
+mod rate_limit;
 mod retry;
 mod timeout;
 
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[Policy] = &[
     Policy { name: "retry", example: "attempts = 3", read: retry::read },
     Policy { name: "circuit_breaker", example: "failure_rate = 0.5", read: circuit_breaker::read },
     Policy { name: "bulkhead", example: "max = 32", read: bulkhead::read },
+    Policy { name: "rate_limit", example: "permits = 100", read: rate_limit::read },
     Policy { name: "idempotent", example: "key = order.id", read: idempotent::read },
 ];
 
