@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::rate_limit::{RateLimit, Weight};
-use syn::{Expr, ExprPath, Path};
+use syn::{Expr, ExprPath, ExprUnary, Path, UnOp};
 
 use super::Parsed;
 use crate::args::{Arg, Args, FromArg, Number, Time, Value};
@@ -57,7 +57,9 @@ enum WeightArg {
 impl FromArg for WeightArg {
     fn from_arg(arg: &Arg) -> syn::Result<Self> {
         match arg.expr("3")? {
-            Expr::Lit(_) | Expr::Unary(_) => Ok(Self::Fixed(Number::from_arg(arg)?.0)),
+            Expr::Lit(_) | Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => {
+                Ok(Self::Fixed(Number::from_arg(arg)?.0))
+            }
             Expr::Path(ExprPath { qself: None, path, .. }) if names_constant(path) => {
                 Ok(Self::Fixed(Number::from_arg(arg)?.0))
             }
@@ -95,7 +97,10 @@ impl Constant for WeightArg {
     fn constant(&self) -> TokenStream {
         let runtime = crate::paths::runtime();
         let value = match self {
-            Self::Fixed(Value::Const(weight)) => quote!(Fixed({ let weight: u32 = #weight; weight })),
+            Self::Fixed(Value::Const(weight)) => {
+                let ty = number(weight);
+                quote!(Fixed({ let weight: #ty = #weight; weight }))
+            }
             Self::Fixed(weight) => {
                 let weight = weight.tokens();
                 quote!(Fixed(#weight))
@@ -116,6 +121,11 @@ impl Constant for WeightArg {
     }
 }
 
+/// The type of a weight, at its place: an error there says what it expects.
+fn number(weight: &Expr) -> TokenStream {
+    quote_spanned!(join(weight)=> ::core::primitive::u32)
+}
+
 impl Wrap for Limit {
     fn needs(&self) -> Needs {
         Needs { rejects: true, ..Needs::default() }
@@ -128,7 +138,7 @@ impl Wrap for Limit {
     fn prepare(&self, at: &At<'_>) -> TokenStream {
         let weight = at.local("weight");
         self.computed.as_ref().map_or_else(TokenStream::new, |expr| {
-            let ty = quote_spanned!(join(expr)=> ::core::primitive::u32);
+            let ty = number(expr);
             quote_spanned!(Span::mixed_site()=> let #weight: #ty = #expr;)
         })
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
 use crate::idempotent::{Guarantee, Idempotent};
+use crate::rate_limit::{RateLimit, Weight};
 use crate::retry::{Backoff, Jitter, Retry};
 use crate::timeout::Timeout;
 
@@ -30,6 +31,15 @@ const fn bulkhead(max_wait: Option<u64>) -> Policy {
         None => None,
     };
     Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait })
+}
+
+const LIMIT: Policy = Policy::RateLimit(RateLimit { permits: 100, ..RateLimit::DEFAULT });
+const LIMIT_OF_WEIGHT: Policy =
+    Policy::RateLimit(RateLimit { permits: 100, weight: Weight::Computed("rows"), ..RateLimit::DEFAULT });
+
+const fn limit_that_waits(ms: u64) -> Policy {
+    let max_wait = Some(Duration::from_millis(ms));
+    Policy::RateLimit(RateLimit { permits: 100, max_wait, ..RateLimit::DEFAULT })
 }
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
@@ -67,6 +77,9 @@ fn sane_stacks_are_silent() {
         &[timeout(500), bulkhead(Some(499))],
         &[bulkhead(Some(500)), timeout(500)],
         &[BULKHEAD, BREAKER, BULKHEAD],
+        &[LIMIT, LIMIT_OF_WEIGHT],
+        &[LIMIT, RETRY, LIMIT],
+        &[timeout(500), limit_that_waits(499)],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -85,12 +98,14 @@ fn each_rule_finds_its_case() {
         (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
         (&[timeout(500), bulkhead(Some(500))], "endless_wait", 1, "max_wait"),
         (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
+        (&[timeout(500), limit_that_waits(500)], "endless_wait", 1, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
         (&[timeout(500), timeout(800)], "twice", 1, "after"),
         (&[timeout(800), timeout(500)], "twice", 0, "after"),
         (&[BULKHEAD, BULKHEAD], "twice", 1, ""),
+        (&[LIMIT, LIMIT], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
     ];
