@@ -121,8 +121,8 @@ impl Turn {
             return Poll::Ready(Err(self.limit.reject(Kind::RateLimited).after(at.since(now))));
         };
         let bounds = Bounds { own: now.after(max_wait), deadline: context::with(Context::deadline) };
-        let may_wait = |at| bounds.refuse(at).is_none();
-        match scope.as_deref().unwrap_or(home).join(params, self.weight, now, may_wait, waker) {
+        let bearable = |at| bounds.refuse(at).is_none();
+        match scope.as_deref().unwrap_or(home).join(params, self.weight, now, bearable, waker) {
             Answer::Passes => Poll::Ready(Ok(())),
             Answer::Waits(number, at) => {
                 self.ticket = Some(Ticket { home, scope, number });
