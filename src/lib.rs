@@ -21,8 +21,9 @@
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
 //! | not wait for the slowest | [`macro@hedge`] |
+//! | bound how many begin per time | [`macro@rate_limit`] |
 //! | know whether it happened | [`macro@idempotent`] |
-//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
+//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
@@ -65,6 +66,8 @@ pub use resilience_macros::hedge;
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]
 pub use resilience_macros::policies;
+#[doc = include_str!("../docs/policies/rate_limit.md")]
+pub use resilience_macros::rate_limit;
 #[doc = include_str!("../docs/policies/retry.md")]
 pub use resilience_macros::retry;
 #[doc = include_str!("../docs/policies/timeout.md")]
@@ -78,8 +81,8 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
     IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
-    ParseKeyError, PolicyError, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context,
-    future, manifest, spawn,
+    ParseKeyError, PolicyError, RateLimit, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored,
+    context, future, manifest, spawn,
 };
 
 #[cfg(feature = "http")]

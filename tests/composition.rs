@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{bulkhead, circuit_breaker, hedge, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, hedge, rate_limit, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
 };
@@ -283,6 +283,37 @@ table! {
         #[timeout(ms = 500)]
     } [Hang] => 2, ["Timeout 1", "Timeout 1"], 1_000;
 
+    // Each attempt takes permits below a retry, and the call above it.
+    retry_rate_limit {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[rate_limit(permits = 10, burst = 2)]
+    } [Transient] => 2, ["RateLimited 2", "RateLimited 0"], 0;
+
+    retry_rate_limit_attempts_wait {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[rate_limit(permits = 10, burst = 2, max_wait = "100ms")]
+    } [Transient] => 6, ["transient", "transient"], 400;
+
+    rate_limit_retry {
+        #[rate_limit(permits = 10, burst = 1)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Transient] => 3, ["transient", "RateLimited 0"], 0;
+
+    breaker_rate_limit_a_rejection_is_no_record {
+        #[circuit_breaker(consecutive = 2)]
+        #[rate_limit(permits = 10, burst = 1)]
+    } [Transient] => 1, ["transient", "RateLimited 0", "RateLimited 0"], 0;
+
+    rate_limit_breaker_what_is_open_takes_permits {
+        #[rate_limit(permits = 10, burst = 2)]
+        #[circuit_breaker(consecutive = 1)]
+    } [Transient] => 1, ["transient", "CircuitOpen 0", "RateLimited 0"], 0;
+
+    rate_limit_timeout {
+        #[rate_limit(permits = 10, burst = 1, max_wait = "1s")]
+        #[timeout(ms = 50)]
+    } [Hang] => 2, ["Timeout 1", "Timeout 1"], 100 + 50;
+
     // Neutral outcomes pass through everything at once.
     all_permanent {
         #[timeout(ms = 2_000)]
@@ -387,6 +418,22 @@ crowd! {
         #[bulkhead(max = 2)]
         #[hedge(after = "50ms", repeatable)]
     } [after(60, Good)] => 4, ["ok", "ok", "BulkheadFull 0"], 60;
+    // The wait counts towards a timeout above. One that could not be over in time is not begun.
+    timeout_rate_limit_together {
+        #[timeout(ms = 150)]
+        #[rate_limit(permits = 10, burst = 1, max_wait = "140ms")]
+    } [after(60, Good)] => 2, ["ok", "Timeout 1", "RateLimited 0"], 150;
+
+    retry_timeout_rate_limit_together {
+        #[retry(attempts = 2, backoff = fixed("50ms"), jitter = none, repeatable)]
+        #[timeout(ms = 250)]
+        #[rate_limit(permits = 10, burst = 1, max_wait = "240ms")]
+    } [after(60, Good)] => 4, ["ok", "ok", "ok"], 250 + 50 + 60;
+
+    rate_limit_bulkhead_together {
+        #[rate_limit(permits = 10, burst = 1, max_wait = "1s")]
+        #[bulkhead(max = 1)]
+    } [after(150, Good)] => 2, ["ok", "BulkheadFull 0", "ok"], 200 + 150;
 
     // The upper one lets two in, and the lower one of these.
     bulkhead_bulkhead_together {

@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, hedge, retry, timeout};
+use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, hedge, rate_limit, retry, timeout};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -109,6 +109,12 @@ async fn observed(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[rate_limit(permits = 1_000, burst = 1_000, weight = order.polls, max_wait = "1s")]
+async fn limited(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -163,6 +169,7 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| bounded(&order)), 0, "bulkhead, {polls} polls");
         assert_eq!(allocations(|| hedged(&order)), 0, "hedge in time, {polls} polls");
         assert_eq!(allocations(|| observed(&order)), 0, "hedge that observes, {polls} polls");
+        assert_eq!(allocations(|| limited(&order)), 0, "rate_limit, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
     }
 }

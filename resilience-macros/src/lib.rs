@@ -30,7 +30,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead hedge idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge idempotent policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

@@ -71,6 +71,8 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[rate_limit]`
+    RateLimit = rate_limit,
     /// `#[hedge]`
     Hedge = hedge,
     /// `#[idempotent]`

@@ -17,6 +17,7 @@ pub use crate::hedge::{Race, SiteHedge};
 pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};
+pub use crate::rate_limit::{RateLimit, Turn};
 pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
 pub use crate::timeout::SiteTimeout;

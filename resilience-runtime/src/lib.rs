@@ -22,6 +22,7 @@ mod ledger;
 mod owner;
 #[cfg(feature = "http")]
 pub mod propagation;
+mod rate_limit;
 mod retry;
 mod runtime;
 mod site;
@@ -44,6 +45,7 @@ pub use gauges::Gauges;
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
+pub use rate_limit::RateLimit;
 pub use runtime::{Builder, InstallError, NameClash, Runtime};
 pub use site::{Site, manifest};
 pub use spawn::spawn;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilience::{
-    Failure, RetryBudget, bulkhead, circuit_breaker, hedge, idempotent, policies, retry, timeout,
+    Failure, RetryBudget, bulkhead, circuit_breaker, hedge, idempotent, policies, rate_limit, retry, timeout,
 };
 
 const BUDGET: Duration = Duration::from_secs(2);
@@ -94,7 +94,40 @@ async fn wide(page: String) -> Result<usize, resilience::Error> {
     Ok(page.len())
 }
 
+#[timeout(after = BUDGET)]
+#[rate_limit(permits = 10 * PLACES, per = "1m", burst = PLACES, weight = PLACES, max_wait = "100ms")]
+#[rate_limit(permits = 1_000_000_000, per = "24h", weight = u32::try_from(pages.len()).unwrap_or(u32::MAX))]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+#[rate_limit(permits = 100, weight = *weight)]
+async fn paced(pages: Vec<String>, weight: &u32) -> std::io::Result<usize> {
+    Ok(pages.len())
+}
+
+trait Priced {
+    const COST: u32;
+
+    #[rate_limit(permits = 100, weight = Self::COST)]
+    async fn buy(&self) -> std::io::Result<u32> {
+        Ok(Self::COST)
+    }
+}
+
+#[rate_limit(permits = 100, weight = T::COST)]
+async fn sell<T: Priced>(thing: T) -> std::io::Result<u32> {
+    drop(thing);
+    Ok(T::COST)
+}
+
+struct Book;
+
+impl Priced for Book {
+    const COST: u32 = 7;
+}
+
 fn main() {
+    drop(paced(Vec::new(), &1));
+    drop(Book.buy());
+    drop(sell(Book));
     let gateway = Arc::new(Gateway { limit: 100 });
     drop(gateway.charge(7, 10));
     drop(Arc::clone(&gateway).load(Vec::new()));

@@ -100,8 +100,8 @@ fn bench() -> Vec<Step> {
     vec![
         Step::cargo("bench", &["bench", "--bench", "overhead"]),
         // One of the peers names a newer compiler than ours, and builds with ours all the same.
-        Step::cargo("bench of ledgers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
-            .args(&["--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
+        Step::cargo("benches beside peers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
+            .args(&["--bench=rate_limit", "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
     ]
 }
 

@@ -71,7 +71,7 @@ impl Wrap for Room {
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("bulkhead");
-        let (inner, admission) = (inner.outcome(), self.state.admit(&BULKHEAD, at));
+        let (inner, admission) = (inner.outcome(), self.state.admit(&BULKHEAD, at, None));
         let (place, outcome, rejection) = (at.local("place"), local("outcome"), local("rejection"));
         // The place outlives the call below it, which may hold on to things until it is dropped.
         quote_spanned! {Span::mixed_site()=>

@@ -4,6 +4,7 @@ mod bulkhead;
 mod circuit_breaker;
 mod hedge;
 mod idempotent;
+mod rate_limit;
 mod retry;
 mod state;
 mod timeout;
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[Policy] = &[
         read: circuit_breaker::read,
     },
     Policy { name: "bulkhead", example: "max = 32", per_method: None, read: bulkhead::read },
+    Policy { name: "rate_limit", example: "permits = 100", per_method: None, read: rate_limit::read },
     Policy { name: "hedge", example: "after = \"50ms\"", per_method: None, read: hedge::read },
     Policy {
         name: "idempotent",

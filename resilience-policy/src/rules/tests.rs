@@ -5,6 +5,7 @@ use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
 use crate::hedge::{After, Hedge};
 use crate::idempotent::{Guarantee, Idempotent};
+use crate::rate_limit::{RateLimit, Weight};
 use crate::retry::{Backoff, Jitter, Retry};
 use crate::timeout::Timeout;
 
@@ -43,6 +44,15 @@ const fn hedge(after: Option<u64>, max: u32) -> Policy {
 }
 
 const BARE_HEDGE: Policy = Policy::Hedge(Hedge::DEFAULT);
+
+const LIMIT: Policy = Policy::RateLimit(RateLimit { permits: 100, ..RateLimit::DEFAULT });
+const LIMIT_OF_WEIGHT: Policy =
+    Policy::RateLimit(RateLimit { permits: 100, weight: Weight::Computed("rows"), ..RateLimit::DEFAULT });
+
+const fn limit_that_waits(ms: u64) -> Policy {
+    let max_wait = Some(Duration::from_millis(ms));
+    Policy::RateLimit(RateLimit { permits: 100, max_wait, ..RateLimit::DEFAULT })
+}
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
     let (ttl, lease) = (Duration::from_secs(ttl), Duration::from_secs(lease));
@@ -87,6 +97,9 @@ fn sane_stacks_are_silent() {
         // Two that overlap take no longer than the second of them.
         &[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_000)],
         &[ledger(60, 1), hedge(None, 10), timeout(30_000)],
+        &[LIMIT, LIMIT_OF_WEIGHT],
+        &[LIMIT, RETRY, LIMIT],
+        &[timeout(500), limit_that_waits(499)],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -109,6 +122,7 @@ fn each_rule_finds_its_case() {
         (&[timeout(900), RETRY, hedge(Some(2_000), 1), timeout(500)], "late_hedge", 2, "after"),
         (&[timeout(500), bulkhead(Some(500))], "endless_wait", 1, "max_wait"),
         (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
+        (&[timeout(500), limit_that_waits(500)], "endless_wait", 1, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
@@ -116,6 +130,7 @@ fn each_rule_finds_its_case() {
         (&[timeout(500), timeout(800)], "twice", 1, "after"),
         (&[timeout(800), timeout(500)], "twice", 0, "after"),
         (&[BULKHEAD, BULKHEAD], "twice", 1, ""),
+        (&[LIMIT, LIMIT], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
         (&[hedge(None, 1), hedge(None, 1)], "twice", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
