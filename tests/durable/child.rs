@@ -51,9 +51,10 @@ impl Running {
     }
 
     /// Stops it where it is: when this returns, none of its threads does anything.
-    pub(crate) fn freeze(&self) {
+    pub(crate) fn freeze(&mut self) {
         self.signal("STOP");
         while !self.is_frozen() {
+            self.still_runs();
             sleep(Duration::from_millis(1));
         }
     }
@@ -77,8 +78,12 @@ impl Running {
         })
     }
 
-    pub(crate) fn kill(mut self) {
+    fn still_runs(&mut self) {
         assert_eq!(self.child.try_wait().expect("it can be waited for"), None, "it ended by itself");
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.still_runs();
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
     }

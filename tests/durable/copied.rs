@@ -16,7 +16,7 @@ use crate::power::result;
 use crate::work::{self, History, Log, Op};
 use crate::{copy, opened, try_copy, try_open, url};
 
-const COPIES: usize = 8;
+const COPIES: usize = 6;
 const CUTS: usize = 12;
 /// How many of its latest results a copy is asked for.
 const ASKED: usize = 150;
@@ -43,7 +43,7 @@ fn work_a_while() {
 /// A snapshot of the disk: it opens, nothing that was returned is lost, and what ran can go on, as after a kill.
 #[tokio::test]
 async fn at_one_moment() {
-    let (ledger, worker) = worked_on();
+    let (ledger, mut worker) = worked_on();
     let mut enough = 0;
     for _ in 0..COPIES {
         work_a_while();
@@ -63,7 +63,7 @@ async fn at_one_moment() {
 /// there are, and the whole has all.
 #[tokio::test]
 async fn at_one_moment_with_a_part_of_the_journal() {
-    let (ledger, worker) = worked_on();
+    let (ledger, mut worker) = worked_on();
     work_a_while();
     worker.freeze();
     let history = History::read(ledger.place.path());
@@ -114,7 +114,7 @@ fn newest_journal(folder: &Path) -> PathBuf {
 /// was written to under the copy it has holes. It opens or says why not, and whichever results it has are true.
 #[tokio::test]
 async fn file_by_file() {
-    let (ledger, worker) = worked_on();
+    let (ledger, mut worker) = worked_on();
     let mut opens = 0;
     for _ in 0..COPIES {
         worker.thaw();

@@ -4,6 +4,7 @@
 
 mod child;
 mod copied;
+mod dropped;
 mod full;
 mod kill;
 mod owners;
