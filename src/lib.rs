@@ -20,12 +20,13 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
+//! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
-//! | read the deadline, the idempotency key | [`context`] |
+//! | read the deadline, the idempotency key, whether the answer is degraded | [`context`] |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | list all annotated functions | [`manifest`] |
 //!
@@ -55,6 +56,8 @@ struct Readme;
 pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
+#[doc = include_str!("../docs/policies/fallback.md")]
+pub use resilience_macros::fallback;
 #[doc = include_str!("../docs/policies/idempotent.md")]
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]
@@ -70,7 +73,8 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey, InstallError, Key,
-    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError,
-    Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context, future, manifest, spawn,
+    Answers, Awaited, Builder, CarriesRejection, Class, Entry, EntryState, Error, Failure, IdempotencyKey,
+    InstallError, Kept, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
+    ParseKeyError, PolicyError, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context,
+    future, manifest, spawn,
 };

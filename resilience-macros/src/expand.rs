@@ -3,15 +3,15 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Path, Receiver, ReceiverKind, Token, Type};
+use syn::{Receiver, ReceiverKind, Token, Type};
 
 use crate::args::{NOT_CONST, find_ident, names_value};
 use crate::error::{Errors, Result, at};
 use crate::item::{Binding, Body, Function, check_owned, join, nameable};
-use crate::judge;
 use crate::layer::{At, Code, Layer, Needs};
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
+use crate::{judge, mention};
 
 /// The function with its body wrapped.
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
@@ -22,8 +22,8 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         check_owned(&body.returns)?;
     }
     let arguments = Arguments::of(function, &mut body, stack, needs)?;
-    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
-    let layers = layers(stack, &returns);
+    let edge = edge(&body, &returns, needs, stack);
+    let layers = layers(function, stack, &returns);
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = &arguments.slots;
@@ -45,7 +45,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 }
 
 /// The names around each policy.
-fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
     let names = stack.layers.iter().enumerate().map(|(index, layer)| At {
         index,
         many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
@@ -53,6 +53,8 @@ fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
         site: local("__SITE"),
         params: item("POLICY", index),
         returns,
+        absorbed: stack.absorbs(),
+        again: mention::again(function, stack, index),
     });
     names.collect()
 }
@@ -101,8 +103,8 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
 }
 
 /// All bounds on the user's types, in one call at the return type.
-fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> TokenStream {
-    let edge = local("edge");
+fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream {
+    let (edge, written) = (local("edge"), &body.returns);
     let maker = match (needs.rejects, needs.classifies) {
         (true, true) => "edge",
         (true, false) => "edge_rejecting",
@@ -111,11 +113,20 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
     };
     let maker = Ident::new(maker, join(written));
     // All of it is the user's own place, the path too: no error says that it originates in a macro.
-    let facade = match facade {
+    let facade = match &stack.options.facade {
         None => quote_spanned!(join(written)=> ::resilience),
         Some(path) => quote!(#path),
     };
-    let call = quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>());
+    let call = match (stack.absorbs(), &body.bare) {
+        (false, _) => quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>()),
+        (true, Some(_)) => {
+            quote_spanned!(join(written)=> #facade::__private::edge::<#facade::__private::Bare<#returns>>())
+        }
+        (true, None) => {
+            let call = quote_spanned!(join(written)=> #facade::__private::any_result::<#returns>().#maker());
+            quote!({ #[allow(unused_imports)] use #facade::__private::BareResult as _; #call })
+        }
+    };
     quote_spanned!(Span::mixed_site()=> let #edge = #call;)
 }
 
@@ -146,58 +157,78 @@ struct Arguments {
 }
 
 impl Arguments {
-    /// A body that runs once takes its arguments. One that runs again gets them from slots.
+    /// A body that runs once takes its arguments. One that runs again gets them from slots, and one whose policies name
+    /// an argument gets a clone of it.
     fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
         let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
         let mut arguments = Self::default();
         let last = last(stack);
-        if needs.repeats {
-            arguments.receiver(function, body, &last)?;
+        let mentioned = mention::names(&mentions, &Ident::new("self", Span::call_site()));
+        if needs.repeats || mentioned {
+            arguments.receiver(function, body, &last, mentioned)?;
         }
+        let (mut kept, mut bound) = (Vec::new(), Vec::new());
         for binding in function.bindings() {
+            let mentioned = mention::names(&mentions, &binding.ident);
+            let keep = mentioned && !binding.reference();
+            if keep {
+                kept.push(binding.ident.clone());
+            }
             // What the body does not name it does not move, and its own binding would be unused.
             if !has_ident(&body.block.stream(), &binding.ident) {
                 continue;
             }
-            if has_ident(&mentions, &binding.ident) && !binding.reference() {
+            if keep {
                 arguments.kept(&binding);
-            } else if needs.repeats {
+            } else if mentioned || needs.repeats {
                 arguments.repeated(&binding, &last);
+                bound.push(binding.ident);
             }
         }
-        if needs.repeats {
-            function.strip_mut();
-        }
+        function.spare_mut(|name| kept.contains(name));
+        function.strip_mut(|name| bound.contains(name) || needs.repeats && !kept.contains(name));
         Ok(arguments)
     }
 
-    fn receiver(&mut self, function: &Function, body: &mut Body, last: &TokenStream) -> Result<()> {
+    fn receiver(
+        &mut self,
+        function: &Function,
+        body: &mut Body,
+        last: &TokenStream,
+        mentioned: bool,
+    ) -> Result<()> {
         let Some(receiver) = function.receiver() else { return Ok(()) };
+        let (runtime, slot, this, token) =
+            (paths::runtime(), local("self_slot"), local("this"), receiver.self_token);
         match kind(receiver) {
-            Own::Shared => {}
-            Own::Mutable => body.reborrow_self(),
+            Own::Shared => return Ok(()),
+            Own::Mutable => {
+                body.reborrow_self();
+                return Ok(());
+            }
+            Own::Value if last.is_empty() => {}
+            Own::Value => {
+                let wrong =
+                    "a repeated method cannot take `self` by value: the first attempt would use it up";
+                return Err(at(token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into());
+            }
+            Own::Counted if mentioned => {}
             Own::Counted => {
-                let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
-                let token = receiver.self_token;
                 self.slots
                     .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
                 self.bind.extend(
                     quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
                 );
                 body.rename_self(&this);
-            }
-            Own::Value => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                return Err(
-                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
-                );
+                return Ok(());
             }
         }
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #runtime::again(&#token);));
+        body.rename_self(&this);
         Ok(())
     }
 
-    /// A predicate that names an argument needs it after the body has run: the body gets a clone.
+    /// A policy that names an argument needs it after the body has run: the body gets a clone.
     fn kept(&mut self, binding: &Binding) {
         let copy = bounded(binding, "again", Some(Token![&](join(&binding.ty))));
         self.bind(binding, &copy);
@@ -228,7 +259,7 @@ impl Arguments {
 }
 
 /// The call `function(tokens)` with a bound on the argument, which an error shows at its type.
-fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
+pub(crate) fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
     let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
     let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
     let ty = named.then(|| quote!(::<#ty>));
@@ -237,7 +268,7 @@ fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> Toke
     quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
 }
 
-fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
+pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
     find_ident(tokens.clone(), &ident.to_string()).is_some()
 }
 

@@ -9,6 +9,7 @@ mod failure;
 mod item;
 mod judge;
 mod layer;
+mod mention;
 mod paths;
 mod pipeline;
 mod policies;
@@ -29,7 +30,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead fallback idempotent policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

@@ -35,6 +35,9 @@ fn stages(name: &str, args: TokenStream, function: &mut Function) -> Result<Toke
         return Err(apart(name, here));
     }
     let stack = stack?;
+    if let (Some(bare), false) = (&body.bare, stack.absorbs()) {
+        return Err(bare.refuse());
+    }
     judge::judge(&stack)?;
     expand::function(function, body, &stack)
 }

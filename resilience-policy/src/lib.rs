@@ -69,6 +69,8 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[fallback]`
+    Fallback = fallback,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

@@ -90,6 +90,7 @@ impl Retry {
                 jitter: self.jitter,
             }),
             holds: true,
+            watches_failure: true,
             ..Facts::NONE
         }
     }

@@ -12,7 +12,10 @@ pub use crate::edge::{
     slot,
 };
 pub use crate::failure::Verdict;
-pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
+pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
+pub use crate::idempotent::{
+    Claim, Codec, Entry, Names, SiteLedger, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint,
+};
 pub use crate::key::Encoded;
 pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};

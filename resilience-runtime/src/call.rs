@@ -48,6 +48,9 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
                 if mine.is_exhausted() && (outcome.is_err() || mine.gave_up) {
                     context::with(|around| around.exhausted = true);
                 }
+                if mine.is_degraded() {
+                    context::with(Context::degrade);
+                }
                 return polled;
             }
             if let Some(alarm) = mine.alarm.map(Tick::instant)

@@ -37,8 +37,17 @@ pub(crate) struct Context {
     /// How many of these certainly had no effect; none, where there were more than can be counted.
     harmless: u16,
     pub(crate) operation: Option<Arc<Operation>>,
-    /// The same as `exhausted`, of the tasks that the attempt has spawned; in a task, of the attempt that spawned it.
-    tasks: Option<Arc<AtomicBool>>,
+    /// A fallback has answered in it. `None` outside of any call, where nobody would ever clear it.
+    degraded: Option<bool>,
+    /// What the tasks that the attempt has spawned report; in a task, those of the attempt that spawned it.
+    tasks: Option<Arc<Reports>>,
+}
+
+/// The marks of tasks that are over.
+#[derive(Debug, Default)]
+struct Reports {
+    exhausted: AtomicBool,
+    degraded: AtomicBool,
 }
 
 /// A limit in time.
@@ -76,13 +85,14 @@ impl Context {
         attempts: 0,
         harmless: 0,
         operation: None,
+        degraded: None,
         tasks: None,
     };
 
     /// The context of a call made within this one.
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
-        Self { limit, operation: self.operation.clone(), ..Self::NONE }
+        Self { limit, operation: self.operation.clone(), degraded: Some(false), ..Self::NONE }
     }
 
     /// The context of a task that is a part of this call.
@@ -100,19 +110,37 @@ impl Context {
 
     /// A retry inside this attempt has given up, in the call or in a task of it.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted || self.tasks.as_ref().is_some_and(|tasks| tasks.load(Ordering::Acquire))
+        self.exhausted || self.tasks.as_ref().is_some_and(|tasks| tasks.exhausted.load(Ordering::Acquire))
+    }
+
+    /// A fallback has answered in this attempt, in the call or in a task of it.
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.degraded == Some(true)
+            || self.tasks.as_ref().is_some_and(|tasks| tasks.degraded.load(Ordering::Acquire))
     }
 
     /// The task of this context is over.
     pub(crate) fn report(&self) {
-        if let (true, Some(tasks)) = (self.exhausted, &self.tasks) {
-            tasks.store(true, Ordering::Release);
-        }
+        let Some(tasks) = &self.tasks else { return };
+        tasks.exhausted.fetch_or(self.exhausted, Ordering::Release);
+        tasks.degraded.fetch_or(self.degraded == Some(true), Ordering::Release);
     }
 
-    /// An attempt begins.
+    /// An attempt begins: what the last one left behind is gone with its outcome.
     pub(crate) fn clear_marks(&mut self) {
         (self.exhausted, self.gave_up, self.tasks) = (false, false, None);
+        self.degraded = self.degraded.map(|_| false);
+    }
+
+    /// A fallback has answered: what went wrong before it is mended, and the call is degraded.
+    pub(crate) fn answered(&mut self) {
+        self.clear_marks();
+        self.degrade();
+    }
+
+    /// What this call returns is not all it could be.
+    pub(crate) fn degrade(&mut self) {
+        self.degraded = self.degraded.map(|_| true);
     }
 
     /// The moment of a limit.
@@ -215,6 +243,26 @@ pub fn idempotency_key() -> Option<IdempotencyKey> {
 /// `None` outside of an `#[idempotent]` function.
 pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().map(|operation| operation.fence))
+}
+
+/// Whether a fallback has answered in the annotated call that runs now: its own, or that of an annotated function called
+/// within it. What the call returns is then not all it could be.
+///
+/// A retry that begins another attempt begins with `false`. A task of [`spawn`](crate::spawn) counts once it is over; one
+/// of `tokio::spawn` does not report back. Outside of an annotated function it is `false`: a handler that wants to know is
+/// annotated itself, with a `#[timeout]` for instance.
+///
+/// ```
+/// # use resilience_runtime::context;
+/// # struct Page { price: u32, degraded: bool }
+/// # async fn price() -> u32 { 7 }
+/// # async fn page() -> Page {
+/// let price = price().await; // has a `#[fallback]`
+/// Page { price, degraded: context::degraded() }
+/// # }
+/// ```
+pub fn degraded() -> bool {
+    with(|context| context.is_degraded())
 }
 
 /// Runs `future` under a deadline that was computed for this call, or that a caller sent along.

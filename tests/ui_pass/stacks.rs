@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilience::{Failure, bulkhead, circuit_breaker, idempotent, policies, retry, timeout};
+use resilience::{Failure, bulkhead, circuit_breaker, fallback, idempotent, policies, retry, timeout};
 
 const BUDGET: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 4;
@@ -72,7 +72,43 @@ async fn wide(page: String) -> Result<usize, resilience::Error> {
     Ok(page.len())
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    cents: u64,
+}
+
+async fn listed(_: resilience::Error) -> Price {
+    Price { cents: 0 }
+}
+
+#[fallback(async listed)]
+#[timeout(after = BUDGET)]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+async fn price(item: &str) -> Price {
+    Price { cents: item.len() as u64 }
+}
+
+#[fallback(|error| match error { PayError::Busy { .. } => Ok(0), error => Err(error) })]
+#[timeout(after = BUDGET)]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+#[fallback(async |_| Ok(name.len()), when = |error| matches!(error, PayError::Unreachable))]
+#[timeout(ms = 400)]
+async fn length(mut name: String) -> Result<usize, PayError> {
+    name.push('.');
+    Ok(name.len())
+}
+
+#[policies(allow(hidden_failure = "the ledger is to keep the preset"))]
+#[idempotent(key = order)]
+#[fallback(|_| Ok(0))]
+async fn preset(order: u64) -> Result<u64, resilience::Error> {
+    Ok(order)
+}
+
 fn main() {
+    drop(price("tea"));
+    drop(length(String::new()));
+    drop(preset(7));
     let gateway = Arc::new(Gateway { limit: 100 });
     drop(gateway.charge(7, 10));
     drop(Arc::clone(&gateway).load(Vec::new()));

@@ -2,11 +2,14 @@
 
 mod bulkhead;
 mod circuit_breaker;
+mod fallback;
 mod idempotent;
 mod retry;
 mod timeout;
 
 use proc_macro2::TokenStream;
+
+pub(crate) use fallback::Answer;
 
 use crate::args::Args;
 use crate::error::{Place, Result};
@@ -28,6 +31,7 @@ pub(crate) const ALL: &[Policy] = &[
     Policy { name: "retry", example: "attempts = 3", read: retry::read },
     Policy { name: "circuit_breaker", example: "failure_rate = 0.5", read: circuit_breaker::read },
     Policy { name: "bulkhead", example: "max = 32", read: bulkhead::read },
+    Policy { name: "fallback", example: "when = |error| ...", read: fallback::read },
     Policy { name: "idempotent", example: "key = order.id", read: idempotent::read },
 ];
 
@@ -37,6 +41,10 @@ impl Policy {
     }
 
     pub(crate) fn parse(&self, place: Place, tokens: TokenStream) -> Result<Parsed> {
-        (self.read)(Args::parse(self.name, self.example, place, tokens)?)
+        // Its function is the one argument that has no name.
+        let (answer, named) = if self.name == "fallback" { fallback::split(tokens)? } else { (None, tokens) };
+        let mut args = Args::parse(self.name, self.example, place, named)?;
+        args.answer = answer;
+        (self.read)(args)
     }
 }

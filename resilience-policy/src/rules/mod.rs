@@ -47,6 +47,7 @@ rules! {
     DeadTimeout = dead_timeout,
     EndlessWait = endless_wait,
     BlindBreaker = blind_breaker,
+    HiddenFailure = hidden_failure,
     ShortMemory = short_memory,
     Twice = twice,
     NoTimeout = no_timeout,
