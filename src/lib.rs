@@ -22,13 +22,14 @@
 //! | bound how many run at a time | [`macro@bulkhead`] |
 //! | not wait for the slowest | [`macro@hedge`] |
 //! | bound how many begin per time | [`macro@rate_limit`] |
+//! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
-//! | read the deadline, the idempotency key | [`context`] |
+//! | read the deadline, the idempotency key, whether the answer is degraded | [`context`] |
 //! | hand a call on over the network | `propagation`, of the feature `http` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | list all annotated functions | [`manifest`] |
@@ -60,6 +61,8 @@ struct Readme;
 pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
+#[doc = include_str!("../docs/policies/fallback.md")]
+pub use resilience_macros::fallback;
 #[doc = include_str!("../docs/policies/hedge.md")]
 pub use resilience_macros::hedge;
 #[doc = include_str!("../docs/policies/idempotent.md")]
@@ -79,10 +82,10 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
-    IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
-    ParseKeyError, PolicyError, RateLimit, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored,
-    context, future, manifest, spawn,
+    Answers, Awaited, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error,
+    Failure, Gauges, IdempotencyKey, InstallError, Kept, Key, KeyError, KeyParts, Kind, LedgerError,
+    NameClash, OpenError, Operator, ParseKeyError, PolicyError, RateLimit, Repeatable, RetryBudget, Returns,
+    Runtime, Site, State, Stored, context, future, manifest, spawn,
 };
 
 #[cfg(feature = "http")]

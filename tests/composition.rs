@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{bulkhead, circuit_breaker, hedge, rate_limit, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, fallback, hedge, rate_limit, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
 };
@@ -313,6 +313,89 @@ table! {
         #[rate_limit(permits = 10, burst = 1, max_wait = "1s")]
         #[timeout(ms = 50)]
     } [Hang] => 2, ["Timeout 1", "Timeout 1"], 100 + 50;
+    // A fallback on top answers what the others could not mend; they see what they would see without it.
+    fallback_timeout {
+        #[fallback(|_| Ok(0))]
+        #[timeout(ms = 500)]
+    } [Hang, Transient, Good] => 3, ["ok", "ok", "ok"], 500;
+
+    timeout_fallback_cannot_answer_it {
+        #[timeout(ms = 500)]
+        #[fallback(|_| Ok(0))]
+    } [Hang, Transient] => 2, ["Timeout 1", "ok"], 500;
+
+    timeout_fallback_timeout {
+        #[timeout(ms = 900)]
+        #[fallback(async |_| { pass(300).await; Ok(0) })]
+        #[timeout(ms = 500)]
+    } [Hang, after(700, Good)] => 2, ["ok", "ok"], 2 * 800;
+
+    timeout_fallback_timeout_no_time_left {
+        #[timeout(ms = 900)]
+        #[fallback(async |_| { pass(500).await; Ok(0) })]
+        #[timeout(ms = 500)]
+    } [Hang] => 1, ["Timeout 1"], 900;
+
+    fallback_retry {
+        #[fallback(|_| Ok(0))]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 6, ["ok", "ok"], 400;
+
+    fallback_breaker_opens_all_the_same {
+        #[fallback(|_| Ok(0))]
+        #[circuit_breaker(consecutive = 2)]
+    } [Transient] => 2, ["ok", "ok", "ok", "ok"], 0;
+
+    fallback_when_breaker {
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[circuit_breaker(consecutive = 2)]
+    } [Transient] => 2, ["ok", "ok", "CircuitOpen 0"], 0;
+
+    fallback_when_permanent_passes {
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Permanent] => 1, ["permanent"], 0;
+
+    retry_fallback_when_ends_it {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Policy(_)))]
+        #[timeout(ms = 500)]
+    } [Transient, Hang] => 2, ["ok"], 500;
+
+    retry_fallback_when_a_timeout_is_repeated {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[timeout(ms = 500)]
+    } [Hang, Hang, Transient] => 3, ["ok"], 1_000;
+
+    retry_fallback_when_own_error_is_repeated {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[fallback(|_| Err(Fault::Transient(0)), when = |error| matches!(error, Fault::Permanent(_)))]
+    } [Permanent] => 3, ["transient"], 200;
+
+    breaker_fallback_when_an_answer_is_a_success {
+        #[circuit_breaker(consecutive = 1)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+    } [Transient] => 3, ["ok", "ok", "ok"], 0;
+
+    breaker_fallback_when_a_timeout_is_recorded {
+        #[circuit_breaker(consecutive = 1)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[timeout(ms = 500)]
+    } [Hang] => 1, ["Timeout 1", "CircuitOpen 0"], 500;
+
+    fallback_fallback_the_upper_answers_the_lower {
+        #[fallback(|_| Ok(0))]
+        #[fallback(|_| Err(Fault::Permanent(0)))]
+    } [Transient] => 2, ["ok", "ok"], 0;
+
+    fallback_headline {
+        #[fallback(|_| Ok(0))]
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 4)]
+        #[timeout(ms = 500)]
+    } [Hang] => 4, ["ok", "ok", "ok"], 1_700 + 500 + 100;
 
     // Neutral outcomes pass through everything at once.
     all_permanent {
@@ -359,6 +442,17 @@ macro_rules! crowd {
 }
 
 crowd! {
+    fallback_bulkhead_together {
+        #[fallback(|_| Ok(0))]
+        #[bulkhead(max = 1)]
+    } [after(300, Good)] => 1, ["ok", "ok", "ok"], 300;
+
+    // A place is held while the fallback below it answers.
+    bulkhead_fallback_together {
+        #[bulkhead(max = 1, queue = 2)]
+        #[fallback(async |_| { pass(100).await; Ok(0) })]
+    } [Transient] => 3, ["ok", "ok", "ok"], 300;
+
     // The wait counts towards a timeout above, and not towards one below.
     timeout_bulkhead_together {
         #[timeout(ms = 500)]

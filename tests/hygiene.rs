@@ -60,6 +60,33 @@ mod shadowed {
     }
 }
 
+/// The same of a fallback, and of what it names.
+mod answered {
+    use super::shadowed::Fault;
+
+    #[resilience::fallback(|answer| if outcome.is_empty() { Err(answer) } else { Ok(outcome + &text) })]
+    #[resilience::retry(attempts = 2, repeatable)]
+    #[resilience::fallback(async |error| Err(error), when = |error| matches!(error, Fault::None) && text.is_empty())]
+    pub(super) async fn named(mut outcome: String, error: u32, mut text: String) -> Result<String, Fault> {
+        outcome.push('!');
+        text.push_str(&error.to_string());
+        if text.is_empty() { Ok(outcome) } else { Err(Fault::Some) }
+    }
+
+    #[resilience::fallback(|edge| edge.site().len())]
+    #[resilience::timeout(ms = 500)]
+    pub(super) async fn bare(site: &str) -> usize {
+        site.len()
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_minds_its_own_names() {
+    let text = answered::named("tea".to_owned(), 7, "s".to_owned()).await;
+    assert_eq!(text.expect("it answers"), "teas");
+    assert_eq!(answered::bare("four").await, 4);
+}
+
 /// A facade of one's own.
 mod facade {
     pub(crate) mod inner {

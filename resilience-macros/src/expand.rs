@@ -2,16 +2,17 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
-use syn::{Path, Receiver, ReceiverKind, Token, Type};
 
-use crate::args::{NOT_CONST, find_ident, names_value};
+use crate::args::{NOT_CONST, names_value};
+use crate::arguments::{Arguments, Own, has_ident};
 use crate::error::{Errors, Result, at};
-use crate::item::{Binding, Body, Function, check_owned, join, nameable};
-use crate::judge;
+use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs};
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
+use crate::{judge, mention};
 
 /// The function with its body wrapped.
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
@@ -23,8 +24,8 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         check_owned(&body.returns)?;
     }
     let arguments = Arguments::of(function, &mut body, stack, needs)?;
-    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
-    let layers = layers(stack, &returns);
+    let edge = edge(&body, &returns, needs, stack);
+    let layers = layers(function, stack, &returns);
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = &arguments.slots;
@@ -47,7 +48,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 }
 
 /// The names around each policy.
-fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
     let names = stack.layers.iter().enumerate().map(|(index, layer)| At {
         index,
         many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
@@ -55,6 +56,8 @@ fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
         site: local("__SITE"),
         params: item("POLICY", index),
         returns,
+        absorbed: stack.absorbs(),
+        again: mention::again(function, stack, index),
     });
     names.collect()
 }
@@ -119,8 +122,8 @@ fn of_one_type(function: &Function, stack: &Stack) -> TokenStream {
 }
 
 /// All bounds on the user's types, in one call at the return type.
-fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> TokenStream {
-    let edge = local("edge");
+fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream {
+    let (edge, written) = (local("edge"), &body.returns);
     let maker = match (needs.rejects, needs.classifies) {
         (true, true) => "edge",
         (true, false) => "edge_rejecting",
@@ -129,11 +132,20 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
     };
     let maker = Ident::new(maker, join(written));
     // All of it is the user's own place, the path too: no error says that it originates in a macro.
-    let facade = match facade {
+    let facade = match &stack.options.facade {
         None => quote_spanned!(join(written)=> ::resilience),
         Some(path) => quote!(#path),
     };
-    let call = quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>());
+    let call = match (stack.absorbs(), &body.bare) {
+        (false, _) => quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>()),
+        (true, Some(_)) => {
+            quote_spanned!(join(written)=> #facade::__private::edge::<#facade::__private::Bare<#returns>>())
+        }
+        (true, None) => {
+            let call = quote_spanned!(join(written)=> #facade::__private::any_result::<#returns>().#maker());
+            quote!({ #[allow(unused_imports)] use #facade::__private::BareResult as _; #call })
+        }
+    };
     quote_spanned!(Span::mixed_site()=> let #edge = #call;)
 }
 
@@ -154,202 +166,12 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
     quote_spanned!(Span::mixed_site()=> #edge.attempt(async #run))
 }
 
-/// How the arguments get into the body.
-#[derive(Default)]
-struct Arguments {
-    /// Outside of the loop: what a repeated body needs again.
-    slots: TokenStream,
-    /// At the top of the body.
-    bind: TokenStream,
-}
-
-impl Arguments {
-    /// A body that runs once takes its arguments. One that runs again gets them from slots.
-    fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
-        let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
-        let mut arguments = Self::default();
-        let mut errors = Errors::default();
-        let last = last(stack);
-        // Where attempts overlap there is no last one, and what a policy looks at is not handed out.
-        let last = |named: bool| (!needs.overlaps && !named).then_some(&last);
-        if needs.repeats || names_self(&mentions) {
-            errors.take(arguments.receiver(function, body, needs, last(names_self(&mentions))));
-        }
-        for binding in function.bindings() {
-            if needs.overlaps && binding.mutable_reference() {
-                errors.push(not_shared(&binding));
-                continue;
-            }
-            // What the body does not name it does not move, and its own binding would be unused.
-            if !has_ident(&body.block.stream(), &binding.ident) {
-                continue;
-            }
-            if has_ident(&mentions, &binding.ident) && !binding.reference() {
-                arguments.kept(&binding);
-            } else if needs.repeats {
-                arguments.repeated(&binding, last(false));
-            }
-        }
-        if needs.repeats {
-            function.strip_mut();
-        }
-        errors.finish(arguments)
-    }
-
-    /// `last` tells of the attempt that runs whether no other can follow, if it then gets the receiver itself.
-    fn receiver(
-        &mut self,
-        function: &Function,
-        body: &mut Body,
-        needs: Needs,
-        last: Option<&TokenStream>,
-    ) -> Result<()> {
-        let Some(receiver) = function.receiver() else { return Ok(()) };
-        match kind(receiver) {
-            Own::Shared => {}
-            Own::Mutable if needs.overlaps => {
-                let wrong = "a hedged method cannot take `&mut self`: its attempts run side by side";
-                return Err(at(receiver, wrong, "take `&self`, with a lock around what changes").into());
-            }
-            Own::Mutable if needs.repeats => body.reborrow_self(),
-            Own::Mutable => {}
-            Own::Counted => {
-                let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
-                let value = match last {
-                    None => quote_spanned!(Span::mixed_site()=> #runtime::again(&#token)),
-                    Some(last) => {
-                        let slot = local("self_slot");
-                        let filled =
-                            quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token););
-                        self.slots.extend(filled);
-                        quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
-                    }
-                };
-                self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
-                body.rename_self(&this);
-            }
-            Own::Value if !needs.repeats => {}
-            Own::Value => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                let help = match last {
-                    None => "take `&self` or `self: Arc<Self>`",
-                    Some(_) => "take `&self`, `&mut self` or `self: Arc<Self>`",
-                };
-                return Err(at(receiver.self_token, wrong, help).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Somebody needs the argument after the body has run (a predicate that names it) or while it runs (another attempt):
-    /// the body gets a clone.
-    fn kept(&mut self, binding: &Binding) {
-        let copy = bounded(binding, "again", Some(Token![&](join(&binding.ty))));
-        self.bind(binding, &copy);
-    }
-
-    /// Every attempt gets its own.
-    fn repeated(&mut self, binding: &Binding, last: Option<&TokenStream>) {
-        let (ident, runtime) = (&binding.ident, paths::runtime());
-        if binding.shared_reference() {
-            if binding.mutable {
-                self.bind(binding, &quote!(#ident));
-            }
-        } else if binding.mutable_reference() {
-            self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
-        } else if let Some(last) = last {
-            let slot = local(&format!("{}_slot", ident.unraw()));
-            let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
-            let taken = bounded(binding, "slot", None);
-            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
-            self.bind(binding, &value);
-        } else {
-            self.kept(binding);
-        }
-    }
-
-    fn bind(&mut self, binding: &Binding, value: &TokenStream) {
-        let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
-    }
-}
-
-/// Attempts that run side by side cannot change the same thing.
-fn not_shared(binding: &Binding) -> syn::Error {
-    let wrong = "a hedged function cannot take `&mut`: its attempts run side by side";
-    at(
-        &binding.ty,
-        wrong,
-        "take it by `&`, with a lock around what changes; or by value, and return what is new",
-    )
-}
-
-/// The call `function(tokens)` with a bound on the argument, which an error shows at its type.
-fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
-    let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
-    let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
-    let ty = named.then(|| quote!(::<#ty>));
-    let mut ident = binding.ident.clone();
-    ident.set_span(ident.span().located_at(join(&binding.ty)));
-    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
-}
-
-fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
-    find_ident(tokens.clone(), &ident.to_string()).is_some()
-}
-
-fn names_self(tokens: &TokenStream) -> bool {
-    find_ident(tokens.clone(), "self").is_some()
-}
-
-/// How a method takes its receiver.
-enum Own {
-    Shared,
-    Mutable,
-    /// `Arc<Self>`: cheap to clone.
-    Counted,
-    Value,
-}
-
-fn kind(receiver: &Receiver) -> Own {
-    let ReceiverKind::Typed(_, ty) = &receiver.kind else {
-        return match &receiver.kind {
-            ReceiverKind::Reference(_, _, None) => Own::Shared,
-            ReceiverKind::Reference(..) => Own::Mutable,
-            _ => Own::Value,
-        };
-    };
-    match &**ty {
-        Type::Reference(reference) if reference.mutability.is_some() => Own::Mutable,
-        Type::Reference(_) => Own::Shared,
-        Type::Path(path) => match path.path.segments.last() {
-            Some(last) if last.ident == "Arc" || last.ident == "Rc" => Own::Counted,
-            // `Pin<&Self>` is a copy; `Pin<&mut Self>` is left to the compiler.
-            Some(last) if last.ident == "Pin" => Own::Shared,
-            _ => Own::Value,
-        },
-        _ => Own::Value,
-    }
-}
-
-/// Whether the attempt that runs is the last one of every retry around the body.
-fn last(stack: &Stack) -> TokenStream {
-    let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
-    let count = retries.clone().count();
-    let names = retries.map(|(index, layer)| {
-        let name = layer.name;
-        if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
-    });
-    quote!(#(#names.last())&&*)
-}
-
 /// A body that changes `self` cannot run while a policy holds a part of it.
 fn check_held(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
-    if function.receiver().is_some_and(|receiver| matches!(kind(receiver), Own::Mutable)) {
+    if function.receiver().is_some_and(|receiver| Own::of(receiver) == Own::Mutable) {
         let held = stack.layers.iter().filter_map(|layer| layer.kind.holds());
-        for place in held.filter(|place| names_self(&place.to_token_stream())) {
+        for place in held.filter(|place| mention::names_self(&place.to_token_stream())) {
             let wrong =
                 "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";
             errors.push(at(place, wrong, "take `&self`, or share a `static`"));

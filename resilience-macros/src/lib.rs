@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arguments;
 mod block;
 mod error;
 mod expand;
@@ -10,6 +11,7 @@ mod failure;
 mod item;
 mod judge;
 mod layer;
+mod mention;
 mod paths;
 mod pipeline;
 mod policies;
@@ -30,7 +32,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge fallback idempotent policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

@@ -49,6 +49,9 @@ fn stages(name: &str, args: TokenStream, function: &mut Function, imports: &[Pat
         return Err(apart(name, here));
     }
     let stack = stack?;
+    if let (Some(bare), false) = (&body.bare, stack.absorbs()) {
+        return Err(bare.refuse(function.way_out));
+    }
     judge::judge(&stack, &function.sig.ident)?;
     expand::function(function, body, &stack)
 }

@@ -207,6 +207,11 @@ impl Stack {
         }
         Ok(self)
     }
+
+    /// Whether no error gets out of the stack, so that the function need not return a `Result`.
+    pub(crate) fn absorbs(&self) -> bool {
+        self.layers.first().is_some_and(|outermost| outermost.kind.absorbs())
+    }
 }
 
 impl Options {

@@ -17,11 +17,23 @@ pub struct Facts {
     pub waits: Option<Duration>,
     /// It holds something (a permit, a claim, a place in a loop) for as long as the call below takes.
     pub holds: bool,
+    /// It acts on the failures of what is below it.
+    pub watches_failure: bool,
+    /// No failure of what is below it gets past it.
+    pub hides_failure: bool,
 }
 
 impl Facts {
-    pub(crate) const NONE: Self =
-        Self { bounds: None, repeats: None, remembers: None, window: None, waits: None, holds: false };
+    pub(crate) const NONE: Self = Self {
+        bounds: None,
+        repeats: None,
+        remembers: None,
+        window: None,
+        waits: None,
+        holds: false,
+        watches_failure: false,
+        hides_failure: false,
+    };
 }
 
 /// How a policy repeats.

@@ -51,6 +51,7 @@ impl Hedge {
                 declared_safe: self.repeatable,
                 pace: Pace::WhileRunning { after },
             }),
+            watches_failure: true,
             ..Facts::NONE
         }
     }

@@ -75,6 +75,8 @@ policies! {
     RateLimit = rate_limit,
     /// `#[hedge]`
     Hedge = hedge,
+    /// `#[fallback]`
+    Fallback = fallback,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

@@ -89,6 +89,7 @@ impl Retry {
                 pace: Pace::AfterFailure { backoff: self.backoff, jitter: self.jitter },
             }),
             holds: true,
+            watches_failure: true,
             ..Facts::NONE
         }
     }

@@ -50,6 +50,9 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
                 {
                     context::with(|around| around.exhaust(site));
                 }
+                if mine.is_degraded() {
+                    context::with(Context::degrade);
+                }
                 return polled;
             }
             if let Some(alarm) = mine.alarm.map(Tick::instant)

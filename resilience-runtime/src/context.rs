@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::mem::swap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -36,12 +37,23 @@ pub(crate) struct Context {
     attempts: u16,
     /// How many of these certainly had no effect; none, where there were more than can be counted.
     harmless: u16,
-    /// How often the retries around this call had repeated when it began.
-    repeats: u16,
+    /// How often the retries around this call had repeated when it began, as far as a byte counts.
+    repeats: u8,
     pub(crate) operation: Option<Arc<Operation>>,
-    /// Whose retry inside the attempt that runs now has given up, in the call or in a task of it; in a task, of the
-    /// attempt that spawned it. On the heap once there is something to tell, or somebody who may.
-    exhausted: Option<Arc<OnceLock<&'static Site>>>,
+    /// A fallback has answered in it. `None` outside of any call, where nobody would ever clear it.
+    degraded: Option<bool>,
+    /// What happened inside the attempt that runs now, in the call or in a task of it; in a task, of the attempt that
+    /// spawned it. On the heap once there is something to tell, or somebody who may.
+    marks: Option<Arc<Marks>>,
+}
+
+/// What an attempt and its tasks tell whoever is around them.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Whose retry has given up.
+    exhausted: OnceLock<&'static Site>,
+    /// A fallback has answered in a task.
+    degraded: AtomicBool,
 }
 
 /// A limit in time.
@@ -66,8 +78,9 @@ impl Limit {
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     limit: Option<Limit>,
-    exhausted: Option<Arc<OnceLock<&'static Site>>>,
+    marks: Option<Arc<Marks>>,
     gave_up: bool,
+    degraded: Option<bool>,
 }
 
 /// The operation that a claim of the ledger is for.
@@ -88,13 +101,15 @@ impl Context {
         harmless: 0,
         repeats: 0,
         operation: None,
-        exhausted: None,
+        degraded: None,
+        marks: None,
     };
 
     /// The context of a call made within this one.
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
-        Self { limit, repeats: self.repeats(), operation: self.operation.clone(), ..Self::NONE }
+        let (repeats, operation) = (self.repeats(), self.operation.clone());
+        Self { limit, repeats, operation, degraded: Some(false), ..Self::NONE }
     }
 
     /// The context of a task that is a part of this call.
@@ -104,9 +119,9 @@ impl Context {
         child.limit = child.limit.map(|limit| Limit { is_watched: false, ..limit });
         // Without an attempt there is nobody to tell. A task of a task tells the same one.
         if self.attempts > 0 {
-            self.exhausted.get_or_insert_default();
+            self.marks.get_or_insert_default();
         }
-        child.exhausted.clone_from(&self.exhausted);
+        child.marks.clone_from(&self.marks);
         child
     }
 
@@ -123,34 +138,56 @@ impl Context {
 
     /// Whose retry inside this attempt has given up, in the call or in a task of it.
     pub(crate) fn exhausted(&self) -> Option<&'static Site> {
-        self.exhausted.as_ref()?.get().copied()
+        self.marks.as_ref()?.exhausted.get().copied()
     }
 
     /// The retry of `site`, inside this attempt, has given up.
     pub(crate) fn exhaust(&mut self, site: &'static Site) {
         // The first one has said it all.
-        let _ = self.exhausted.get_or_insert_default().set(site);
+        let _ = self.marks.get_or_insert_default().exhausted.set(site);
     }
 
-    /// An attempt begins.
+    /// A fallback has answered in this attempt, in the call or in a task of it.
+    pub(crate) fn is_degraded(&self) -> bool {
+        let in_a_task = || self.marks.as_ref().is_some_and(|marks| marks.degraded.load(Ordering::Acquire));
+        self.degraded == Some(true) || in_a_task()
+    }
+
+    /// An attempt begins: what the last one left behind is gone with its outcome.
     pub(crate) fn clear_marks(&mut self) {
-        (self.exhausted, self.gave_up) = (None, false);
+        (self.marks, self.gave_up) = (None, false);
+        self.degraded = self.degraded.map(|_| false);
+    }
+
+    /// A fallback has answered: what went wrong before it is mended, and the call is degraded.
+    pub(crate) fn answered(&mut self) {
+        self.clear_marks();
+        self.degrade();
+    }
+
+    /// What this call returns is not all it could be.
+    pub(crate) fn degrade(&mut self) {
+        self.degraded = self.degraded.map(|_| true);
+        if let Some(marks) = &self.marks {
+            marks.degraded.store(true, Ordering::Release);
+        }
     }
 
     /// The part of an attempt that begins now.
     pub(crate) fn part(&self) -> Part {
-        Part { limit: self.limit, ..Part::default() }
+        Part { limit: self.limit, degraded: self.degraded.map(|_| false), ..Part::default() }
     }
 
     /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
     pub(crate) fn adopt(&mut self, part: Part) {
-        (self.exhausted, self.gave_up) = (part.exhausted, part.gave_up);
+        (self.marks, self.gave_up, self.degraded) = (part.marks, part.gave_up, part.degraded);
     }
 
     fn exchange(&mut self, part: &mut Part) {
         swap(&mut self.limit, &mut part.limit);
-        swap(&mut self.exhausted, &mut part.exhausted);
+        swap(&mut self.marks, &mut part.marks);
         swap(&mut self.gave_up, &mut part.gave_up);
+        swap(&mut self.degraded, &mut part.degraded);
     }
 
     /// The moment of a limit.
@@ -205,13 +242,18 @@ impl Context {
 
     /// The outcome of this call is a failure on which the retry of `site` has given up.
     pub(crate) fn give_up(&mut self, site: &'static Site) {
-        (self.exhausted, self.gave_up) = (None, true);
+        let degraded = self.is_degraded();
+        (self.marks, self.gave_up) = (None, true);
         self.exhaust(site);
+        if degraded {
+            self.degrade();
+        }
     }
 
     /// How often the retries of this call and around it have repeated.
-    fn repeats(&self) -> u16 {
-        self.repeats.saturating_add(self.attempts.saturating_sub(1))
+    fn repeats(&self) -> u8 {
+        let own = self.attempts.saturating_sub(1);
+        self.repeats.saturating_add(u8::try_from(own).unwrap_or(u8::MAX))
     }
 
     /// Attempts that may have taken effect.
@@ -294,6 +336,26 @@ pub fn idempotency_key() -> Option<IdempotencyKey> {
 /// `None` outside of an `#[idempotent]` function.
 pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().map(|operation| operation.fence))
+}
+
+/// Whether a fallback has answered in the annotated call that runs now: its own, or that of an annotated function called
+/// within it. What the call returns is then not all it could be.
+///
+/// A retry that begins another attempt begins with `false`. A task of [`spawn`](crate::spawn) counts from then on when it is
+/// answered; one of `tokio::spawn` does not report back. Outside of an annotated function it is `false`: a handler that wants to know is
+/// annotated itself, with a `#[timeout]` for instance.
+///
+/// ```
+/// # use resilience_runtime::context;
+/// # struct Page { price: u32, degraded: bool }
+/// # async fn price() -> u32 { 7 }
+/// # async fn page() -> Page {
+/// let price = price().await; // has a `#[fallback]`
+/// Page { price, degraded: context::degraded() }
+/// # }
+/// ```
+pub fn degraded() -> bool {
+    with(|context| context.is_degraded())
 }
 
 /// Runs `future` under a deadline that was computed for this call, or that a caller sent along.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::circuit_breaker::State;
-use crate::{Kind, Site};
+use crate::{Class, Kind, Site};
 
 /// A decision, and where it fell.
 pub(crate) struct Event<'a> {
@@ -30,6 +30,8 @@ pub(crate) enum Decision {
     Transition { from: State, to: State },
     /// A keyed policy has no room for another key: so many calls have shared its common state by now.
     KeysFull { max: usize, calls: u64 },
+    /// A fallback answers this error.
+    Degraded(Cause),
     /// A stored result was returned instead of a run.
     Replayed,
     /// An operation ended without anybody knowing whether it took effect.
@@ -40,6 +42,15 @@ pub(crate) enum Decision {
     Evicted,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+}
+
+/// What went wrong, in a word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    /// A policy of this stack stopped the call.
+    Rejection(Kind),
+    /// The body's own error, with its class where somebody has said it.
+    Failure(Option<Class>),
 }
 
 /// Tells whoever listens. Without a listener it costs the check of a static per kind of event.
@@ -71,6 +82,15 @@ pub(crate) fn emit(event: &Event<'_>) {
             target: "resilience", event = "keys_full", site, max, calls,
             "no room for another key: these calls share one state; raise `max_keys`, or look at what makes the keys"
         ),
+        Decision::Degraded(Cause::Rejection(kind)) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, kind = ?kind);
+        }
+        Decision::Degraded(Cause::Failure(Some(class))) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, class = ?class);
+        }
+        Decision::Degraded(Cause::Failure(None)) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, class = "unknown");
+        }
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),

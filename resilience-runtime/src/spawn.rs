@@ -13,7 +13,8 @@ use crate::runtime;
 /// token, and its [scope](crate::Runtime::scope). A `tokio::spawn` of the same has none of them.
 ///
 /// A retry in the task that gives up before the attempt that spawned it is over counts for that attempt: a `#[retry]`
-/// around it does not repeat it once more. The deadline cuts nothing by itself: the policies of the
+/// around it does not repeat it once more. So does a `#[fallback]` in it that answers: [`context::degraded`] is then true in
+/// the attempt. The deadline cuts nothing by itself: the policies of the
 /// annotated functions in the task keep it. Dropping the handle does not stop the task.
 ///
 /// ```

@@ -55,7 +55,7 @@ pub fn record() {
 /// `transition closed open`.
 pub fn take() -> Vec<String> {
     let all = RECORDED.take();
-    let more = ["kind", "attempt", "delay_ms", "why", "from", "to"];
+    let more = ["kind", "class", "attempt", "delay_ms", "why", "from", "to"];
     let line = |fields: &Fields| {
         let values = more.iter().filter_map(|name| fields.get(name)).map(String::as_str);
         std::iter::once(fields["event"].as_str()).chain(values).collect::<Vec<_>>().join(" ")

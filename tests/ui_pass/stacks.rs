@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilience::{
-    Failure, RetryBudget, bulkhead, circuit_breaker, hedge, idempotent, policies, rate_limit, retry, timeout,
+    Failure, RetryBudget, bulkhead, circuit_breaker, fallback, hedge, idempotent, policies, rate_limit, retry, timeout,
 };
 
 const BUDGET: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ async fn paced(pages: Vec<String>, weight: &u32) -> std::io::Result<usize> {
 trait Priced {
     const COST: u32;
 
-    #[rate_limit(permits = 100, weight = Self::COST)]
+    #[rate_limit(permits = 100, weight = Self::COST, key = Self::COST)]
     async fn buy(&self) -> std::io::Result<u32> {
         Ok(Self::COST)
     }
@@ -124,7 +124,43 @@ impl Priced for Book {
     const COST: u32 = 7;
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    cents: u64,
+}
+
+async fn listed(_: resilience::Error) -> Price {
+    Price { cents: 0 }
+}
+
+#[fallback(async listed)]
+#[timeout(after = BUDGET)]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+async fn price(item: &str) -> Price {
+    Price { cents: item.len() as u64 }
+}
+
+#[fallback(|error| match error { PayError::Busy { .. } => Ok(0), error => Err(error) })]
+#[timeout(after = BUDGET)]
+#[retry(attempts = ATTEMPTS, repeatable = "a read")]
+#[fallback(async |_| Ok(name.len()), when = |error| matches!(error, PayError::Unreachable))]
+#[timeout(ms = 400)]
+async fn length(mut name: String) -> Result<usize, PayError> {
+    name.push('.');
+    Ok(name.len())
+}
+
+#[policies(allow(hidden_failure = "the ledger is to keep the preset"))]
+#[idempotent(key = order)]
+#[fallback(|_| Ok(0))]
+async fn preset(order: u64) -> Result<u64, resilience::Error> {
+    Ok(order)
+}
+
 fn main() {
+    drop(price("tea"));
+    drop(length(String::new()));
+    drop(preset(7));
     drop(paced(Vec::new(), &1));
     drop(Book.buy());
     drop(sell(Book));

@@ -97,11 +97,23 @@ impl Function {
         found
     }
 
-    /// Takes the `mut`s off the arguments, which are bound once more inside.
-    pub(crate) fn strip_mut(&mut self) {
+    /// Leaves the `mut`s on those arguments that a policy may change, or may not.
+    pub(crate) fn spare_mut(&mut self, kept: impl Fn(&Ident) -> bool) {
+        for arg in &mut self.sig.inputs {
+            let FnArg::Typed(arg) = arg else { continue };
+            let mut found = Vec::new();
+            collect(&arg.pat, &arg.ty, &mut found);
+            if found.iter().any(|binding| binding.mutable && kept(&binding.ident)) {
+                arg.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
+            }
+        }
+    }
+
+    /// Takes the `mut`s off those arguments that are bound once more inside.
+    pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
             if let FnArg::Typed(arg) = arg {
-                strip(&mut arg.pat);
+                strip(&mut arg.pat, &bound);
             }
         }
     }
@@ -159,13 +171,16 @@ fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
     }
 }
 
-fn strip(pat: &mut Pat) {
+fn strip(pat: &mut Pat, bound: &impl Fn(&Ident) -> bool) {
     if let Pat::Ident(name) = pat
         && name.by_ref.is_none()
+        && bound(&name.ident)
     {
         name.mutability = None;
     }
-    parts(pat).into_iter().for_each(strip);
+    for part in parts(pat) {
+        strip(part, bound);
+    }
 }
 
 /// The place of all tokens. A span of several tokens joins to its first one on stable, so an error that should

@@ -6,7 +6,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
 use super::Function;
-use crate::error::{Errors, at, at_span};
+use crate::error::{Errors, Place, at, at_span};
 use crate::paths;
 
 /// How the function is asynchronous.
@@ -21,6 +21,8 @@ pub(crate) enum Form {
 pub(crate) struct Body {
     pub(crate) form: Form,
     pub(crate) returns: Type,
+    /// Why that is visibly no place for a rejection, where it is not.
+    pub(crate) bare: Option<Bare>,
     /// The statements, with the braces' span.
     pub(crate) block: Group,
 }
@@ -30,11 +32,13 @@ impl Body {
         let sig = &function.sig;
         let Some(block) = function.block.clone() else { return Err(Errors::default()) };
         if sig.asyncness.is_some() {
-            let returns = match &sig.output {
-                ReturnType::Default => return Err(bare(&sig.ident, "()", function.way_out)),
-                ReturnType::Type(_, ty) => (**ty).clone(),
+            let (returns, bare) = match &sig.output {
+                ReturnType::Default => {
+                    (syn::parse_quote_spanned!(sig.ident.span()=> ()), Some(Bare::of(&sig.ident, "()")))
+                }
+                ReturnType::Type(_, ty) => ((**ty).clone(), visibly_bare(ty)),
             };
-            return Ok(Self { form: Form::Native, returns: checked(returns, function.way_out)?, block });
+            return Ok(Self { form: Form::Native, returns, bare, block });
         }
         let output = match &sig.output {
             ReturnType::Type(_, ty) => future_output(ty),
@@ -50,7 +54,8 @@ impl Body {
             let help = format!("make it one `async move {{ ... }}` block (or `Box::pin(async move {{ ... }})`), or an `async fn`{}", function.way_out);
             at_span(block.span_open(), "the body of a function that returns a future must be a single `async` block", help)
         })?;
-        Ok(Self { form, returns: checked(output, function.way_out)?, block })
+        let bare = visibly_bare(&output);
+        Ok(Self { form, returns: output, bare, block })
     }
 
     /// Whether the policies have been expanded before: the body begins with the stack's const.
@@ -187,9 +192,9 @@ fn is_async(tokens: &[TokenTree]) -> bool {
     words == ["async"] || words == ["async", "move"]
 }
 
-/// Refuses what is visibly no `Result`; an alias is left to the compiler.
-fn checked(ty: Type, way_out: &str) -> Result<Type, Errors> {
-    let bare_name = match &ty {
+/// What is visibly no `Result`; an alias is left to the compiler.
+fn visibly_bare(ty: &Type) -> Option<Bare> {
+    let bare = match ty {
         Type::Tuple(_)
         | Type::Reference(_)
         | Type::Array(_)
@@ -227,20 +232,30 @@ fn checked(ty: Type, way_out: &str) -> Result<Type, Errors> {
         }),
         _ => false,
     };
-    if bare_name { Err(bare(&ty, &ty.to_token_stream().to_string(), way_out)) } else { Ok(ty) }
+    bare.then(|| Bare::of(ty, &ty.to_token_stream().to_string()))
 }
 
-fn bare(place: &impl ToTokens, ty: &str, way_out: &str) -> Errors {
-    let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
-    at(
-        place,
-        wrong,
-        format!(
-            "return `Result<{}, E>`, where `E` has `From<resilience::Error>`{way_out}",
-            ty.replace(' ', "")
-        ),
-    )
-    .into()
+/// A result that is no `Result`.
+pub(crate) struct Bare {
+    place: Place,
+    ty: String,
+}
+
+impl Bare {
+    fn of(place: &impl ToTokens, ty: &str) -> Self {
+        Self { place: Place::of(place), ty: ty.replace(' ', "") }
+    }
+
+    /// Nobody in the stack answers a rejection.
+    pub(crate) fn refuse(&self, way_out: &str) -> Errors {
+        let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
+        let help = format!(
+            "return `Result<{}, E>`, where `E` has `From<resilience::Error>`; or answer every rejection: \
+             `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, without `when`{way_out}",
+            self.ty
+        );
+        at(self.place, wrong, help).into()
+    }
 }
 
 /// The result type with `_` for what has no name.

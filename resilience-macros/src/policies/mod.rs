@@ -2,6 +2,7 @@
 
 mod bulkhead;
 mod circuit_breaker;
+mod fallback;
 mod hedge;
 mod idempotent;
 mod rate_limit;
@@ -10,6 +11,8 @@ mod state;
 mod timeout;
 
 use proc_macro2::TokenStream;
+
+pub(crate) use fallback::Answer;
 
 use crate::args::Args;
 use crate::error::{Place, Result};
@@ -41,6 +44,12 @@ pub(crate) const ALL: &[Policy] = &[
     Policy { name: "rate_limit", example: "permits = 100", per_method: None, read: rate_limit::read },
     Policy { name: "hedge", example: "after = \"50ms\"", per_method: None, read: hedge::read },
     Policy {
+        name: "fallback",
+        example: "when = |error| ...",
+        per_method: Some("a substitute is one method's own"),
+        read: fallback::read,
+    },
+    Policy {
         name: "idempotent",
         example: "key = order.id",
         per_method: Some("each operation has a key of its own"),
@@ -54,6 +63,10 @@ impl Policy {
     }
 
     pub(crate) fn parse(&self, place: Place, tokens: TokenStream) -> Result<Parsed> {
-        (self.read)(Args::parse(self.name, self.example, place, tokens)?)
+        // Its function is the one argument that has no name.
+        let (answer, named) = if self.name == "fallback" { fallback::split(tokens)? } else { (None, tokens) };
+        let mut args = Args::parse(self.name, self.example, place, named)?;
+        args.answer = answer;
+        (self.read)(args)
     }
 }

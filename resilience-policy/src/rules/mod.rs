@@ -48,6 +48,7 @@ rules! {
     LateHedge = late_hedge,
     EndlessWait = endless_wait,
     BlindBreaker = blind_breaker,
+    HiddenFailure = hidden_failure,
     ShortMemory = short_memory,
     Twice = twice,
     NoTimeout = no_timeout,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
+use crate::fallback::Fallback;
 use crate::hedge::{After, Hedge};
 use crate::idempotent::{Guarantee, Idempotent};
 use crate::rate_limit::{RateLimit, Weight};
@@ -17,6 +18,8 @@ const RETRY: Policy = Policy::Retry(Retry { repeatable: true, ..Retry::DEFAULT }
 const BARE_RETRY: Policy = Policy::Retry(Retry::DEFAULT);
 const BREAKER: Policy = Policy::CircuitBreaker(CircuitBreaker::DEFAULT);
 const BULKHEAD: Policy = bulkhead(None);
+const FALLBACK: Policy = fallback("stale", "");
+const SOME: Policy = fallback("stale", "is_down");
 const LEDGER: Policy = Policy::Idempotent(Idempotent::DEFAULT);
 const AT_MOST_ONCE: Policy =
     Policy::Idempotent(Idempotent { guarantee: Guarantee::AtMostOnce, ..Idempotent::DEFAULT });
@@ -52,6 +55,10 @@ const LIMIT_OF_WEIGHT: Policy =
 const fn limit_that_waits(ms: u64) -> Policy {
     let max_wait = Some(Duration::from_millis(ms));
     Policy::RateLimit(RateLimit { permits: 100, max_wait, ..RateLimit::DEFAULT })
+}
+
+const fn fallback(answer: &'static str, when: &'static str) -> Policy {
+    Policy::Fallback(Fallback { answer, when })
 }
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
@@ -100,6 +107,13 @@ fn sane_stacks_are_silent() {
         &[LIMIT, LIMIT_OF_WEIGHT],
         &[LIMIT, RETRY, LIMIT],
         &[timeout(500), limit_that_waits(499)],
+        &[FALLBACK],
+        &[FALLBACK, LEDGER, timeout(2_000), BARE_RETRY, BREAKER, timeout(500)],
+        &[timeout(2_000), BULKHEAD, FALLBACK, timeout(500)],
+        &[FALLBACK, RETRY, SOME, BREAKER, SOME, timeout(500)],
+        &[LEDGER, SOME],
+        &[FALLBACK, SOME],
+        &[fallback("preset", ""), FALLBACK, RETRY],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -124,6 +138,12 @@ fn each_rule_finds_its_case() {
         (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
         (&[timeout(500), limit_that_waits(500)], "endless_wait", 1, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
+        (&[RETRY, FALLBACK], "hidden_failure", 1, ""),
+        (&[timeout(900), BREAKER, timeout(500), FALLBACK], "hidden_failure", 3, ""),
+        (&[LEDGER, FALLBACK, timeout(500)], "hidden_failure", 1, ""),
+        (&[FALLBACK, RETRY, SOME, FALLBACK], "hidden_failure", 3, ""),
+        (&[FALLBACK, FALLBACK], "twice", 1, ""),
+        (&[RETRY, SOME, SOME], "twice", 2, ""),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_001)], "short_memory", 0, "ttl"),
@@ -170,6 +190,19 @@ fn a_rule_speaks_in_a_const_item() {
         "this timeout (2s) is not shorter than the one above it (500ms), so it can never fire\n  help: "
     ));
     assert!(found.message().ends_with("`#[policies(allow(dead_timeout = \"why\"))]`"));
+}
+
+#[test]
+fn a_hidden_failure_names_the_outermost_that_would_not_see_it() {
+    let found = judge(&[timeout(900), LEDGER, RETRY, FALLBACK], &[], false).expect("hidden");
+    assert!(
+        found.message().contains("the `#[idempotent]` above it would keep the answer"),
+        "{}",
+        found.message()
+    );
+    assert!(found.message().contains("move it above `#[idempotent]`"), "{}", found.message());
+    let found = judge(&[RETRY, BREAKER, FALLBACK], &[], false).expect("hidden");
+    assert!(found.message().contains("the `#[retry]` above it would never see one"), "{}", found.message());
 }
 
 #[test]
