@@ -15,7 +15,6 @@
 
 mod args;
 mod book;
-mod dice;
 mod folder;
 mod gateway;
 mod history;
@@ -26,12 +25,26 @@ mod order;
 mod picture;
 mod plan;
 mod process;
-mod progress;
 mod report;
 mod run;
 mod seen;
 mod shop;
 mod stop;
+
+#[path = "../shared/chart.rs"]
+mod chart;
+#[path = "../shared/dice.rs"]
+mod dice;
+#[path = "../shared/flags.rs"]
+mod flags;
+#[path = "../shared/heard.rs"]
+mod heard;
+#[path = "../shared/percentile.rs"]
+mod percentile;
+#[path = "../shared/progress.rs"]
+mod progress;
+#[path = "../shared/svg.rs"]
+mod svg;
 
 use std::fs;
 use std::path::Path;
