@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::flags::Flags;
 use crate::plan::{Faults, Plan};
+use crate::shared::flags::Flags;
 
 /// The hidden first argument that makes this program the gateway.
 pub(crate) const GATEWAY: &str = "gateway";
@@ -113,19 +113,16 @@ fn faults(flags: &mut Flags<impl Iterator<Item = String>>) -> Result<Faults, Str
 #[cfg(test)]
 mod tests {
     use super::{Command, Faults, parse};
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(str::to_owned))
-    }
+    use crate::shared::flags::words;
 
     #[test]
     fn flags_are_read() {
-        let Ok(Command::Checkout(options)) = parsed("--orders 20 --faults=mild --seed 7 --json") else {
+        let Ok(Command::Checkout(options)) = parse(words("--orders 20 --faults=mild --seed 7 --json")) else {
             panic!()
         };
         assert_eq!((options.orders, options.plan.seed, options.plan.faults), (20, 7, Faults::Mild));
         assert!(options.json && !options.unprotected);
-        assert_eq!(parsed("--help"), Ok(Command::Help));
+        assert_eq!(parse(words("--help")), Ok(Command::Help));
     }
 
     #[test]
@@ -142,10 +139,12 @@ mod tests {
                 "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir",
             ),
         ] {
-            assert_eq!(parsed(line), Err(said.to_owned()));
+            assert_eq!(parse(words(line)), Err(said.to_owned()));
         }
         assert!(
-            parsed("--order 3").unwrap_err().starts_with("\"--order\": no such argument; expected --orders,")
+            parse(words("--order 3"))
+                .unwrap_err()
+                .starts_with("\"--order\": no such argument; expected --orders,")
         );
     }
 }

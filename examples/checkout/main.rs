@@ -28,23 +28,10 @@ mod process;
 mod report;
 mod run;
 mod seen;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod shop;
 mod stop;
-
-#[path = "../shared/chart.rs"]
-mod chart;
-#[path = "../shared/dice.rs"]
-mod dice;
-#[path = "../shared/flags.rs"]
-mod flags;
-#[path = "../shared/heard.rs"]
-mod heard;
-#[path = "../shared/percentile.rs"]
-mod percentile;
-#[path = "../shared/progress.rs"]
-mod progress;
-#[path = "../shared/svg.rs"]
-mod svg;
 
 use std::fs;
 use std::path::Path;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::chart::{HEIGHT, LEFT, RIGHT, Scale, across, axes, band};
 use crate::history::History;
 use crate::load::Visit;
 use crate::plan::Plan;
-use crate::svg::{card, cross, crosses, diamond, diamonds, dot, dots, draw, text};
+use crate::shared::chart::{HEIGHT, LEFT, RIGHT, Scale, across, axes, band};
+use crate::shared::svg::{card, cross, crosses, diamond, diamonds, dot, dots, draw, text};
 
 /// The upper edges of the two panels.
 const TOPS: [f64; 2] = [112.0, 360.0];

@@ -10,8 +10,8 @@ use crate::folder::Folder;
 use crate::history::{History, Tally};
 use crate::ledger::Settled;
 use crate::load::Visit;
-use crate::percentile::{in_words, percentile};
 use crate::seen::Seen;
+use crate::shared::percentile::{in_words, percentile};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {

@@ -11,9 +11,9 @@ use crate::ledger::Doubts;
 use crate::load::{Load, Visit};
 use crate::picture::Panel;
 use crate::process::Process;
-use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::seen::Seen;
+use crate::shared::progress::{self, Progress};
 use crate::shop::Shop;
 use crate::stop::Stop;
 

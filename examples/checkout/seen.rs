@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use crate::heard::{Said, listen};
+use crate::shared::heard::{Said, listen};
 
 /// The counts so far.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::svg::{FAINT, draw, text};
+use crate::shared::svg::{FAINT, draw, text};
 
 pub(crate) const LEFT: f64 = 90.0;
 pub(crate) const RIGHT: f64 = 880.0;

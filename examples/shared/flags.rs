@@ -58,3 +58,9 @@ impl<I: Iterator<Item = String>> Flags<I> {
         }
     }
 }
+
+/// A line as it would be typed.
+#[cfg(test)]
+pub(crate) fn words(line: &str) -> impl Iterator<Item = String> {
+    line.split_whitespace().map(str::to_owned)
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::flags::Flags;
+use crate::shared::flags::Flags;
 use crate::trouble::Plan;
 
 pub(crate) const HELP: &str = "\
@@ -61,17 +61,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
 #[cfg(test)]
 mod tests {
     use super::{Command, parse};
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(str::to_owned))
-    }
+    use crate::shared::flags::words;
 
     #[test]
     fn flags_are_read() {
-        let Ok(Command::Storefront(options)) = parsed("--seconds 9 --seed=7 --json") else { panic!() };
+        let Ok(Command::Storefront(options)) = parse(words("--seconds 9 --seed=7 --json")) else { panic!() };
         assert_eq!((options.plan.seconds, options.plan.seed, options.json), (9, 7, true));
-        assert_eq!(parsed("--help"), Ok(Command::Help));
+        assert_eq!(parse(words("--help")), Ok(Command::Help));
         let short = "--seconds: \"1\" is not valid; expected a whole number from 5 to 600";
-        assert_eq!(parsed("--seconds=1"), Err(short.to_owned()));
+        assert_eq!(parse(words("--seconds=1")), Err(short.to_owned()));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::dice::dice;
+use crate::shared::dice::dice;
 use crate::shop::Fault;
 use crate::trouble::{Phase, Plan, Trouble};
 

@@ -14,26 +14,13 @@ mod picture;
 mod report;
 mod run;
 mod seen;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod shop;
 mod table;
 mod trouble;
 mod unprotected;
 mod visitors;
-
-#[path = "../shared/chart.rs"]
-mod chart;
-#[path = "../shared/dice.rs"]
-mod dice;
-#[path = "../shared/flags.rs"]
-mod flags;
-#[path = "../shared/heard.rs"]
-mod heard;
-#[path = "../shared/percentile.rs"]
-mod percentile;
-#[path = "../shared/progress.rs"]
-mod progress;
-#[path = "../shared/svg.rs"]
-mod svg;
 
 use std::fs;
 use std::io;

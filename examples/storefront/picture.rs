@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::chart::{HEIGHT, LEFT, RIGHT, Scale, across, axes, band, seconds};
-use crate::percentile::in_words;
 use crate::report::Report;
 use crate::run::Finished;
-use crate::svg::{FAINT, card, cross, crosses, diamond, diamonds, dot, dots, draw, text};
+use crate::shared::chart::{HEIGHT, LEFT, RIGHT, Scale, across, axes, band, seconds};
+use crate::shared::percentile::in_words;
+use crate::shared::svg::{FAINT, card, cross, crosses, diamond, diamonds, dot, dots, draw, text};
 use crate::trouble::{Phase, Plan};
 use crate::visitors::{Outcome, PER_SECOND, Visit};
 

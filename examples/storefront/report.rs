@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::percentile::percentile;
 use crate::seen::{Decision, tally};
+use crate::shared::percentile::percentile;
 use crate::shop::Shop;
 use crate::trouble::Plan;
 use crate::visitors::{Outcome, Visit};

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::Instant;
 
 use crate::dependency::{Dependency, Nature};
-use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::seen::{Decision, Seen};
+use crate::shared::progress::{self, Progress};
 use crate::shop::Shop;
 use crate::trouble::Plan;
 use crate::visitors::{self, PER_SECOND, Visit};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
-use crate::heard::{Said, listen};
+use crate::shared::heard::{Said, listen};
 
 /// All decisions so far.
 #[derive(Default)]

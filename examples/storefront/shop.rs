@@ -37,7 +37,7 @@ pub(crate) struct Shop {
 }
 
 /// One more try for a tenth of the calls: no more, or retries would finish off what is overloaded.
-static STOCK_RETRIES: RetryBudget = RetryBudget::new().share(0.1).floor(5).burst(20);
+static RETRIES: RetryBudget = RetryBudget::new().share(0.1).floor(5).burst(20);
 
 impl Shop {
     /// The page, in time whatever happens: without what is optional, if need be, and then it says so.
@@ -55,28 +55,28 @@ impl Shop {
         Ok(Page { customer, item, cents, suggested, reviews, stock, degraded })
     }
 
-    /// Now and then slow: a second one is asked, within what the contract pays for.
-    #[fallback(|_| Ok(BESTSELLER))] // what everybody likes
+    /// Sometimes slow: then it is asked once more, within what the contract pays for.
+    #[fallback(|_| Ok(BESTSELLER))] // what sells best
     #[timeout(ms = 250)] // the whole call
     #[hedge(after = "60ms", repeatable = "it only reads")] // twice its usual time
-    #[rate_limit(permits = 105, burst = 20)] // it bills what is above 105 a second, hedges too
+    #[rate_limit(permits = 105, burst = 20)] // the contract; hedges count too
     async fn suggestions(&self) -> Result<u64, Fault> {
         self.suggestions.call().await
     }
 
-    /// Now and then gone for seconds: nobody waits for it twice.
+    /// Sometimes gone for seconds: then most pages do not even ask.
     #[fallback(|_| Ok(None))] // a page without reviews
-    #[circuit_breaker(window = 20, open_for = "500ms", probes = 2)] // half of 20 failed: not called for a while
+    #[circuit_breaker(window = 20, open_for = "500ms", probes = 2)] // when half of 20 fail
     #[timeout(ms = 150)] // a call that hangs is a failure too
     async fn reviews(&self) -> Result<Option<u64>, Fault> {
         self.reviews.call().await.map(Some)
     }
 
-    /// Now and then overloaded: it gets no more than it can bear.
+    /// Sometimes overloaded: then it is asked no more than it can bear.
     #[fallback(|_| Ok(None))] // a page that says: please ask
     #[timeout(ms = 300)] // the whole call: waits and attempts
-    #[retry(attempts = 2, backoff = exponential("10ms"), budget = STOCK_RETRIES, repeatable = "it only reads")]
-    #[bulkhead(max = 4, queue = 8, max_wait = "80ms")] // as many at a time as it has workers
+    #[retry(attempts = 2, backoff = exponential("10ms"), budget = RETRIES, repeatable = "it only reads")]
+    #[bulkhead(max = 4, queue = 8, max_wait = "80ms")] // it has four workers
     async fn stock(&self) -> Result<Option<u64>, Fault> {
         self.stock.call().await.map(Some)
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::percentile::in_words;
 use crate::report::Report;
 use crate::run::Finished;
+use crate::shared::percentile::in_words;
 use crate::trouble::Plan;
 use crate::visitors::{Outcome, PATIENCE, PER_SECOND};
 
