@@ -24,6 +24,8 @@ pub(crate) struct Nature {
     pub(crate) workers: usize,
     /// Calls that may wait for a worker; it refuses the others.
     pub(crate) queue: u32,
+    /// Of a thousand calls, those that it refuses on any day.
+    pub(crate) refuses: u32,
     /// How long one call takes a worker, in milliseconds.
     pub(crate) work: RangeInclusive<u64>,
     /// What it answers.
@@ -68,19 +70,19 @@ impl Dependency {
     async fn serve(self: Arc<Self>) -> Result<u64, Fault> {
         let mut dice = dice(&[self.seed, self.calls.fetch_add(1, Relaxed)]);
         let work = Duration::from_millis(dice.u64(self.nature.work.clone()));
-        let luck = dice.u32(0..40);
+        let luck = dice.u32(0..1_000);
         let answer = dice.u64(self.nature.answers.clone());
         let late = Duration::from_millis(dice.u64(1_000..2_000));
 
         let trouble = self.trouble();
-        let is_unlucky = trouble == Some(Trouble::Overload) && luck < 4;
-        if is_unlucky || self.waiting.load(Relaxed) >= self.nature.queue {
+        let refuses = if trouble == Some(Trouble::Overload) { 100 } else { self.nature.refuses };
+        if luck < refuses || self.waiting.load(Relaxed) >= self.nature.queue {
             self.refused.fetch_add(1, Relaxed);
             sleep(REFUSAL).await;
             return Err(Fault::Unavailable);
         }
         self.work(work).await;
-        if trouble == Some(Trouble::SlowTail) && luck < 5 {
+        if trouble == Some(Trouble::SlowTail) && luck < 125 {
             sleep(late).await;
         }
         Ok(answer)

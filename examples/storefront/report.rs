@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::seen::{Decision, tally};
 use crate::shared::percentile::percentile;
@@ -19,8 +20,8 @@ pub(crate) struct Report {
     pub(crate) pages: usize,
     pub(crate) whole: usize,
     pub(crate) degraded: usize,
-    /// Of these, those that came while nothing misbehaved.
-    pub(crate) degraded_in_good_weather: usize,
+    /// Degraded answers for which a dependency that was well is to blame: there should be none.
+    pub(crate) degraded_without_cause: usize,
     pub(crate) given_up: usize,
     pub(crate) errors: usize,
     pub(crate) p50_ms: f64,
@@ -47,17 +48,24 @@ pub(crate) struct Asked {
 }
 
 impl Report {
-    pub(crate) fn new(plan: Plan, shop: &Shop, visits: &[Visit], decisions: &[Decision]) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        start: Instant,
+        shop: &Shop,
+        visits: &[Visit],
+        decisions: &[Decision],
+    ) -> Self {
         let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
         took.sort_unstable();
         let count = |outcome| visits.iter().filter(|visit| visit.outcome() == outcome).count();
-        let degraded = visits.iter().filter(|visit| visit.outcome() == Outcome::Degraded);
         let events = |event: &'static str| decisions.iter().filter(move |decision| decision.is(event));
         Self {
             pages: visits.len(),
             whole: count(Outcome::Whole),
             degraded: count(Outcome::Degraded),
-            degraded_in_good_weather: degraded.filter(|visit| !is_troubled(plan, visit)).count(),
+            degraded_without_cause: events("degraded")
+                .filter(|answer| !has_cause(plan, start, answer))
+                .count(),
             given_up: count(Outcome::GivenUp),
             errors: count(Outcome::Failed),
             p50_ms: percentile(&took, 500),
@@ -75,10 +83,10 @@ impl Report {
     }
 }
 
-/// Whether something misbehaved while it was under way, or shortly before.
-fn is_troubled(plan: Plan, visit: &Visit) -> bool {
-    let mut times = plan.phases().into_iter().map(|phase| phase.time);
-    times.any(|time| time.start <= visit.arrived + visit.took && visit.arrived < time.end + AFTERMATH)
+/// Whether the dependency misbehaved then, or shortly before.
+fn has_cause(plan: Plan, start: Instant, answer: &Decision) -> bool {
+    let mut phases = plan.phases().into_iter().filter(|phase| phase.dependency == answer.part);
+    phases.any(|phase| (phase.time.start..phase.time.end + AFTERMATH).contains(&(answer.at - start)))
 }
 
 fn asked(shop: &Shop) -> BTreeMap<&'static str, Asked> {

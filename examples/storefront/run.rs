@@ -46,23 +46,25 @@ pub(crate) async fn run(mode: Mode, plan: Plan, seen: &Seen) -> Finished {
         never = progress::show(|| progress(mode, plan, start, done.load(Relaxed))) => match never {},
     };
     let decisions = seen.take();
-    let report = Report::new(plan, &shop, &visits, &decisions);
+    let report = Report::new(plan, start, &shop, &visits, &decisions);
     Finished { mode, start, visits, decisions, report }
 }
 
 /// A shop with its dependencies. Each can bear half as much again as it is asked, on a good day.
 fn shop(plan: Plan, start: Instant) -> Shop {
-    let dependency = |name, workers, queue, work, answers| {
-        Dependency::start(Nature { name, workers, queue, work, answers }, plan, start)
-    };
+    let started = |nature| Dependency::start(nature, plan, start);
     Shop {
-        profile: dependency("profile", 8, 1_000, 5..=15, 1..=9_999),
-        catalogue: dependency("catalogue", 8, 1_000, 10..=25, 1..=500),
-        prices: dependency("prices", 8, 1_000, 5..=20, 500..=9_999),
-        suggestions: dependency("suggestions", 8, 1_000, 10..=30, 1..=500),
-        reviews: dependency("reviews", 5, 1_000, 10..=30, 0..=99),
-        stock: dependency("stock", 4, 40, 10..=30, 0..=20),
+        profile: started(Nature { work: 5..=15, answers: 1..=9_999, ..usual("profile") }),
+        catalogue: started(Nature { work: 10..=25, ..usual("catalogue") }),
+        prices: started(Nature { work: 5..=20, answers: 500..=9_999, ..usual("prices") }),
+        suggestions: started(usual("suggestions")),
+        reviews: started(Nature { workers: 5, answers: 0..=99, ..usual("reviews") }),
+        stock: started(Nature { workers: 4, queue: 40, refuses: 10, answers: 0..=20, ..usual("stock") }),
     }
+}
+
+fn usual(name: &'static str) -> Nature {
+    Nature { name, workers: 8, queue: 1_000, refuses: 0, work: 10..=30, answers: 1..=500 }
 }
 
 fn progress(mode: Mode, plan: Plan, start: Instant, done: u64) -> Progress {

@@ -36,7 +36,7 @@ pub(crate) struct Shop {
     pub(crate) stock: Arc<Dependency>,
 }
 
-/// One more try for a tenth of the calls: no more, or retries would finish off what is overloaded.
+/// For a tenth of the calls: with more, retries would finish off what is overloaded.
 static RETRIES: RetryBudget = RetryBudget::new().share(0.1).floor(5).burst(20);
 
 impl Shop {
@@ -72,10 +72,10 @@ impl Shop {
         self.reviews.call().await.map(Some)
     }
 
-    /// Sometimes overloaded: then it is asked no more than it can bear.
+    /// Now and then refuses, and sometimes overloaded: then it is asked no more than it can bear.
     #[fallback(|_| Ok(None))] // a page that says: please ask
     #[timeout(ms = 300)] // the whole call: waits and attempts
-    #[retry(attempts = 2, backoff = exponential("10ms"), budget = RETRIES, repeatable = "it only reads")]
+    #[retry(attempts = 3, backoff = exponential("10ms"), budget = RETRIES, repeatable = "it only reads")]
     #[bulkhead(max = 4, queue = 8, max_wait = "80ms")] // it has four workers
     async fn stock(&self) -> Result<Option<u64>, Fault> {
         self.stock.call().await.map(Some)
