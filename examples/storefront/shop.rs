@@ -72,7 +72,7 @@ impl Shop {
         self.reviews.call().await.map(Some)
     }
 
-    /// Now and then refuses, and sometimes overloaded: then it is asked no more than it can bear.
+    /// Refuses a call now and then, and is sometimes overloaded: it is asked again, but no more than it can bear.
     #[fallback(|_| Ok(None))] // a page that says: please ask
     #[timeout(ms = 300)] // the whole call: waits and attempts
     #[retry(attempts = 3, backoff = exponential("10ms"), budget = RETRIES, repeatable = "it only reads")]
