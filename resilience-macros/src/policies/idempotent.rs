@@ -123,7 +123,10 @@ impl Wrap for Remember {
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        at.declare("LEDGER", "SiteLedger")
+        let (runtime, site, params, name) = (&at.runtime, &at.site, &at.params, item("LEDGER", at.index));
+        quote_spanned! {Span::mixed_site()=>
+            static #name: #runtime::SiteLedger = #runtime::SiteLedger::new(&#site, &#params);
+        }
     }
 
     fn is_of_one_type(&self) -> bool {
