@@ -82,6 +82,7 @@ fn test(filters: &[&str]) -> Vec<Step> {
             "errors of other crates",
             &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
         ),
+        Step::cargo("opinions", &["test", "--features=strict", "--test=ui_strict", "--"]).args(filters),
         Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
     ]
 }
