@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use resilience::{Gauges, manifest};
+use resilience::{Gauges, Site, manifest};
 use service::{Fate, Plan};
 
 const TASKS: u64 = 64;
@@ -24,7 +24,7 @@ fn seconds() -> u64 {
 
 /// What all policies of the process hold.
 fn held() -> Gauges {
-    manifest().map(|site| site.gauges()).chain(stacks::shared()).fold(Gauges::default(), std::ops::Add::add)
+    manifest().map(Site::gauges).chain(stacks::shared()).fold(Gauges::default(), std::ops::Add::add)
 }
 
 #[derive(Default)]
@@ -109,10 +109,10 @@ fn soak() {
             "{live} bytes are live after round {number}, and {first} were after the first"
         );
     }
-    let per_second = counts.calls.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
     let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    let per_second = u128::from(count(&counts.calls)) * 1000 / start.elapsed().as_millis();
     println!(
-        "{per_second:.0} calls per second: {} succeeded, {} failed, {} dropped, {} panicked",
+        "{per_second} calls per second: {} succeeded, {} failed, {} dropped, {} panicked",
         count(&counts.succeeded),
         count(&counts.failed),
         count(&counts.dropped),
