@@ -22,6 +22,7 @@
 //! | bound how many run at a time | [`macro@bulkhead`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
+//! | run blocking or hot code on threads of its own | [`Pool`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
@@ -73,6 +74,6 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
     IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
-    ParseKeyError, PolicyError, Repeatable, RetryBudget, Returns, Runtime, Site, State, Stored, context,
+    ParseKeyError, PolicyError, Pool, Repeatable, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, context,
     future, manifest, spawn,
 };

@@ -1,11 +1,14 @@
 //! The whole function: one expansion for all of its policies.
 
+use std::ops::Range;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Path, Receiver, ReceiverKind, Token, Type};
+use syn::{Path, Receiver, ReceiverKind, Type};
 
 use crate::args::{NOT_CONST, find_ident, names_value};
+use crate::crossing::Crossing;
 use crate::error::{Errors, Result, at};
 use crate::item::{Binding, Body, Function, check_owned, join, nameable};
 use crate::judge;
@@ -22,14 +25,24 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     if needs.keeps {
         check_owned(&body.returns)?;
     }
-    let arguments = Arguments::of(function, &mut body, stack, needs)?;
-    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
     let layers = layers(stack, &returns);
+    let crossing = Crossing::find(function, &body, stack, &layers)?;
+    let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
+    let arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
+    if crossing.is_some() {
+        function.strip_mut();
+    }
+    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
-    let slots = &arguments.slots;
     let innermost = innermost(&body, &returns, &arguments);
-    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| Code::Outcome(layer.kind.wrap(&inner, at));
+    let slots = crossing.as_ref().map_or(&arguments.slots, |crossing| &crossing.slots);
+    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
+        Some(crossing) if crossing.at == at.index => {
+            Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
+        }
+        _ => Code::Outcome(layer.kind.wrap(&inner, at)),
+    };
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
     let outcome = local("outcome");
@@ -165,43 +178,36 @@ struct Arguments {
 
 impl Arguments {
     /// A body that runs once takes its arguments. One that runs again gets them from slots.
-    fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
-        let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
+    fn of(function: &mut Function, body: &mut Body, part: &Part) -> Result<Self> {
+        let Part { mentions, repeats, last } = part;
         let mut arguments = Self::default();
-        let last = last(stack);
-        if needs.repeats || names_self(&mentions) {
-            arguments.receiver(function, body, names_self(&mentions), needs, &last)?;
+        if *repeats || names_self(mentions) {
+            arguments.receiver(function, body, part)?;
         }
         for binding in function.bindings() {
             // What the body does not name it does not move, and its own binding would be unused.
             if !has_ident(&body.block.stream(), &binding.ident) {
                 continue;
             }
-            if has_ident(&mentions, &binding.ident) && !binding.reference() {
+            if has_ident(mentions, &binding.ident) && !binding.reference() {
                 arguments.kept(&binding);
-            } else if needs.repeats {
-                arguments.repeated(&binding, &last);
+            } else if *repeats {
+                arguments.repeated(&binding, last);
             }
         }
-        if needs.repeats {
+        if *repeats {
             function.strip_mut();
         }
         Ok(arguments)
     }
 
-    fn receiver(
-        &mut self,
-        function: &Function,
-        body: &mut Body,
-        mentioned: bool,
-        needs: Needs,
-        last: &TokenStream,
-    ) -> Result<()> {
+    fn receiver(&mut self, function: &Function, body: &mut Body, part: &Part) -> Result<()> {
         let Some(receiver) = function.receiver() else { return Ok(()) };
+        let Part { mentions, repeats, last } = part;
         match kind(receiver) {
-            Own::Mutable if needs.repeats => body.reborrow_self(),
+            Own::Mutable if *repeats => body.reborrow_self(),
             Own::Shared | Own::Mutable => {}
-            Own::Counted if mentioned => {
+            Own::Counted if names_self(mentions) => {
                 let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
                 self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #runtime::again(&#token);));
                 body.rename_self(&this);
@@ -216,21 +222,15 @@ impl Arguments {
                 );
                 body.rename_self(&this);
             }
-            Own::Value if !needs.repeats => {}
-            Own::Value => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                return Err(
-                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
-                );
-            }
+            Own::Value if !repeats => {}
+            Own::Value => return Err(used_up(receiver)),
         }
         Ok(())
     }
 
     /// A predicate that names an argument needs it after the body has run: the body gets a clone.
     fn kept(&mut self, binding: &Binding) {
-        let copy = bounded(binding, "again", Some(Token![&](join(&binding.ty))));
+        let copy = bounded(binding, "again", &binding.borrow());
         self.bind(binding, &copy);
     }
 
@@ -246,7 +246,7 @@ impl Arguments {
         } else {
             let slot = local(&format!("{}_slot", ident.unraw()));
             let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
-            let taken = bounded(binding, "slot", None);
+            let taken = bounded(binding, "slot", &binding.at_type());
             self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
             self.bind(binding, &value);
         }
@@ -258,26 +258,49 @@ impl Arguments {
     }
 }
 
-/// The call `function(tokens)` with a bound on the argument, which an error shows at its type.
-fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
+/// Some of the policies, one below the other.
+pub(crate) struct Part {
+    /// The tokens of the user that can name arguments after the body has taken them.
+    pub(crate) mentions: TokenStream,
+    pub(crate) repeats: bool,
+    /// Whether the attempt that runs is the last one of every retry.
+    pub(crate) last: TokenStream,
+}
+
+impl Part {
+    pub(crate) fn of(stack: &Stack, range: Range<usize>) -> Self {
+        let layers = &stack.layers[range.clone()];
+        Self {
+            mentions: layers.iter().map(|layer| layer.kind.mentions()).collect(),
+            repeats: layers.iter().any(|layer| layer.kind.needs().repeats),
+            last: last(stack, &range),
+        }
+    }
+}
+
+pub(crate) fn used_up(receiver: &Receiver) -> Errors {
+    let wrong = "a repeated method cannot take `self` by value: the first attempt would use it up";
+    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
+}
+
+/// The call `function(value)` with a bound on the argument, which an error shows at its type.
+pub(crate) fn bounded(binding: &Binding, function: &str, value: &impl ToTokens) -> TokenStream {
     let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
     let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
     let ty = named.then(|| quote!(::<#ty>));
-    let mut ident = binding.ident.clone();
-    ident.set_span(ident.span().located_at(join(&binding.ty)));
-    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
+    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#value))
 }
 
-fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
+pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
     find_ident(tokens.clone(), &ident.to_string()).is_some()
 }
 
-fn names_self(tokens: &TokenStream) -> bool {
+pub(crate) fn names_self(tokens: &TokenStream) -> bool {
     find_ident(tokens.clone(), "self").is_some()
 }
 
 /// How a method takes its receiver.
-enum Own {
+pub(crate) enum Own {
     Shared,
     Mutable,
     /// `Arc<Self>`: cheap to clone.
@@ -285,7 +308,7 @@ enum Own {
     Value,
 }
 
-fn kind(receiver: &Receiver) -> Own {
+pub(crate) fn kind(receiver: &Receiver) -> Own {
     let ReceiverKind::Typed(_, ty) = &receiver.kind else {
         return match &receiver.kind {
             ReceiverKind::Reference(_, _, None) => Own::Shared,
@@ -306,11 +329,11 @@ fn kind(receiver: &Receiver) -> Own {
     }
 }
 
-/// Whether the attempt that runs is the last one of every retry around the body.
-fn last(stack: &Stack) -> TokenStream {
+/// Whether the attempt that runs is the last one of every retry in this part.
+fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
     let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
     let count = retries.clone().count();
-    let names = retries.map(|(index, layer)| {
+    let names = retries.filter(|(index, _)| range.contains(index)).map(|(index, layer)| {
         let name = layer.name;
         if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
     });

@@ -94,6 +94,8 @@ pub(crate) struct Needs {
     pub(crate) repeats: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
+    /// What is below runs on another thread.
+    pub(crate) crosses: bool,
 }
 
 impl std::ops::BitOr for Needs {
@@ -105,6 +107,7 @@ impl std::ops::BitOr for Needs {
             classifies: self.classifies | other.classifies,
             repeats: self.repeats | other.repeats,
             keeps: self.keeps | other.keeps,
+            crosses: self.crosses | other.crosses,
         }
     }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod crossing;
 mod error;
 mod expand;
 mod failure;

@@ -58,6 +58,28 @@ impl Limit {
     }
 }
 
+/// What a part of a call that runs on another thread tells the call.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Tally {
+    attempts: u16,
+    harmless: u16,
+    exhausted: bool,
+    gave_up: bool,
+}
+
+impl Tally {
+    /// As long as nobody knows how far it has come: it may have run, whatever it said before.
+    pub(crate) fn at_least(self) -> Self {
+        Self { attempts: self.attempts.max(1), harmless: 0, ..self }
+    }
+
+    /// What was added to `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        let attempts = self.attempts.saturating_sub(before.attempts);
+        Self { attempts, harmless: self.harmless.saturating_sub(before.harmless), ..self }
+    }
+}
+
 /// The operation that a claim of the ledger is for.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -96,6 +118,26 @@ impl Context {
         }
         child.tasks.clone_from(&self.tasks);
         child
+    }
+
+    /// The context of this very call on another thread.
+    pub(crate) fn elsewhere(&mut self) -> Self {
+        Self { attempts: self.attempts, harmless: self.harmless, ..self.child() }
+    }
+
+    /// What has been counted and marked so far.
+    pub(crate) fn tally(&self) -> Tally {
+        let (exhausted, gave_up) = (self.is_exhausted(), self.gave_up);
+        Tally { attempts: self.attempts, harmless: self.harmless, exhausted, gave_up }
+    }
+
+    /// A part of this call on another thread was known to have done `was`, and has done `is`.
+    pub(crate) fn recount(&mut self, was: Tally, is: Tally) {
+        let change = |count: u16, was: u16, is: u16| count.saturating_sub(was).saturating_add(is);
+        self.attempts = change(self.attempts, was.attempts, is.attempts);
+        self.harmless = change(self.harmless, was.harmless, is.harmless);
+        self.exhausted |= is.exhausted;
+        self.gave_up |= is.gave_up;
     }
 
     /// A retry inside this attempt has given up, in the call or in a task of it.

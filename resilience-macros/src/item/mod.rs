@@ -12,7 +12,7 @@ use syn::{
 };
 
 use crate::error::{Errors, at, at_span, attribute};
-pub(crate) use shape::{Body, nameable};
+pub(crate) use shape::{Body, nameable, rename};
 
 /// A function as it was written.
 #[derive(Clone)]
@@ -87,8 +87,9 @@ impl Function {
     /// Takes the `mut`s off the arguments, which are bound once more inside.
     pub(crate) fn strip_mut(&mut self) {
         for arg in &mut self.sig.inputs {
-            if let FnArg::Typed(arg) = arg {
-                strip(&mut arg.pat);
+            match arg {
+                FnArg::Typed(arg) => strip(&mut arg.pat),
+                FnArg::Receiver(receiver) => receiver.mutability = None,
             }
         }
     }
@@ -105,6 +106,19 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
+    /// The name, as if it stood at its type: where an error in its use points.
+    pub(crate) fn at_type(&self) -> Ident {
+        let mut ident = self.ident.clone();
+        ident.set_span(ident.span().located_at(join(&self.ty)));
+        ident
+    }
+
+    /// A borrow of it, in the same place.
+    pub(crate) fn borrow(&self) -> TokenStream {
+        let (and, ident) = (Token![&](join(&self.ty)), self.at_type());
+        quote!(#and #ident)
+    }
+
     pub(crate) fn shared_reference(&self) -> bool {
         matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }

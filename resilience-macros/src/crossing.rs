@@ -1,0 +1,174 @@
+//! A stack with a pool: what is below the pool runs on another thread, as a future that owns all it uses.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::visit_mut::{self, VisitMut};
+use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Type, TypeFnPtr};
+
+use crate::error::{Errors, Result, at, at_span};
+use crate::expand::{Own, Part, bounded, has_ident, kind, names_self, used_up};
+use crate::item::{Binding, Body, Function, rename};
+use crate::layer::{At, Code};
+use crate::paths::{local, runtime};
+use crate::stack::Stack;
+
+/// How the arguments get across.
+pub(crate) struct Crossing {
+    /// The place of the pool in the stack.
+    pub(crate) at: usize,
+    /// On the caller's side: what several crossings need.
+    pub(crate) slots: TokenStream,
+    /// Before each crossing.
+    bind: TokenStream,
+    /// What `self` is called on the other side.
+    this: Option<Ident>,
+}
+
+impl Crossing {
+    /// The crossing of this stack, if it has one.
+    pub(crate) fn find(function: &Function, body: &Body, stack: &Stack, ats: &[At<'_>]) -> Result<Option<Self>> {
+        let crosses = |index: &usize| stack.layers[*index].kind.needs().crosses;
+        let mut pools = (0..stack.layers.len()).filter(crosses);
+        let Some(pool) = pools.next() else { return Ok(None) };
+        let mut errors = Errors::default();
+        for second in pools {
+            let wrong = "a call goes to one pool, and this is the second in its stack";
+            errors.push(at_span(stack.layers[second].place("pool"), wrong, "keep one of them"));
+        }
+        check_owned(function, &mut errors);
+        check_below(stack, ats, pool, &mut errors);
+        errors.finish(())?;
+        let (above, below) = (Part::of(stack, 0..pool), Part::of(stack, pool + 1..stack.layers.len()));
+        let mut crossing = Self { at: pool, slots: TokenStream::new(), bind: TokenStream::new(), this: None };
+        let mut inside = body.block.stream();
+        inside.extend(below.mentions.clone());
+        if let Some(receiver) = function.receiver().filter(|_| names_self(&inside)) {
+            crossing.receiver(receiver, &above, &below)?;
+        }
+        for binding in function.bindings().iter().filter(|binding| has_ident(&inside, &binding.ident)) {
+            crossing.argument(binding, &above, &below);
+        }
+        Ok(Some(crossing))
+    }
+
+    fn receiver(&mut self, receiver: &Receiver, above: &Part, below: &Part) -> Result<()> {
+        let (runtime, this, slot, token) = (runtime(), local("this"), local("self_slot"), receiver.self_token);
+        let last = &above.last;
+        let value = match kind(receiver) {
+            Own::Counted if names_self(&above.mentions) => quote!(#runtime::again(&#token)),
+            Own::Counted if above.repeats => {
+                self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
+                quote!(#runtime::hand_out(&mut #slot, #last))
+            }
+            _ if above.repeats => return Err(used_up(receiver)),
+            _ => quote!(#token),
+        };
+        let hand_over = Ident::new("hand_over", Span::mixed_site().located_at(token.span));
+        let mutable = receiver.mutability.filter(|_| !below.repeats && !names_self(&below.mentions));
+        self.bind.extend(
+            quote_spanned!(Span::mixed_site()=> let #mutable #this = #runtime::#hand_over(#value);),
+        );
+        self.this = Some(this);
+        Ok(())
+    }
+
+    fn argument(&mut self, binding: &Binding, above: &Part, below: &Part) {
+        let (ident, runtime, last) = (&binding.ident, runtime(), &above.last);
+        let value = if has_ident(&above.mentions, ident) {
+            bounded(binding, "again", &binding.borrow())
+        } else if above.repeats {
+            let slot = local(&format!("{}_slot", ident.unraw()));
+            let taken = bounded(binding, "slot", &binding.at_type());
+            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
+            quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
+        } else {
+            binding.at_type().into_token_stream()
+        };
+        let value = bounded(binding, "hand_over", &value);
+        // Unless it is bound once more on the other side.
+        let is_last = !below.repeats && !has_ident(&below.mentions, ident);
+        let mutable = (binding.mutable && is_last).then(|| quote!(mut));
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+    }
+
+    /// What goes over: the code below the pool, with its own slots.
+    pub(crate) fn over(&self, below: &Code, slots: &TokenStream) -> Code {
+        let (bind, below) = (&self.bind, below.outcome());
+        let mut part = quote!(#slots #below);
+        if let Some(this) = &self.this {
+            part = rename(part, this);
+        }
+        Code::Future(quote_spanned!(Span::mixed_site()=> { #bind async move { #part } }))
+    }
+}
+
+/// A policy below a pool keeps nothing on the caller's side.
+fn check_below(stack: &Stack, ats: &[At<'_>], pool: usize, errors: &mut Errors) {
+    for (layer, at) in stack.layers.iter().zip(ats).skip(pool + 1) {
+        if !layer.kind.needs().crosses && !layer.kind.prepare(at).is_empty() {
+            let wrong = format!(
+                "the `key` of `#[{}]` is read before any policy acts, and this one acts on a thread of the pool",
+                layer.name
+            );
+            errors.push(at_span(layer.place("key"), wrong, "put it above the `#[bulkhead(pool = ...)]`"));
+        }
+    }
+}
+
+/// What is borrowed from the caller cannot go across: the thread of a pool can outlive him.
+fn check_owned(function: &Function, errors: &mut Errors) {
+    const WHY: &str = "is borrowed, and the body runs on a thread of the pool, which can outlive the caller";
+    for arg in &function.sig.inputs {
+        match arg {
+            FnArg::Receiver(receiver) => {
+                if let ReceiverKind::Reference(..) = &receiver.kind {
+                    let help = "take `self: Arc<Self>`, which is cheap to clone, or `self`";
+                    errors.push(at(receiver, format!("this `self` {WHY}"), help));
+                } else if let ReceiverKind::Typed(_, ty) = &receiver.kind
+                    && let Some(part) = borrowed(ty)
+                {
+                    let help = "take `self: Arc<Self>`, which is cheap to clone, or `self`";
+                    errors.push(at(part, format!("this `self` {WHY}"), help));
+                }
+            }
+            FnArg::Typed(arg) => {
+                if let Some(part) = borrowed(&arg.ty) {
+                    let help = "take what owns its content, such as `String` or `Arc<str>`";
+                    errors.push(at(part, format!("this argument {WHY}"), help));
+                }
+            }
+        }
+    }
+}
+
+/// The part of a type that is visibly borrowed for less than ever.
+fn borrowed(ty: &Type) -> Option<TokenStream> {
+    struct Find(Option<TokenStream>);
+    impl VisitMut for Find {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            match ty {
+                Type::Reference(reference)
+                    if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") =>
+                {
+                    self.0 = Some(reference.to_token_stream());
+                }
+                _ => visit_mut::visit_type_mut(self, ty),
+            }
+        }
+
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident != "static" {
+                self.0 = Some(lifetime.to_token_stream());
+            }
+        }
+
+        // What a function takes is borrowed for its call.
+        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {}
+
+        fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
+    }
+    let mut find = Find(None);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
