@@ -74,6 +74,6 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
     IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
-    ParseKeyError, PolicyError, Pool, Repeatable, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, context,
-    future, manifest, spawn,
+    ParseKeyError, PolicyError, Pool, Repeatable, RetryBudget, Returnable, Returns, Runtime, Sendable, Site,
+    State, Stored, context, future, manifest, spawn,
 };

@@ -1,16 +1,19 @@
-//! `#[bulkhead(pool = ...)]`: bodies on threads of their own, in real time.
+//! `#[bulkhead(pool = ...)]`: bodies on threads of their own.
+//!
+//! Where the caller's time is paused, it passes only while the caller has nothing to do: never during [`soon`].
 #![allow(missing_docs)]
 
 mod support;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use resilience::{
-    CircuitBreaker, Error, Gauges, Kind, Pool, Runtime, bulkhead, circuit_breaker, context, idempotent, retry,
-    timeout,
+    CircuitBreaker, Error, Gauges, Kind, Pool, Runtime, bulkhead, circuit_breaker, context, idempotent,
+    retry, timeout,
 };
 use support::{Fault, Good, Hang, Panic, Permanent, Reply, Service, Transient, after, kind, rejected, word};
 use tokio::sync::Semaphore;
@@ -48,7 +51,7 @@ impl Gate {
     }
 }
 
-/// What ends on a thread of the pool is seen here a moment later.
+/// What happens on a thread of the pool is seen here a moment later.
 async fn soon(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -59,6 +62,30 @@ async fn soon(is_so: impl Fn() -> bool) {
 
 fn idle(pool: &Pool) {
     assert_eq!(pool.gauges(), Gauges::default());
+}
+
+/// Runs a call to its end, and before its time passes waits for something on the pool.
+async fn once<F: Future>(is_so: impl Fn() -> bool, call: F) -> F::Output {
+    tokio::join!(call, soon(is_so)).0
+}
+
+/// Runs a call to its end while time stands still.
+async fn at_once<F: Future>(call: F) -> F::Output {
+    tokio::select! {
+        biased;
+        output = call => output,
+        () = soon(|| false) => unreachable!("nothing ends it"),
+    }
+}
+
+/// A body that hangs, on a pool of one thread. The count says that it awaits, and is not just about to.
+async fn hang(awaits: &'static AtomicU32) {
+    tokio::spawn(async { awaits.fetch_add(1, Ordering::SeqCst) });
+    std::future::pending().await;
+}
+
+fn count(counter: &AtomicU32) -> u32 {
+    counter.load(Ordering::SeqCst)
 }
 
 fn thread() -> String {
@@ -103,19 +130,21 @@ async fn a_body_that_blocks_delays_no_timer_of_the_caller() {
     idle(&POOL);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_above_cuts_a_body_that_blocks() {
     static POOL: Pool = Pool::new("cut").threads(1);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
 
     #[timeout(ms = 30)]
     #[bulkhead(pool = POOL)]
     async fn block(gate: Arc<Gate>) -> Result<(), Error> {
+        STARTED.fetch_add(1, Ordering::SeqCst);
         gate.block();
         Ok(())
     }
 
     let gate = Gate::new();
-    let error = block(Arc::clone(&gate)).await.expect_err("cut");
+    let error = once(|| count(&STARTED) == 1, block(Arc::clone(&gate))).await.expect_err("cut");
     assert_eq!((error.kind(), error.attempts(), error.may_have_run()), (Kind::Timeout, 1, true));
     let gauges = POOL.gauges();
     assert_eq!((gauges.running, gauges.abandoned), (1, 1), "it still runs, and keeps its place");
@@ -124,33 +153,51 @@ async fn a_timeout_above_cuts_a_body_that_blocks() {
     gate.open();
     soon(|| POOL.gauges() == Gauges::default()).await;
     gate.open();
-    assert_eq!(block(gate).await, Ok(()));
+    assert_eq!(POOL.run(async || Ok::<_, Error>(())).await, Ok(()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_awaits_is_dropped_with_its_caller() {
     static POOL: Pool = Pool::new("dropped").threads(1);
+    static AWAITS: AtomicU32 = AtomicU32::new(0);
 
-    #[bulkhead(pool = POOL)]
-    async fn hang(service: Arc<Service>) -> Reply {
-        service.call().await
+    struct Held(&'static AtomicU32);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            // The drop finds the runtime that the body ran on.
+            drop(tokio::spawn(async { assert_eq!(thread(), "dropped") }));
+        }
     }
+    static DROPPED: AtomicU32 = AtomicU32::new(0);
 
-    #[retry(attempts = 2, backoff = none, repeatable)]
+    #[retry(attempts = 2, backoff = none, when = |_| true, repeatable)]
     #[timeout(ms = 20)]
     #[bulkhead(pool = POOL)]
-    async fn again(service: Arc<Service>) -> Reply {
-        service.call().await
+    async fn call() -> Result<(), Error> {
+        let _held = Held(&DROPPED);
+        hang(&AWAITS).await;
+        Ok(())
     }
 
-    let service = Arc::new(Service::new([Hang]));
-    assert!(support::dropped_after(20, hang(Arc::clone(&service))).await.is_none());
-    assert_eq!((service.executions(), service.running()), (1, 0));
-    idle(&POOL);
-    // Its place is free for the next attempt.
-    service.now([Hang, Good]);
-    assert_eq!(again(Arc::clone(&service)).await, Ok(3));
-    idle(&POOL);
+    let call_once = async {
+        tokio::select! {
+            reply = call() => unreachable!("{reply:?}"),
+            () = soon(|| count(&AWAITS) == 1) => {}
+        }
+    };
+    call_once.await;
+    assert_eq!((count(&DROPPED), POOL.gauges()), (1, Gauges::default()));
+    // Its place is free at once for the next attempt.
+    let second = async {
+        soon(|| count(&AWAITS) == 2).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        soon(|| count(&AWAITS) == 3).await;
+    };
+    let (reply, ()) = tokio::join!(call(), second);
+    let error = reply.expect_err("cut");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Timeout, 2));
+    assert_eq!((count(&DROPPED), POOL.gauges()), (3, Gauges::default()));
 }
 
 #[tokio::test]
@@ -170,7 +217,7 @@ async fn a_panic_comes_back() {
     assert_eq!(run(service).await, Ok(2));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn calls_wait_for_a_place() {
     static POOL: Pool = Pool::new("queue").threads(1).queue(1).max_wait(Duration::from_millis(30));
 
@@ -194,32 +241,60 @@ async fn calls_wait_for_a_place() {
 }
 
 /// More calls than threads: one that is cut before a thread came to it has not run, and never will.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_has_not_started_is_taken_back() {
     static POOL: Pool = Pool::new("late").max(2).threads(1);
     static STARTED: AtomicU32 = AtomicU32::new(0);
 
-    #[timeout(ms = 30)]
     #[bulkhead(pool = POOL)]
     async fn block(gate: Arc<Gate>) -> Result<(), Error> {
-        STARTED.fetch_add(1, Ordering::SeqCst);
         gate.block();
+        Ok(())
+    }
+    #[timeout(ms = 30)]
+    #[bulkhead(pool = POOL)]
+    async fn start() -> Result<(), Error> {
+        STARTED.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
     let gate = Gate::new();
     let second = async {
         gate.entered().await;
-        block(Arc::clone(&gate)).await.expect_err("cut")
+        let error = start().await.expect_err("cut");
+        assert_eq!((error.kind(), error.attempts(), error.may_have_run()), (Kind::Timeout, 0, false));
+        assert_eq!((POOL.gauges().running, POOL.gauges().abandoned), (1, 0), "the first");
+        gate.open();
     };
-    let (_, error) = tokio::join!(block(Arc::clone(&gate)), second);
-    assert_eq!((error.kind(), error.attempts(), error.may_have_run()), (Kind::Timeout, 0, false));
-    assert_eq!((POOL.gauges().running, POOL.gauges().abandoned), (1, 1), "the first");
-    gate.open();
-    soon(|| POOL.gauges() == Gauges::default()).await;
-    gate.open();
-    assert_eq!(block(gate).await, Ok(()));
-    assert_eq!(STARTED.load(Ordering::SeqCst), 2);
+    let (first, ()) = tokio::join!(block(Arc::clone(&gate)), second);
+    assert_eq!((first, POOL.run(async || Ok::<_, Error>(())).await), (Ok(()), Ok(())));
+    assert_eq!(count(&STARTED), 0);
+    idle(&POOL);
+}
+
+/// The future was moved out of the function whose timeout would cut it.
+#[tokio::test]
+async fn a_call_that_was_moved_away_from_its_timeout_ends() {
+    static POOL: Pool = Pool::new("moved").threads(1);
+    static AWAITS: AtomicU32 = AtomicU32::new(0);
+    type Moved = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+    #[bulkhead(pool = POOL)]
+    async fn call() -> Result<(), Error> {
+        hang(&AWAITS).await;
+        Ok(())
+    }
+    #[timeout(ms = 50)]
+    async fn start() -> Result<Moved, Error> {
+        let mut call: Moved = Box::pin(call());
+        assert!(support::poll_times(&mut call, 1).is_none());
+        Ok(call)
+    }
+
+    let moved = start().await.expect("it has begun");
+    let error = moved.await.expect_err("over");
+    assert_eq!(error.kind(), Kind::DeadlineExceeded);
+    idle(&POOL);
 }
 
 mod with_other_policies {
@@ -267,27 +342,25 @@ mod with_other_policies {
         assert_eq!(service.executions(), 2);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_error_counts_what_ran_on_the_pool() {
+        static POOL: Pool = Pool::new("counts").threads(1);
+        static AWAITS: AtomicU32 = AtomicU32::new(0);
+
         #[timeout(ms = 60)]
         #[retry(attempts = 2, backoff = none, repeatable)]
         #[bulkhead(pool = POOL)]
         #[retry(attempts = 2, backoff = none, repeatable)]
         async fn call(service: Arc<Service>) -> Reply {
+            if service.executions() == 1 {
+                hang(&AWAITS).await;
+            }
             service.call().await
         }
-        let service = Arc::new(Service::new([Transient, Hang]));
-        assert_eq!(word(&call(Arc::clone(&service)).await), "Timeout 2");
+        let service = Arc::new(Service::new([Transient]));
+        let reply = once(|| count(&AWAITS) == 1, call(Arc::clone(&service))).await;
+        assert_eq!((word(&reply), service.executions()), ("Timeout 2".to_owned(), 1));
         idle(&POOL);
-
-        #[retry(attempts = 3, backoff = none, repeatable)]
-        #[timeout(ms = 20)]
-        #[bulkhead(pool = POOL)]
-        async fn each(service: Arc<Service>) -> Reply {
-            service.call().await
-        }
-        service.now([Hang]);
-        assert_eq!(word(&each(service).await), "Timeout 3");
     }
 
     #[tokio::test]
@@ -320,7 +393,7 @@ mod with_other_policies {
         assert_eq!(call(service, 2).await, Err(Fault::Permanent(4)));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_ledger_above_knows_whether_it_ran() {
         #[idempotent(key = id)]
         #[timeout(ms = 30)]
@@ -332,8 +405,9 @@ mod with_other_policies {
         }
         let test = async {
             let service = Arc::new(Service::new([Hang, Good]));
-            assert_eq!(word(&call(7, Arc::clone(&service)).await), "Timeout 1");
-            assert_eq!(call(7, Arc::clone(&service)).await, Ok(2));
+            let cut = once(|| service.executions() == 1, call(7, Arc::clone(&service))).await;
+            assert_eq!(word(&cut), "Timeout 1");
+            assert_eq!(at_once(call(7, Arc::clone(&service))).await, Ok(2));
             assert_eq!(call(7, Arc::clone(&service)).await, Ok(2), "replayed");
             assert_eq!(service.executions(), 2);
         };
@@ -478,6 +552,23 @@ mod shapes {
         async move { Ok(place + &thread()) }
     }
 
+    /// What the body only borrows is its own all the same, and need not be `Sync`.
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    #[bulkhead(pool = POOL)]
+    async fn borrows(cell: Cell<u8>, list: Vec<u8>) -> Result<u8, Error> {
+        tokio::task::yield_now().await;
+        cell.set(cell.get() + 1);
+        tokio::task::yield_now().await;
+        Ok(cell.get() + list.iter().sum::<u8>())
+    }
+
+    #[bulkhead(pool = POOL)]
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn borrows_again(cell: Cell<u8>) -> Result<u8, Error> {
+        tokio::task::yield_now().await;
+        Ok(cell.get())
+    }
+
     #[tokio::test]
     async fn all_of_them() {
         let client = Client { name: "me".to_owned(), breaker: Arc::new(CircuitBreaker::new("me")) };
@@ -490,6 +581,10 @@ mod shapes {
         assert_eq!(counted.name("s".to_owned()).await, Ok("mes".to_owned()));
         assert_eq!(generic((vec![1], 2), || 3).await, Ok(vec![1, 2, 3]));
         assert_eq!(block("on ".to_owned()).await, Ok("on shapes".to_owned()));
+        assert_eq!(
+            (borrows(Cell::new(1), vec![2, 3]).await, borrows_again(Cell::new(4)).await),
+            (Ok(7), Ok(4))
+        );
         assert_eq!(Client::left(Rc::new(1), Rc::new(2)).await, Ok(()));
         idle(&POOL);
     }

@@ -7,13 +7,14 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Type, TypeFnPtr};
 
 use crate::error::{Errors, Result, at, at_span};
-use crate::expand::{Own, Part, bounded, has_ident, kind, names_self, used_up};
-use crate::item::{Binding, Body, Function, rename};
+use crate::expand::{Own, Part, bounded, has_ident, kind, names_self};
+use crate::item::{Binding, Body, Function, join, rename};
 use crate::layer::{At, Code};
 use crate::paths::{local, runtime};
 use crate::stack::Stack;
 
 /// How the arguments get across.
+#[derive(Default)]
 pub(crate) struct Crossing {
     /// The place of the pool in the stack.
     pub(crate) at: usize,
@@ -21,13 +22,20 @@ pub(crate) struct Crossing {
     pub(crate) slots: TokenStream,
     /// Before each crossing.
     bind: TokenStream,
+    /// At the top of the body: what it would otherwise borrow from the policies around it.
+    pub(crate) own: TokenStream,
     /// What `self` is called on the other side.
     this: Option<Ident>,
 }
 
 impl Crossing {
     /// The crossing of this stack, if it has one.
-    pub(crate) fn find(function: &Function, body: &Body, stack: &Stack, ats: &[At<'_>]) -> Result<Option<Self>> {
+    pub(crate) fn find(
+        function: &Function,
+        body: &Body,
+        stack: &Stack,
+        ats: &[At<'_>],
+    ) -> Result<Option<Self>> {
         let crosses = |index: &usize| stack.layers[*index].kind.needs().crosses;
         let mut pools = (0..stack.layers.len()).filter(crosses);
         let Some(pool) = pools.next() else { return Ok(None) };
@@ -40,7 +48,7 @@ impl Crossing {
         check_below(stack, ats, pool, &mut errors);
         errors.finish(())?;
         let (above, below) = (Part::of(stack, 0..pool), Part::of(stack, pool + 1..stack.layers.len()));
-        let mut crossing = Self { at: pool, slots: TokenStream::new(), bind: TokenStream::new(), this: None };
+        let mut crossing = Self { at: pool, ..Self::default() };
         let mut inside = body.block.stream();
         inside.extend(below.mentions.clone());
         if let Some(receiver) = function.receiver().filter(|_| names_self(&inside)) {
@@ -53,22 +61,29 @@ impl Crossing {
     }
 
     fn receiver(&mut self, receiver: &Receiver, above: &Part, below: &Part) -> Result<()> {
-        let (runtime, this, slot, token) = (runtime(), local("this"), local("self_slot"), receiver.self_token);
+        let (runtime, this, slot, token) =
+            (runtime(), local("this"), local("self_slot"), receiver.self_token);
         let last = &above.last;
         let value = match kind(receiver) {
             Own::Counted if names_self(&above.mentions) => quote!(#runtime::again(&#token)),
             Own::Counted if above.repeats => {
-                self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
+                self.slots
+                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
                 quote!(#runtime::hand_out(&mut #slot, #last))
             }
-            _ if above.repeats => return Err(used_up(receiver)),
+            Own::Value if above.repeats || below.repeats => {
+                let wrong =
+                    "a repeated method cannot take `self` by value: the first attempt would use it up";
+                return Err(at(token, wrong, "take `self: Arc<Self>`").into());
+            }
             _ => quote!(#token),
         };
-        let hand_over = Ident::new("hand_over", Span::mixed_site().located_at(token.span));
-        let mutable = receiver.mutability.filter(|_| !below.repeats && !names_self(&below.mentions));
-        self.bind.extend(
-            quote_spanned!(Span::mixed_site()=> let #mutable #this = #runtime::#hand_over(#value);),
-        );
+        let value = handed_over(&value, token.span);
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
+        if !below.repeats && !names_self(&below.mentions) {
+            let mutable = receiver.mutability;
+            self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #this = #this;));
+        }
         self.this = Some(this);
         Ok(())
     }
@@ -85,11 +100,12 @@ impl Crossing {
         } else {
             binding.at_type().into_token_stream()
         };
-        let value = bounded(binding, "hand_over", &value);
-        // Unless it is bound once more on the other side.
-        let is_last = !below.repeats && !has_ident(&below.mentions, ident);
-        let mutable = (binding.mutable && is_last).then(|| quote!(mut));
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+        let value = handed_over(&value, join(&binding.ty));
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #ident = #value;));
+        if !below.repeats && !has_ident(&below.mentions, ident) {
+            let mutable = binding.mutable.then(|| quote!(mut));
+            self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #ident;));
+        }
     }
 
     /// What goes over: the code below the pool, with its own slots.
@@ -101,6 +117,14 @@ impl Crossing {
         }
         Code::Future(quote_spanned!(Span::mixed_site()=> { #bind async move { #part } }))
     }
+}
+
+/// The value with a bound on it, which an error shows at its type: so all of the call stands there.
+fn handed_over(value: &TokenStream, place: Span) -> TokenStream {
+    let there = Span::mixed_site().located_at(place);
+    let mut runtime = runtime();
+    runtime.set_span(there);
+    quote_spanned!(there=> #runtime::hand_over(#value))
 }
 
 /// A policy below a pool keeps nothing on the caller's side.

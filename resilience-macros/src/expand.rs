@@ -28,8 +28,9 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let layers = layers(stack, &returns);
     let crossing = Crossing::find(function, &body, stack, &layers)?;
     let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
-    let arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
-    if crossing.is_some() {
+    let mut arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
+    if let Some(crossing) = &crossing {
+        arguments.bind.extend(crossing.own.clone());
         function.strip_mut();
     }
     let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
@@ -147,7 +148,12 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
         Some(path) => quote!(#path),
     };
     let call = quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>());
-    quote_spanned!(Span::mixed_site()=> let #edge = #call;)
+    let crossing = needs.crosses.then(|| {
+        let crossing = local("crossing");
+        let call = quote_spanned!(join(written)=> #facade::__private::crossing::<#returns>());
+        quote_spanned!(Span::mixed_site()=> let #crossing = #call;)
+    });
+    quote_spanned!(Span::mixed_site()=> let #edge = #call; #crossing)
 }
 
 /// One run of the body.
@@ -223,7 +229,13 @@ impl Arguments {
                 body.rename_self(&this);
             }
             Own::Value if !repeats => {}
-            Own::Value => return Err(used_up(receiver)),
+            Own::Value => {
+                let wrong =
+                    "a repeated method cannot take `self` by value: the first attempt would use it up";
+                return Err(
+                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
+                );
+            }
         }
         Ok(())
     }
@@ -276,11 +288,6 @@ impl Part {
             last: last(stack, &range),
         }
     }
-}
-
-pub(crate) fn used_up(receiver: &Receiver) -> Errors {
-    let wrong = "a repeated method cannot take `self` by value: the first attempt would use it up";
-    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
 }
 
 /// The call `function(value)` with a bound on the argument, which an error shows at its type.

@@ -49,11 +49,20 @@ fn pool(args: &mut Args, fields: &mut Fields<Bulkhead>) -> Option<Expr> {
     let beside = fields.places().to_vec();
     let pool = quoted(args, fields, "pool", |bulkhead, pool| bulkhead.pool = pool)?;
     for (name, place) in beside {
-        args.errors.push(state::beside_place(name, place, "pool", POOL.noun, &POOL));
+        let (has, help) = match name {
+            "key" | "max_keys" => ("is one for all keys", "leave it out, or bound each key without a pool"),
+            "share" => ("is shared as it is", "leave it out"),
+            _ => ("has its own", "write it where the pool is made: `Pool::new(...)`"),
+        };
+        args.errors.push(at_span(place, format!("`{name}` stands beside `pool`, and a pool {has}"), help));
     }
     if !matches!(pool, Expr::Path(_)) {
         let wrong = "`pool` is the place of a pool, whose threads outlive every call";
-        args.errors.push(at(&pool, wrong, "name a `static`: `static REPORTS: Pool = Pool::new(\"reports\");`"));
+        args.errors.push(at(
+            &pool,
+            wrong,
+            "name a `static`: `static REPORTS: Pool = Pool::new(\"reports\");`",
+        ));
     }
     Some(pool)
 }
@@ -121,8 +130,6 @@ struct OnPool {
     pool: Expr,
 }
 
-const POOL: Stateful = Stateful { noun: "pool", name: "POOL", engine: "Pool", own: &[] };
-
 impl Wrap for OnPool {
     fn needs(&self) -> Needs {
         Needs { rejects: true, crosses: true, ..Needs::default() }
@@ -133,12 +140,9 @@ impl Wrap for OnPool {
     }
 
     fn prepare(&self, at: &At<'_>) -> TokenStream {
-        let (runtime, returns, crossing, pool) = (&at.runtime, at.returns, local("crossing"), local("pool"));
-        let there = quote_spanned!(join(returns)=> #runtime::crossing::<#returns>());
-        let place = &self.pool;
+        let (runtime, place, pool) = (&at.runtime, &self.pool, local("pool"));
         // A type instead of a function, which a wrong one would be shown.
-        let typed = quote_spanned!(join(place)=> let #pool: &'static #runtime::Pool = &#place;);
-        quote_spanned!(Span::mixed_site()=> let #crossing = #there; #typed)
+        quote_spanned!(join(place)=> let #pool: &'static #runtime::Pool = &#place;)
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {

@@ -7,7 +7,7 @@ use syn::Expr;
 
 use super::retry::quoted;
 use crate::args::{Args, Number};
-use crate::error::{Place, at, at_span};
+use crate::error::{at, at_span};
 use crate::item::join;
 use crate::layer::{At, Fields};
 use crate::paths::{item, local, runtime};
@@ -49,9 +49,14 @@ pub(super) fn read<P: Copy + 'static>(
     if let Some(share) = &share {
         let beside = fields.places().iter().filter(|(name, _)| !of.own.contains(name));
         let beside = beside.chain(parts.places().iter().filter(|(name, _)| *name == "key"));
-        let noun = format!("shared {}", of.noun);
         for (name, place) in beside {
-            args.errors.push(beside_place(name, *place, "share", &noun, of));
+            let wrong = format!("`{name}` stands beside `share`, and a shared {} has its own", of.noun);
+            let help = match *name {
+                "key" => "keep `share` for one state of many functions, or `key` for many states of this one"
+                    .to_owned(),
+                _ => format!("write it where the {} is made: `{}::new(...)`", of.noun, of.engine),
+            };
+            args.errors.push(at_span(*place, wrong, help));
         }
         if !is_place(share) {
             let wrong = format!("`share` is the place of a {}", of.noun);
@@ -65,24 +70,6 @@ pub(super) fn read<P: Copy + 'static>(
         (None, Some(key)) => State::Keyed(key),
         (None, None) => State::Own,
     }
-}
-
-/// An argument beside the place of what has its own.
-pub(super) fn beside_place(
-    name: &str,
-    place: Place,
-    argument: &str,
-    noun: &str,
-    of: &Stateful,
-) -> syn::Error {
-    let wrong = format!("`{name}` stands beside `{argument}`, and a {noun} has its own");
-    let help = match name {
-        "key" => {
-            format!("keep `{argument}` for one state of many functions, or `key` for many states of this one")
-        }
-        _ => format!("write it where the {} is made: `{}::new(...)`", of.noun, of.engine),
-    };
-    at_span(place, wrong, help)
 }
 
 fn is_place(expr: &Expr) -> bool {

@@ -1,6 +1,5 @@
 //! How a part of a call gets onto a thread of a pool, and what comes back of it.
 
-use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,63 +14,58 @@ use tracing::instrument::WithSubscriber;
 use super::{Place, Pool};
 use crate::call::go_on;
 use crate::context::{self, Context, Tally};
-use crate::edge::Outcome;
+use crate::edge::{Outcome, Returns};
 use crate::event::reject;
 use crate::state::InUse;
 use crate::time::Tick;
 use crate::{Kind, Site, runtime};
 
-/// An argument that a thread of a pool can have: everything that is `Send` and `'static`.
+/// An argument that a thread of a pool can have: everything that is `Send`. It must be `'static` too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be handed to a thread of a pool",
     label = "the body runs on another thread, and this argument is not `Send`",
-    note = "take an `Arc` instead of an `Rc`, a `Mutex` instead of a `RefCell`; a type parameter needs `Send + 'static`"
+    note = "take an `Arc` instead of an `Rc`, a `Mutex` instead of a `RefCell`",
+    note = "a type parameter needs `Send + 'static`"
 )]
-pub trait Sendable {
-    #[doc(hidden)]
-    type Value;
-}
+pub trait Sendable: Send {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Send + 'static> Sendable for T {
-    type Value = T;
-}
+impl<T: Send> Sendable for T {}
 
 /// Hands an argument over.
-///
-/// (It gives `T::Value`, which is no type at all for what cannot go: the compiler then stays silent about all that is
-/// done with it.)
-pub fn hand_over<T: Sendable<Value = T>>(argument: T) -> T::Value {
+pub fn hand_over<T: Sendable>(argument: T) -> T {
     argument
 }
 
-/// A result that can come back from a thread of a pool: everything that is `Send` and `'static`.
+/// A value or an error that can come back from a thread of a pool: everything that is `Send`. It must be `'static` too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot come back from a thread of a pool",
-    label = "the body runs on another thread, and this result is not `Send`",
-    note = "return an `Arc` instead of an `Rc`, an error that is `Send`; a type parameter needs `Send + 'static`"
+    label = "the body runs on another thread, and what it returns is not `Send`",
+    note = "return an `Arc` instead of an `Rc`, a `Box<dyn Error + Send + Sync>` instead of a `Box<dyn Error>`",
+    note = "a type parameter needs `Send + 'static`"
 )]
-pub trait Returnable {
-    #[doc(hidden)]
-    type Crossing;
-}
+pub trait Returnable: Send {}
 
 #[diagnostic::do_not_recommend]
-impl<R: Send + 'static> Returnable for R {
-    type Crossing = Crossing<R>;
+impl<T: Send> Returnable for T {}
+
+/// The way onto a thread of a pool. Its methods ask nothing of the user's types, so that what is missing is reported
+/// once, at the return type.
+pub struct Crossing<T, E> {
+    spawn: fn(&'static Pool, Task<T, E>) -> Spawned<T, E>,
 }
 
-/// The way onto a thread of a pool, for what comes back as `R`.
-pub struct Crossing<R>(PhantomData<fn() -> R>);
-
-/// Asks the compiler whether there is one, once for a function.
-pub fn crossing<R: Returnable<Crossing = Crossing<R>>>() -> R::Crossing {
-    Crossing(PhantomData)
+/// The way for what comes back as `R`.
+pub fn crossing<R>() -> Crossing<R::Value, R::Error>
+where
+    R: Returns<Value: Returnable + 'static, Error: Returnable + 'static>,
+{
+    Crossing { spawn: |pool, task| pool.workers().spawn(task) }
 }
 
-impl<R> Crossing<R> {
+impl<T: 'static, E: 'static> Crossing<T, E> {
     /// Runs `part` of the call on a thread of `pool`. It starts now; the place goes along.
-    pub fn run<T, E, F>(
+    pub fn run<F>(
         &self,
         pool: &'static Pool,
         site: &'static Site,
@@ -79,8 +73,6 @@ impl<R> Crossing<R> {
         part: F,
     ) -> HandedOver<T, E>
     where
-        T: Send + 'static,
-        E: Send + 'static,
         F: Future<Output = Outcome<T, E>> + Send + 'static,
     {
         let hand = Arc::new(Hand::new(pool.abandoned()));
@@ -90,7 +82,7 @@ impl<R> Crossing<R> {
             context.recount(Tally::default(), known);
             elsewhere
         });
-        let part = Part { part, before: context.tally(), hand: Arc::clone(&hand) };
+        let part = Part { future: part, before: context.tally(), hand: Arc::clone(&hand) };
         let part = async move { go_on(pin!(part), context).await };
         let part = part.in_current_span().with_current_subscriber();
         let body: Body<T, E> = match runtime::scope_around() {
@@ -98,7 +90,7 @@ impl<R> Crossing<R> {
             None => Box::pin(part),
         };
         let seat = Arc::new(Mutex::new(Some(Inside { body, _place: place })));
-        let task = pool.workers().spawn(Task { seat: Arc::clone(&seat), hand: Arc::clone(&hand) });
+        let task = (self.spawn)(pool, Task { seat: Arc::clone(&seat), hand: Arc::clone(&hand) });
         HandedOver { pool, site, seat, hand, task, known, taken_out: None }
     }
 }
@@ -148,7 +140,7 @@ pin_project_lite::pin_project! {
     /// The part of the call on the thread of the pool, inside of its context: it tells what it has done.
     struct Part<F> {
         #[pin]
-        part: F,
+        future: F,
         before: Tally,
         hand: Arc<Hand>,
     }
@@ -159,11 +151,14 @@ impl<F: Future> Future for Part<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polled = this.part.poll(cx);
+        let polled = this.future.poll(cx);
         *lock(&this.hand.tally) = context::with(|context| context.tally()).since(*this.before);
         polled
     }
 }
+
+/// The task as the caller has it. It ends without an outcome if the body was taken out.
+type Spawned<T, E> = JoinHandle<Option<Outcome<T, E>>>;
 
 /// The task on the pool.
 struct Task<T, E> {
@@ -172,7 +167,6 @@ struct Task<T, E> {
 }
 
 impl<T, E> Future for Task<T, E> {
-    /// `None` if the caller has taken the body out.
     type Output = Option<Outcome<T, E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
@@ -199,7 +193,7 @@ pub struct HandedOver<T, E> {
     site: &'static Site,
     seat: Seat<T, E>,
     hand: Arc<Hand>,
-    task: JoinHandle<Option<Outcome<T, E>>>,
+    task: Spawned<T, E>,
     /// What this call has counted of the part.
     known: Tally,
     /// The body was taken out. If no timeout has cut the call until then, the call was moved away from under it.
@@ -263,9 +257,9 @@ impl<T, E> Future for HandedOver<T, E> {
                 Poll::Ready(outcome)
             }
             // A task that this end has not aborted ends without an outcome only in a panic.
-            Poll::Ready(ended) => {
-                resume_unwind(ended.err().map_or_else(|| unreachable!("taken out"), |error| error.into_panic()))
-            }
+            Poll::Ready(ended) => resume_unwind(
+                ended.err().map_or_else(|| unreachable!("taken out"), |error| error.into_panic()),
+            ),
             Poll::Pending => {
                 this.recount(told.at_least());
                 this.before_a_cut();
