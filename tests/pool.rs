@@ -81,7 +81,7 @@ async fn at_once<F: Future>(call: F) -> F::Output {
 /// A body that hangs, on a pool of one thread. The count says that it awaits, and is not just about to.
 async fn hang(awaits: &'static AtomicU32) {
     tokio::spawn(async { awaits.fetch_add(1, Ordering::SeqCst) });
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 fn count(counter: &AtomicU32) -> u32 {
