@@ -20,14 +20,18 @@
 //! | run again | [`macro@retry`] |
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
+//! | not wait for the slowest | [`macro@hedge`] |
+//! | bound how many begin per time | [`macro@rate_limit`] |
+//! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
-//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`] |
+//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
 //! | run blocking or hot code on threads of its own | [`Pool`] |
 //! | limit what many retries do together | [`RetryBudget`] |
-//! | name a stack, allow what a rule refuses | [`macro@policies`] |
+//! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
 //! | read a rejection | [`Error`], [`Kind`] |
-//! | read the deadline, the idempotency key | [`context`] |
+//! | read the deadline, the idempotency key, whether the answer is degraded | [`context`] |
+//! | hand a call on over the network | `propagation`, of the feature `http` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | list all annotated functions | [`manifest`] |
 //!
@@ -39,6 +43,7 @@
 //! | --- | --- |
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
+//! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
 //! | `test-util` | paused tokio time drives every policy |
@@ -57,10 +62,16 @@ struct Readme;
 pub use resilience_macros::bulkhead;
 #[doc = include_str!("../docs/policies/circuit_breaker.md")]
 pub use resilience_macros::circuit_breaker;
+#[doc = include_str!("../docs/policies/fallback.md")]
+pub use resilience_macros::fallback;
+#[doc = include_str!("../docs/policies/hedge.md")]
+pub use resilience_macros::hedge;
 #[doc = include_str!("../docs/policies/idempotent.md")]
 pub use resilience_macros::idempotent;
 #[doc = include_str!("../docs/policies/policies.md")]
 pub use resilience_macros::policies;
+#[doc = include_str!("../docs/policies/rate_limit.md")]
+pub use resilience_macros::rate_limit;
 #[doc = include_str!("../docs/policies/retry.md")]
 pub use resilience_macros::retry;
 #[doc = include_str!("../docs/policies/timeout.md")]
@@ -72,8 +83,14 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error, Failure, Gauges,
-    IdempotencyKey, InstallError, Key, KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator,
-    ParseKeyError, PolicyError, Pool, Repeatable, RetryBudget, Returnable, Returns, Runtime, Sendable, Site,
-    State, Stored, context, future, manifest, spawn,
+    Answers, Awaited, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error,
+    Failure, Gauges, IdempotencyKey, InstallError, Kept, Key, KeyError, KeyParts, Kind, LedgerError,
+    NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable, RetryBudget,
+    Returnable, Returns, Runtime, Sendable, Site, State, Stored, context, future, manifest, spawn,
 };
+
+#[cfg(feature = "http")]
+pub mod propagation {
+    #![doc = include_str!("../docs/propagation.md")]
+    pub use resilience_runtime::propagation::{HeaderError, Problem, Protocol, Received, RetryAdvice};
+}

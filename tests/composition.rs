@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{bulkhead, circuit_breaker, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, fallback, hedge, rate_limit, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Throttled, Transient, after, kind, pass, timed, word,
 };
@@ -34,6 +34,70 @@ macro_rules! table {
 }
 
 table! {
+    // Timeout above hedge: the total. Below: for each attempt, from its own start.
+    timeout_hedge_cuts_all {
+        #[timeout(ms = 200)]
+        #[hedge(after = "50ms", repeatable)]
+    } [Hang] => 2, ["Timeout 2"], 200;
+
+    timeout_hedge_no_time_for_another {
+        #[timeout(ms = 100)]
+        #[hedge(after = "50ms", max = 2, repeatable)]
+    } [Hang] => 2, ["Timeout 2"], 100;
+
+    hedge_timeout_each_attempt {
+        #[hedge(after = "50ms", repeatable)]
+        #[timeout(ms = 200)]
+    } [Hang, after(199, Good)] => 2, ["ok"], 249;
+
+    hedge_timeout_the_first_is_cut_before_the_second_starts {
+        #[hedge(after = "50ms", repeatable)]
+        #[timeout(ms = 40)]
+    } [Hang] => 1, ["Timeout 1"], 40;
+
+    // Retry above hedge repeats the hedged call; below, each attempt repeats, and what gave up is not repeated above.
+    retry_hedge_two_runs_are_one_attempt {
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Transient)] => 4, ["transient"], 110 + 100 + 110;
+
+    retry_hedge_a_fast_failure_is_the_retrys {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+    } [Transient, Hang, Good] => 3, ["ok"], 100 + 50;
+
+    hedge_retry_a_slow_backoff_is_hedged {
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient, after(10, Good)] => 2, ["ok"], 60;
+
+    hedge_retry_both_use_their_attempts_up {
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 4, ["transient"], 50 + 100;
+
+    retry_hedge_retry_do_not_multiply {
+        #[retry(attempts = 3, backoff = fixed("1s"), jitter = none, repeatable)]
+        #[hedge(after = "50ms", repeatable)]
+        #[retry(attempts = 2, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 4, ["transient"], 150;
+
+    // Breaker below hedge: each attempt is a record, a loser is none. Above: the call is one.
+    hedge_breaker_a_loser_is_no_record {
+        #[hedge(after = "50ms", repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+    } [Hang, Good, Hang, Good, Good] => 5, ["ok", "ok", "ok"], 100;
+
+    hedge_breaker_opened_by_one_of_two {
+        #[hedge(after = "50ms", repeatable)]
+        #[circuit_breaker(consecutive = 1)]
+    } [after(80, Good), after(10, Transient)] => 2, ["ok", "CircuitOpen 0"], 80;
+
+    breaker_hedge_the_call_counts_once {
+        #[circuit_breaker(consecutive = 2)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Transient)] => 4, ["transient", "transient", "CircuitOpen 0"], 2 * 110;
+
     // Timeout above retry: the total.
     timeout_retry_all_fast {
         #[timeout(ms = 1_000)]
@@ -219,6 +283,120 @@ table! {
         #[timeout(ms = 500)]
     } [Hang] => 2, ["Timeout 1", "Timeout 1"], 1_000;
 
+    // Each attempt takes permits below a retry, and the call above it.
+    retry_rate_limit {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[rate_limit(permits = 10, burst = 2)]
+    } [Transient] => 2, ["RateLimited 2", "RateLimited 0"], 0;
+
+    retry_rate_limit_attempts_wait {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[rate_limit(permits = 10, burst = 2, max_wait = "100ms")]
+    } [Transient] => 6, ["transient", "transient"], 400;
+
+    rate_limit_retry {
+        #[rate_limit(permits = 10, burst = 1)]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Transient] => 3, ["transient", "RateLimited 0"], 0;
+
+    breaker_rate_limit_a_rejection_is_no_record {
+        #[circuit_breaker(consecutive = 2)]
+        #[rate_limit(permits = 10, burst = 1)]
+    } [Transient] => 1, ["transient", "RateLimited 0", "RateLimited 0"], 0;
+
+    rate_limit_breaker_what_is_open_takes_permits {
+        #[rate_limit(permits = 10, burst = 2)]
+        #[circuit_breaker(consecutive = 1)]
+    } [Transient] => 1, ["transient", "CircuitOpen 0", "RateLimited 0"], 0;
+
+    rate_limit_timeout {
+        #[rate_limit(permits = 10, burst = 1, max_wait = "1s")]
+        #[timeout(ms = 50)]
+    } [Hang] => 2, ["Timeout 1", "Timeout 1"], 100 + 50;
+    // A fallback on top answers what the others could not mend; they see what they would see without it.
+    fallback_timeout {
+        #[fallback(|_| Ok(0))]
+        #[timeout(ms = 500)]
+    } [Hang, Transient, Good] => 3, ["ok", "ok", "ok"], 500;
+
+    timeout_fallback_cannot_answer_it {
+        #[timeout(ms = 500)]
+        #[fallback(|_| Ok(0))]
+    } [Hang, Transient] => 2, ["Timeout 1", "ok"], 500;
+
+    timeout_fallback_timeout {
+        #[timeout(ms = 900)]
+        #[fallback(async |_| { pass(300).await; Ok(0) })]
+        #[timeout(ms = 500)]
+    } [Hang, after(700, Good)] => 2, ["ok", "ok"], 2 * 800;
+
+    timeout_fallback_timeout_no_time_left {
+        #[timeout(ms = 900)]
+        #[fallback(async |_| { pass(500).await; Ok(0) })]
+        #[timeout(ms = 500)]
+    } [Hang] => 1, ["Timeout 1"], 900;
+
+    fallback_retry {
+        #[fallback(|_| Ok(0))]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+    } [Transient] => 6, ["ok", "ok"], 400;
+
+    fallback_breaker_opens_all_the_same {
+        #[fallback(|_| Ok(0))]
+        #[circuit_breaker(consecutive = 2)]
+    } [Transient] => 2, ["ok", "ok", "ok", "ok"], 0;
+
+    fallback_when_breaker {
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[circuit_breaker(consecutive = 2)]
+    } [Transient] => 2, ["ok", "ok", "CircuitOpen 0"], 0;
+
+    fallback_when_permanent_passes {
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[retry(attempts = 3, backoff = none, repeatable)]
+    } [Permanent] => 1, ["permanent"], 0;
+
+    retry_fallback_when_ends_it {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Policy(_)))]
+        #[timeout(ms = 500)]
+    } [Transient, Hang] => 2, ["ok"], 500;
+
+    retry_fallback_when_a_timeout_is_repeated {
+        #[retry(attempts = 3, backoff = none, repeatable)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[timeout(ms = 500)]
+    } [Hang, Hang, Transient] => 3, ["ok"], 1_000;
+
+    retry_fallback_when_own_error_is_repeated {
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[fallback(|_| Err(Fault::Transient(0)), when = |error| matches!(error, Fault::Permanent(_)))]
+    } [Permanent] => 3, ["transient"], 200;
+
+    breaker_fallback_when_an_answer_is_a_success {
+        #[circuit_breaker(consecutive = 1)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+    } [Transient] => 3, ["ok", "ok", "ok"], 0;
+
+    breaker_fallback_when_a_timeout_is_recorded {
+        #[circuit_breaker(consecutive = 1)]
+        #[fallback(|_| Ok(0), when = |error| matches!(error, Fault::Transient(_)))]
+        #[timeout(ms = 500)]
+    } [Hang] => 1, ["Timeout 1", "CircuitOpen 0"], 500;
+
+    fallback_fallback_the_upper_answers_the_lower {
+        #[fallback(|_| Ok(0))]
+        #[fallback(|_| Err(Fault::Permanent(0)))]
+    } [Transient] => 2, ["ok", "ok"], 0;
+
+    fallback_headline {
+        #[fallback(|_| Ok(0))]
+        #[timeout(ms = 2_000)]
+        #[retry(attempts = 3, backoff = fixed("100ms"), jitter = none, repeatable)]
+        #[circuit_breaker(consecutive = 4)]
+        #[timeout(ms = 500)]
+    } [Hang] => 4, ["ok", "ok", "ok"], 1_700 + 500 + 100;
+
     // Neutral outcomes pass through everything at once.
     all_permanent {
         #[timeout(ms = 2_000)]
@@ -264,6 +442,17 @@ macro_rules! crowd {
 }
 
 crowd! {
+    fallback_bulkhead_together {
+        #[fallback(|_| Ok(0))]
+        #[bulkhead(max = 1)]
+    } [after(300, Good)] => 1, ["ok", "ok", "ok"], 300;
+
+    // A place is held while the fallback below it answers.
+    bulkhead_fallback_together {
+        #[bulkhead(max = 1, queue = 2)]
+        #[fallback(async |_| { pass(100).await; Ok(0) })]
+    } [Transient] => 3, ["ok", "ok", "ok"], 300;
+
     // The wait counts towards a timeout above, and not towards one below.
     timeout_bulkhead_together {
         #[timeout(ms = 500)]
@@ -312,6 +501,33 @@ crowd! {
         #[bulkhead(max = 1, queue = 2)]
         #[circuit_breaker(consecutive = 1)]
     } [after(10, Transient)] => 1, ["transient", "CircuitOpen 0", "CircuitOpen 0"], 10;
+
+    // A place for each attempt below a hedge, one for the call above.
+    hedge_bulkhead_together {
+        #[hedge(after = "50ms", repeatable)]
+        #[bulkhead(max = 2)]
+    } [after(60, Good)] => 2, ["ok", "ok", "BulkheadFull 0"], 60;
+
+    bulkhead_hedge_together {
+        #[bulkhead(max = 2)]
+        #[hedge(after = "50ms", repeatable)]
+    } [after(60, Good)] => 4, ["ok", "ok", "BulkheadFull 0"], 60;
+    // The wait counts towards a timeout above. One that could not be over in time is not begun.
+    timeout_rate_limit_together {
+        #[timeout(ms = 150)]
+        #[rate_limit(permits = 10, burst = 1, max_wait = "140ms")]
+    } [after(60, Good)] => 2, ["ok", "Timeout 1", "RateLimited 0"], 150;
+
+    retry_timeout_rate_limit_together {
+        #[retry(attempts = 2, backoff = fixed("50ms"), jitter = none, repeatable)]
+        #[timeout(ms = 250)]
+        #[rate_limit(permits = 10, burst = 1, max_wait = "240ms")]
+    } [after(60, Good)] => 4, ["ok", "ok", "ok"], 250 + 50 + 60;
+
+    rate_limit_bulkhead_together {
+        #[rate_limit(permits = 10, burst = 1, max_wait = "1s")]
+        #[bulkhead(max = 1)]
+    } [after(150, Good)] => 2, ["ok", "BulkheadFull 0", "ok"], 200 + 150;
 
     // The upper one lets two in, and the lower one of these.
     bulkhead_bulkhead_together {

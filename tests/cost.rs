@@ -7,7 +7,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use resilience::{CircuitBreaker, Failure, bulkhead, circuit_breaker, retry, timeout};
+use resilience::{
+    CircuitBreaker, Failure, bulkhead, circuit_breaker, fallback, hedge, rate_limit, retry, timeout,
+};
 
 /// Counts the allocations of this thread.
 struct Counting;
@@ -97,6 +99,37 @@ async fn shared_and_keyed(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[fallback(|_| Ok(u64::from(order.polls)))]
+async fn answered(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[hedge(after = "1s", repeatable)]
+async fn hedged(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[hedge(after = p95, max = 10, repeatable)]
+async fn observed(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[rate_limit(permits = 1_000, burst = 1_000, weight = order.polls, max_wait = "1s")]
+async fn limited(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
+#[fallback(async |error| { pending(order.polls).await; Err(error) }, when = |error| matches!(error, Fault::Policy(_)))]
+#[timeout(ms = 2_000)]
+async fn answered_later(order: &Order) -> Result<u64, Fault> {
+    pending(order.polls).await;
+    Ok(order.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -149,6 +182,11 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| guarded(&order)), 0, "circuit_breaker, {polls} polls");
         assert_eq!(allocations(|| counted(&order)), 0, "circuit_breaker over calls, {polls} polls");
         assert_eq!(allocations(|| bounded(&order)), 0, "bulkhead, {polls} polls");
+        assert_eq!(allocations(|| hedged(&order)), 0, "hedge in time, {polls} polls");
+        assert_eq!(allocations(|| observed(&order)), 0, "hedge that observes, {polls} polls");
+        assert_eq!(allocations(|| limited(&order)), 0, "rate_limit, {polls} polls");
+        assert_eq!(allocations(|| answered(&order)), 0, "fallback, {polls} polls");
+        assert_eq!(allocations(|| answered_later(&order)), 0, "async fallback, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
     }
 }
@@ -159,4 +197,34 @@ fn the_headline_stack_adds_at_most_500_bytes() {
     let (stacked, bare) = (size_of_val(&Gateway.stacked(&order)), size_of_val(&Gateway.bare(&order)));
     println!("stack {stacked}, bare {bare}, added {}", stacked - bare);
     assert!(stacked - bare <= 500, "{stacked} bytes, {bare} without policies");
+}
+
+/// An answer takes the room of the body, which is gone by then.
+#[test]
+fn a_fallback_adds_the_error_and_little_else() {
+    #[fallback(Err)]
+    #[timeout(ms = 2_000)]
+    async fn at_once(order: &Order) -> Result<u64, Fault> {
+        timed_body(order).await
+    }
+    #[fallback(async |error| { timed_body(order).await?; Err(error) })]
+    #[timeout(ms = 2_000)]
+    async fn later(order: &Order) -> Result<u64, Fault> {
+        timed_body(order).await
+    }
+    #[timeout(ms = 2_000)]
+    async fn without(order: &Order) -> Result<u64, Fault> {
+        timed_body(order).await
+    }
+    async fn timed_body(order: &Order) -> Result<u64, Fault> {
+        let room = std::hint::black_box([order.id; 64]);
+        pending(order.polls).await;
+        Ok(room[0])
+    }
+    let order = Order { id: 7, polls: 0 };
+    let without = size_of_val(&without(&order));
+    let (at_once, later) = (size_of_val(&at_once(&order)) - without, size_of_val(&later(&order)) - without);
+    println!("added {at_once}, by an async one {later}");
+    assert!(at_once <= 32, "{at_once}");
+    assert!(later <= 128, "{later}");
 }

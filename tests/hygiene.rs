@@ -50,6 +50,41 @@ mod shadowed {
         let call = u32::try_from(key.len() + names.len()).unwrap_or_default();
         ::core::result::Result::Ok(edge + call)
     }
+
+    #[resilience::hedge(after = "50ms", repeatable)]
+    #[resilience::retry(attempts = 3, repeatable)]
+    #[resilience::hedge(after = "10ms", max = 2, repeatable)]
+    pub(super) async fn raced(make: ::std::string::String, first: u32, budget: u32) -> Returned {
+        let race = u32::try_from(make.len()).unwrap_or_default();
+        ::core::result::Result::Ok(race + first + budget)
+    }
+}
+
+/// The same of a fallback, and of what it names.
+mod answered {
+    use super::shadowed::Fault;
+
+    #[resilience::fallback(|answer| if outcome.is_empty() { Err(answer) } else { Ok(outcome + &text) })]
+    #[resilience::retry(attempts = 2, repeatable)]
+    #[resilience::fallback(async |error| Err(error), when = |error| matches!(error, Fault::None) && text.is_empty())]
+    pub(super) async fn named(mut outcome: String, error: u32, mut text: String) -> Result<String, Fault> {
+        outcome.push('!');
+        text.push_str(&error.to_string());
+        if text.is_empty() { Ok(outcome) } else { Err(Fault::Some) }
+    }
+
+    #[resilience::fallback(|edge| edge.site().len())]
+    #[resilience::timeout(ms = 500)]
+    pub(super) async fn bare(site: &str) -> usize {
+        site.len()
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_minds_its_own_names() {
+    let text = answered::named("tea".to_owned(), 7, "s".to_owned()).await;
+    assert_eq!(text.expect("it answers"), "teas");
+    assert_eq!(answered::bare("four").await, 4);
 }
 
 /// Names of the code that hands a call over to a pool, and `mut`s that move with their arguments.
@@ -118,6 +153,7 @@ mod renamed {
 #[tokio::test]
 async fn names_do_not_collide() {
     assert!(matches!(shadowed::named("k", 1, 2, String::from("n"), 3).await, Ok(9)));
+    assert!(matches!(shadowed::raced(String::from("n"), 2, 3).await, Ok(6)));
 }
 
 #[tokio::test]

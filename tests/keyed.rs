@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{Gauges, Kind, Runtime, bulkhead, circuit_breaker, manifest, retry};
+use resilience::{Gauges, Kind, Runtime, bulkhead, circuit_breaker, manifest, rate_limit, retry};
 use support::{
     Fault, Good, Hang, Reply, Service, Transient, after, dropped_after, events, kind, pass, rejected, timed,
     word,
@@ -124,6 +124,27 @@ async fn the_key_is_read_once_for_all_attempts() {
     }
     assert_eq!(call("abc".to_owned(), &Service::new([Transient])).await, Err(Fault::Transient(3)));
     assert_eq!(READ.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_uses_up_its_own_permits() {
+    #[rate_limit(permits = 1, weight = cost, key = tenant, max_keys = 2)]
+    async fn call(tenant: u32, cost: u32, service: &Service) -> Reply {
+        service.call().await
+    }
+    alone(async {
+        let good = Service::new([Good]);
+        assert_eq!(word(&call(1, 1, &good).await), "ok");
+        assert_eq!(kind(call(1, 1, &good).await), Kind::RateLimited);
+        assert_eq!(word(&call(2, 1, &good).await), "ok");
+        // Both have used up theirs: there is no room for others, which share one limit.
+        assert_eq!(word(&call(3, 1, &good).await), "ok");
+        assert_eq!(kind(call(4, 1, &good).await), Kind::RateLimited);
+        pass(1_000).await;
+        assert_eq!(word(&call(4, 1, &good).await), "ok", "whoever has all permits may be forgotten");
+        assert_eq!(word(&call(3, 1, &good).await), "ok");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

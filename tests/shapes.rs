@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use resilience::{Failure, circuit_breaker, idempotent, policies, retry, timeout};
+use resilience::{Failure, circuit_breaker, hedge, idempotent, policies, retry, timeout};
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Failure)]
 enum Fault {
@@ -366,4 +366,100 @@ async fn hidden_names(flaky: &Flaky, word: String, limit: u32) -> Result<String,
 async fn predicates_need_no_types() {
     assert_eq!(plain_predicates(&Flaky::default()).await, Ok(3));
     assert_eq!(hidden_names(&Flaky::default(), "x".to_owned(), 1).await, Ok("x!".to_owned()));
+}
+
+/// Attempts that run side by side: the first one hangs.
+mod hedged {
+    use super::{Arc, AtomicU32, Display, Fault, Future, Ordering, Pin, hedge, retry, timeout};
+
+    #[derive(Default)]
+    pub(super) struct Stuck(AtomicU32);
+
+    impl Stuck {
+        async fn call(&self) -> Result<u32, Fault> {
+            match self.0.fetch_add(1, Ordering::SeqCst) + 1 {
+                1 => std::future::pending().await,
+                calls => Ok(calls),
+            }
+        }
+
+        #[hedge(after = "1ms", repeatable)]
+        #[timeout(ms = 500)]
+        pub(super) async fn shared(self: Arc<Self>, mut label: String) -> Result<String, Fault> {
+            let calls = self.call().await?;
+            let moved = self;
+            label.push('!');
+            Ok(format!("{label} {calls} {}", moved.0.load(Ordering::SeqCst)))
+        }
+
+        #[timeout(ms = 900)]
+        #[hedge(after = "1ms", repeatable)]
+        pub(super) fn by_hand(&self, id: u32) -> impl Future<Output = Result<u32, Fault>> + Send + '_ {
+            async move { Ok(self.call().await? + id) }
+        }
+
+        #[hedge(after = "1ms", repeatable)]
+        pub(super) fn boxed(
+            &self,
+            name: Vec<u32>,
+        ) -> Pin<Box<dyn Future<Output = Result<u32, Fault>> + Send + '_>> {
+            Box::pin(async move { Ok(self.call().await? + name.into_iter().sum::<u32>()) })
+        }
+    }
+
+    #[timeout(ms = 900)]
+    #[hedge(after = "1ms", repeatable)]
+    #[retry(attempts = 3, repeatable)]
+    pub(super) async fn generic<'a, T: Display + Clone, const N: usize>(
+        stuck: &Stuck,
+        (all, Wrapped(last)): ([T; N], Wrapped),
+        sep: &'a str,
+        more: impl IntoIterator<Item = u32> + Clone,
+    ) -> Result<(String, &'a str), Fault> {
+        let calls = stuck.call().await?;
+        let mut text = all.map(|part| part.to_string()).join(sep);
+        for number in more.into_iter().chain([calls, last]) {
+            text.push_str(&number.to_string());
+        }
+        Ok((text, sep))
+    }
+
+    #[derive(Clone)]
+    pub(super) struct Wrapped(pub(super) u32);
+
+    #[async_trait::async_trait]
+    pub(super) trait Boxed {
+        #[hedge(after = "1ms", repeatable)]
+        async fn by_default(&self, word: String) -> Result<String, Fault> {
+            let calls = self.step().await?;
+            Ok(format!("{word} {calls}"))
+        }
+
+        async fn step(&self) -> Result<u32, Fault>;
+    }
+
+    #[async_trait::async_trait]
+    impl Boxed for Stuck {
+        #[hedge(after = "1ms", repeatable)]
+        async fn step(&self) -> Result<u32, Fault> {
+            self.call().await
+        }
+    }
+}
+
+#[tokio::test]
+async fn side_by_side() {
+    use hedged::{Boxed, Stuck, Wrapped, generic};
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let shared = is_send(Arc::new(Stuck::default()).shared("x".to_owned()));
+    assert_eq!(shared.await, Ok("x! 2 2".to_owned()));
+    assert_eq!(is_send(Stuck::default().by_hand(5)).await, Ok(7));
+    assert_eq!(Stuck::default().boxed(vec![1, 2]).await, Ok(5));
+    let stuck = Stuck::default();
+    let all = is_send(generic(&stuck, ([1, 2], Wrapped(7)), "-", vec![4]));
+    assert_eq!(all.await, Ok(("1-2427".to_owned(), "-")));
+    let word = Stuck::default().by_default("x".to_owned()).await;
+    assert_eq!(word, Ok("x 2".to_owned()), "the second attempt of the inner one");
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilience::{
-    Bulkhead, CircuitBreaker, Gauges, Kind, Runtime, State, bulkhead, circuit_breaker, manifest, retry,
-    timeout,
+    Bulkhead, CircuitBreaker, Gauges, Kind, RateLimit, Runtime, State, bulkhead, circuit_breaker, manifest,
+    rate_limit, retry, timeout,
 };
 use support::{
-    Fault, Good, Hang, Permanent, Reply, Service, Transient, after, events, kind, pass, rejected, timed, word,
+    Fault, Good, Hang, Permanent, Reply, Service, Transient, after, dropped_after, events, kind, pass,
+    rejected, timed, word,
 };
 
 static GATEWAY: CircuitBreaker =
@@ -36,6 +37,23 @@ async fn one(service: &Service) -> Reply {
 
 #[bulkhead(share = self::ROOMS)]
 async fn two(service: &Service) -> Reply {
+    service.call().await
+}
+
+static API: RateLimit = RateLimit::new("api", 10).burst(5).max_wait(Duration::from_millis(150));
+
+#[rate_limit(share = API)]
+async fn small(service: &Service) -> Reply {
+    service.call().await
+}
+
+#[rate_limit(share = API, weight = 4)]
+async fn large(service: &Service) -> Reply {
+    service.call().await
+}
+
+#[rate_limit(share = API, weight = rows)]
+async fn rows(rows: u32, service: &Service) -> Reply {
     service.call().await
 }
 
@@ -104,6 +122,31 @@ async fn a_bulkhead_is_full_for_all_who_share_it() {
         assert_eq!((word(&a), word(&b)), ("ok".to_owned(), "ok".to_owned()));
         assert_eq!((kind(c), kind(d)), (Kind::BulkheadFull, Kind::BulkheadFull), "one waited 50 ms");
         assert_eq!(ROOMS.gauges(), Gauges::default());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_counts_what_all_take_who_share_it() {
+    alone(async {
+        let good = Service::new([Good]);
+        assert_eq!(timed(large(&good)).await, (Ok(1), 0));
+        assert_eq!(timed(small(&good)).await, (Ok(2), 0));
+        assert_eq!(timed(small(&good)).await, (Ok(3), 100), "one comes back in 100 ms");
+        let rejection = rejected(large(&good).await);
+        assert_eq!(
+            (rejection.kind(), rejection.retry_after()),
+            (Kind::RateLimited, Some(Duration::from_millis(400)))
+        );
+        let never = rejected(rows(6, &good).await);
+        assert_eq!((never.kind(), never.retry_after(), good.executions()), (Kind::RateLimited, None, 3));
+        assert!(dropped_after(20, small(&good)).await.is_none());
+        assert_eq!(API.gauges(), Gauges::default());
+        assert_eq!(
+            timed(API.run(async || good.call().await)).await,
+            (Ok(4), 80),
+            "what it had reserved came back"
+        );
     })
     .await;
 }

@@ -4,12 +4,13 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Type, TypeFnPtr};
+use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Token, Type, TypeFnPtr};
 
+use crate::arguments::{Own, Part, bounded};
 use crate::error::{Errors, Result, at, at_span};
-use crate::expand::{Own, Part, bounded, has_ident, kind, names_self};
 use crate::item::{Binding, Body, Function, join, rename};
 use crate::layer::{At, Code};
+use crate::mention;
 use crate::paths::{local, runtime};
 use crate::stack::Stack;
 
@@ -24,6 +25,8 @@ pub(crate) struct Crossing {
     bind: TokenStream,
     /// At the top of the body: what it would otherwise borrow from the policies around it.
     pub(crate) own: TokenStream,
+    /// What the caller's side does not use any more.
+    moved: Vec<Ident>,
     /// What `self` is called on the other side.
     this: Option<Ident>,
 }
@@ -51,11 +54,13 @@ impl Crossing {
         let mut crossing = Self { at: pool, ..Self::default() };
         let mut inside = body.block.stream();
         inside.extend(below.mentions.clone());
-        if let Some(receiver) = function.receiver().filter(|_| names_self(&inside)) {
+        if let Some(receiver) = function.receiver().filter(|_| mention::names_self(&inside)) {
             crossing.receiver(receiver, &above, &below)?;
         }
-        for binding in function.bindings().iter().filter(|binding| has_ident(&inside, &binding.ident)) {
-            crossing.argument(binding, &above, &below);
+        for binding in function.bindings() {
+            if mention::names(&inside, &binding.ident) {
+                crossing.argument(&binding, &above, &below);
+            }
         }
         Ok(Some(crossing))
     }
@@ -63,15 +68,15 @@ impl Crossing {
     fn receiver(&mut self, receiver: &Receiver, above: &Part, below: &Part) -> Result<()> {
         let (runtime, this, slot, token) =
             (runtime(), local("this"), local("self_slot"), receiver.self_token);
-        let last = &above.last;
-        let value = match kind(receiver) {
-            Own::Counted if names_self(&above.mentions) => quote!(#runtime::again(&#token)),
-            Own::Counted if above.repeats => {
+        let mentioned = mention::names_self(&above.mentions);
+        let value = match (Own::of(receiver), &above.last) {
+            (Own::Counted, Some(last)) if above.needs.repeats && !mentioned => {
                 self.slots
                     .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
                 quote!(#runtime::hand_out(&mut #slot, #last))
             }
-            Own::Value if above.repeats || below.repeats => {
+            (Own::Counted, _) if above.needs.repeats || mentioned => quote!(#runtime::again(&#token)),
+            (Own::Value, _) if above.needs.repeats || below.needs.repeats => {
                 let wrong =
                     "a repeated method cannot take `self` by value: the first attempt would use it up";
                 return Err(at(token, wrong, "take `self: Arc<Self>`").into());
@@ -80,32 +85,49 @@ impl Crossing {
         };
         let value = handed_over(&value, token.span);
         self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
-        if !below.repeats && !names_self(&below.mentions) {
+        if !below.needs.repeats && !mention::names_self(&below.mentions) {
             let mutable = receiver.mutability;
             self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #this = #this;));
         }
+        self.moved.push(token.into());
         self.this = Some(this);
         Ok(())
     }
 
     fn argument(&mut self, binding: &Binding, above: &Part, below: &Part) {
-        let (ident, runtime, last) = (&binding.ident, runtime(), &above.last);
-        let value = if has_ident(&above.mentions, ident) {
-            bounded(binding, "again", &binding.borrow())
-        } else if above.repeats {
-            let slot = local(&format!("{}_slot", ident.unraw()));
-            let taken = bounded(binding, "slot", &binding.at_type());
-            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
-            quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
-        } else {
-            binding.at_type().into_token_stream()
+        let (ident, runtime, borrow) = (&binding.ident, runtime(), Some(Token![&](join(&binding.ty))));
+        let mentioned = mention::names(&above.mentions, ident);
+        let value = match &above.last {
+            _ if mentioned => bounded(binding, "again", borrow),
+            _ if !above.needs.repeats => quote!(#ident),
+            None => bounded(binding, "another", borrow),
+            Some(last) => {
+                let (slot, taken) =
+                    (local(&format!("{}_slot", ident.unraw())), bounded(binding, "slot", None));
+                self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
+                quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
+            }
         };
         let value = handed_over(&value, join(&binding.ty));
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #ident = #value;));
-        if !below.repeats && !has_ident(&below.mentions, ident) {
-            let mutable = binding.mutable.then(|| quote!(mut));
-            self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #ident;));
+        let mutable = binding.mutable.then(|| quote!(mut));
+        if mention::names(&below.mentions, ident) {
+            let mutable = mutable.map(|mutable| (quote!(#[allow(unused_mut)]), mutable));
+            let (allow, mutable) = mutable.unzip();
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> #allow let #mutable #ident = #value;));
+        } else {
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #ident = #value;));
+            if !below.needs.repeats {
+                self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #ident;));
+            }
         }
+        if !mentioned {
+            self.moved.push(ident.clone());
+        }
+    }
+
+    /// Takes the `mut`s off what is bound once more on the other side.
+    pub(crate) fn strip_mut(&self, function: &mut Function) {
+        function.strip_mut(|name| self.moved.contains(name));
     }
 
     /// What goes over: the code below the pool, with its own slots.
@@ -131,11 +153,13 @@ fn handed_over(value: &TokenStream, place: Span) -> TokenStream {
 fn check_below(stack: &Stack, ats: &[At<'_>], pool: usize, errors: &mut Errors) {
     for (layer, at) in stack.layers.iter().zip(ats).skip(pool + 1) {
         if !layer.kind.needs().crosses && !layer.kind.prepare(at).is_empty() {
+            let written = |name: &&str| layer.params.places.iter().any(|(written, _)| written == name);
+            let argument = ["key", "weight"].into_iter().find(written).unwrap_or("key");
             let wrong = format!(
-                "the `key` of `#[{}]` is read before any policy acts, and this one acts on a thread of the pool",
+                "the `{argument}` of `#[{}]` is read before any policy acts, and this one acts on a thread of the pool",
                 layer.name
             );
-            errors.push(at_span(layer.place("key"), wrong, "put it above the `#[bulkhead(pool = ...)]`"));
+            errors.push(at_span(layer.place(argument), wrong, "put it above the `#[bulkhead(pool = ...)]`"));
         }
     }
 }

@@ -1,20 +1,19 @@
 //! The whole function: one expansion for all of its policies.
 
-use std::ops::Range;
-
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
-use syn::{Path, Receiver, ReceiverKind, Type};
 
-use crate::args::{NOT_CONST, find_ident, names_value};
+use crate::args::{NOT_CONST, names_value};
+use crate::arguments::{Arguments, Own, Part, has_ident};
 use crate::crossing::Crossing;
 use crate::error::{Errors, Result, at};
-use crate::item::{Binding, Body, Function, check_owned, join, nameable};
-use crate::judge;
+use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs};
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
+use crate::{judge, mention};
 
 /// The function with its body wrapped.
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
@@ -25,19 +24,19 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     if needs.keeps {
         check_owned(&body.returns)?;
     }
-    let layers = layers(stack, &returns);
+    let layers = layers(function, stack, &returns);
     let crossing = Crossing::find(function, &body, stack, &layers)?;
     let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
     let mut arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
     if let Some(crossing) = &crossing {
         arguments.bind.extend(crossing.own.clone());
-        function.strip_mut();
+        crossing.strip_mut(function);
     }
-    let edge = edge(&body.returns, &returns, needs, stack.options.facade.as_ref());
+    let edge = edge(&body, &returns, needs, stack);
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
-    let innermost = innermost(&body, &returns, &arguments);
     let slots = crossing.as_ref().map_or(&arguments.slots, |crossing| &crossing.slots);
+    let innermost = innermost(&body, &returns, &arguments);
     let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
         Some(crossing) if crossing.at == at.index => {
             Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
@@ -61,7 +60,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 }
 
 /// The names around each policy.
-fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
     let names = stack.layers.iter().enumerate().map(|(index, layer)| At {
         index,
         many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
@@ -69,6 +68,8 @@ fn layers<'a>(stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
         site: local("__SITE"),
         params: item("POLICY", index),
         returns,
+        absorbed: stack.absorbs(),
+        again: mention::again(function, stack, index),
     });
     names.collect()
 }
@@ -99,7 +100,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
             quote!(::core::concat!(::core::module_path!(), "::", #name))
         }
     };
-    let rules = judge::item(stack);
+    let rules = judge::item(stack, &function.sig.ident);
     quote_spanned! {Span::mixed_site()=>
         const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
         use #facade::__private as #runtime;
@@ -133,8 +134,8 @@ fn of_one_type(function: &Function, stack: &Stack) -> TokenStream {
 }
 
 /// All bounds on the user's types, in one call at the return type.
-fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> TokenStream {
-    let edge = local("edge");
+fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream {
+    let (edge, written) = (local("edge"), &body.returns);
     let maker = match (needs.rejects, needs.classifies) {
         (true, true) => "edge",
         (true, false) => "edge_rejecting",
@@ -143,14 +144,27 @@ fn edge(written: &Type, returns: &Type, needs: Needs, facade: Option<&Path>) -> 
     };
     let maker = Ident::new(maker, join(written));
     // All of it is the user's own place, the path too: no error says that it originates in a macro.
-    let facade = match facade {
+    let facade = match &stack.options.facade {
         None => quote_spanned!(join(written)=> ::resilience),
         Some(path) => quote!(#path),
     };
-    let call = quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>());
+    let call = match (stack.absorbs(), &body.bare) {
+        (false, _) => quote_spanned!(join(written)=> #facade::__private::#maker::<#returns>()),
+        (true, Some(_)) => {
+            quote_spanned!(join(written)=> #facade::__private::edge::<#facade::__private::Bare<#returns>>())
+        }
+        (true, None) => {
+            let call = quote_spanned!(join(written)=> #facade::__private::any_result::<#returns>().#maker());
+            quote!({ #[allow(unused_imports)] use #facade::__private::BareResult as _; #call })
+        }
+    };
     let crossing = needs.crosses.then(|| {
         let crossing = local("crossing");
-        let call = quote_spanned!(join(written)=> #facade::__private::crossing::<#returns>());
+        let call = if stack.absorbs() {
+            quote_spanned!(join(written)=> #facade::__private::crossing_of(&#edge))
+        } else {
+            quote_spanned!(join(written)=> #facade::__private::crossing::<#returns>())
+        };
         quote_spanned!(Span::mixed_site()=> let #crossing = #call;)
     });
     quote_spanned!(Span::mixed_site()=> let #edge = #call; #crossing)
@@ -173,186 +187,12 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
     quote_spanned!(Span::mixed_site()=> #edge.attempt(async #run))
 }
 
-/// How the arguments get into the body.
-#[derive(Default)]
-struct Arguments {
-    /// Outside of the loop: what a repeated body needs again.
-    slots: TokenStream,
-    /// At the top of the body.
-    bind: TokenStream,
-}
-
-impl Arguments {
-    /// A body that runs once takes its arguments. One that runs again gets them from slots.
-    fn of(function: &mut Function, body: &mut Body, part: &Part) -> Result<Self> {
-        let Part { mentions, repeats, last } = part;
-        let mut arguments = Self::default();
-        if *repeats || names_self(mentions) {
-            arguments.receiver(function, body, part)?;
-        }
-        for binding in function.bindings() {
-            // What the body does not name it does not move, and its own binding would be unused.
-            if !has_ident(&body.block.stream(), &binding.ident) {
-                continue;
-            }
-            if has_ident(mentions, &binding.ident) && !binding.reference() {
-                arguments.kept(&binding);
-            } else if *repeats {
-                arguments.repeated(&binding, last);
-            }
-        }
-        if *repeats {
-            function.strip_mut();
-        }
-        Ok(arguments)
-    }
-
-    fn receiver(&mut self, function: &Function, body: &mut Body, part: &Part) -> Result<()> {
-        let Some(receiver) = function.receiver() else { return Ok(()) };
-        let Part { mentions, repeats, last } = part;
-        match kind(receiver) {
-            Own::Mutable if *repeats => body.reborrow_self(),
-            Own::Shared | Own::Mutable => {}
-            Own::Counted if names_self(mentions) => {
-                let (runtime, this, token) = (paths::runtime(), local("this"), receiver.self_token);
-                self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #runtime::again(&#token);));
-                body.rename_self(&this);
-            }
-            Own::Counted => {
-                let (runtime, slot, this) = (paths::runtime(), local("self_slot"), local("this"));
-                let token = receiver.self_token;
-                self.slots
-                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
-                self.bind.extend(
-                    quote_spanned!(Span::mixed_site()=> let #this = #runtime::hand_out(&mut #slot, #last);),
-                );
-                body.rename_self(&this);
-            }
-            Own::Value if !repeats => {}
-            Own::Value => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                return Err(
-                    at(receiver.self_token, wrong, "take `&self`, `&mut self` or `self: Arc<Self>`").into()
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// A predicate that names an argument needs it after the body has run: the body gets a clone.
-    fn kept(&mut self, binding: &Binding) {
-        let copy = bounded(binding, "again", &binding.borrow());
-        self.bind(binding, &copy);
-    }
-
-    /// Every attempt gets its own.
-    fn repeated(&mut self, binding: &Binding, last: &TokenStream) {
-        let (ident, runtime) = (&binding.ident, paths::runtime());
-        if binding.shared_reference() {
-            if binding.mutable {
-                self.bind(binding, &quote!(#ident));
-            }
-        } else if binding.mutable_reference() {
-            self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
-        } else {
-            let slot = local(&format!("{}_slot", ident.unraw()));
-            let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
-            let taken = bounded(binding, "slot", &binding.at_type());
-            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
-            self.bind(binding, &value);
-        }
-    }
-
-    fn bind(&mut self, binding: &Binding, value: &TokenStream) {
-        let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
-    }
-}
-
-/// Some of the policies, one below the other.
-pub(crate) struct Part {
-    /// The tokens of the user that can name arguments after the body has taken them.
-    pub(crate) mentions: TokenStream,
-    pub(crate) repeats: bool,
-    /// Whether the attempt that runs is the last one of every retry.
-    pub(crate) last: TokenStream,
-}
-
-impl Part {
-    pub(crate) fn of(stack: &Stack, range: Range<usize>) -> Self {
-        let layers = &stack.layers[range.clone()];
-        Self {
-            mentions: layers.iter().map(|layer| layer.kind.mentions()).collect(),
-            repeats: layers.iter().any(|layer| layer.kind.needs().repeats),
-            last: last(stack, &range),
-        }
-    }
-}
-
-/// The call `function(value)` with a bound on the argument, which an error shows at its type.
-pub(crate) fn bounded(binding: &Binding, function: &str, value: &impl ToTokens) -> TokenStream {
-    let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
-    let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
-    let ty = named.then(|| quote!(::<#ty>));
-    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#value))
-}
-
-pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
-    find_ident(tokens.clone(), &ident.to_string()).is_some()
-}
-
-pub(crate) fn names_self(tokens: &TokenStream) -> bool {
-    find_ident(tokens.clone(), "self").is_some()
-}
-
-/// How a method takes its receiver.
-pub(crate) enum Own {
-    Shared,
-    Mutable,
-    /// `Arc<Self>`: cheap to clone.
-    Counted,
-    Value,
-}
-
-pub(crate) fn kind(receiver: &Receiver) -> Own {
-    let ReceiverKind::Typed(_, ty) = &receiver.kind else {
-        return match &receiver.kind {
-            ReceiverKind::Reference(_, _, None) => Own::Shared,
-            ReceiverKind::Reference(..) => Own::Mutable,
-            _ => Own::Value,
-        };
-    };
-    match &**ty {
-        Type::Reference(reference) if reference.mutability.is_some() => Own::Mutable,
-        Type::Reference(_) => Own::Shared,
-        Type::Path(path) => match path.path.segments.last() {
-            Some(last) if last.ident == "Arc" || last.ident == "Rc" => Own::Counted,
-            // `Pin<&Self>` is a copy; `Pin<&mut Self>` is left to the compiler.
-            Some(last) if last.ident == "Pin" => Own::Shared,
-            _ => Own::Value,
-        },
-        _ => Own::Value,
-    }
-}
-
-/// Whether the attempt that runs is the last one of every retry in this part.
-fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
-    let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
-    let count = retries.clone().count();
-    let names = retries.filter(|(index, _)| range.contains(index)).map(|(index, layer)| {
-        let name = layer.name;
-        if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
-    });
-    quote!(#(#names.last())&&*)
-}
-
 /// A body that changes `self` cannot run while a policy holds a part of it.
 fn check_held(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
-    if function.receiver().is_some_and(|receiver| matches!(kind(receiver), Own::Mutable)) {
+    if function.receiver().is_some_and(|receiver| Own::of(receiver) == Own::Mutable) {
         let held = stack.layers.iter().filter_map(|layer| layer.kind.holds());
-        for place in held.filter(|place| names_self(&place.to_token_stream())) {
+        for place in held.filter(|place| mention::names_self(&place.to_token_stream())) {
             let wrong =
                 "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";
             errors.push(at(place, wrong, "take `&self`, or share a `static`"));

@@ -56,6 +56,11 @@ pub(crate) trait Wrap {
     fn mentions(&self) -> TokenStream {
         TokenStream::new()
     }
+
+    /// Whether no error of what is below gets past it, whatever it is.
+    fn absorbs(&self) -> bool {
+        false
+    }
 }
 
 /// Code that leads to an outcome.
@@ -92,6 +97,8 @@ pub(crate) struct Needs {
     pub(crate) classifies: bool,
     /// The body can run again.
     pub(crate) repeats: bool,
+    /// It can run while another run of it has not ended.
+    pub(crate) overlaps: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
     /// What is below runs on another thread.
@@ -106,6 +113,7 @@ impl std::ops::BitOr for Needs {
             rejects: self.rejects | other.rejects,
             classifies: self.classifies | other.classifies,
             repeats: self.repeats | other.repeats,
+            overlaps: self.overlaps | other.overlaps,
             keeps: self.keeps | other.keeps,
             crosses: self.crosses | other.crosses,
         }
@@ -123,6 +131,10 @@ pub(crate) struct At<'a> {
     pub(crate) params: Ident,
     /// The function's result, with `_` for what has no name.
     pub(crate) returns: &'a syn::Type,
+    /// The outermost policy absorbs every error, so that the result need not be a `Result`.
+    pub(crate) absorbed: bool,
+    /// Clones of the arguments that this policy names, where it can need them once more or somebody above it does.
+    pub(crate) again: TokenStream,
 }
 
 impl At<'_> {
@@ -367,19 +379,19 @@ impl Layer {
 /// How an outcome counts for a policy with these predicates.
 pub(crate) fn verdict(when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStream {
     let (edge, outcome) = (paths::local("edge"), paths::local("outcome"));
-    let option = |predicate: Option<&Expr>| match predicate {
-        Some(predicate) => {
-            let borrowed = quote_spanned!(crate::item::join(predicate)=> &#predicate);
-            quote!(::core::option::Option::Some(#borrowed))
-        }
-        None => quote!(::core::option::Option::None),
-    };
-    let (when, when_ok) = (option(when), option(when_ok));
+    let (when, when_ok) = (predicate(when), predicate(when_ok));
     quote!(#edge.verdict(&#outcome, #when, #when_ok))
 }
 
-/// The source of a predicate, by which two policies are told apart. A macro lives for a moment: the leak is gone with
+/// A predicate, borrowed.
+pub(crate) fn predicate(written: Option<&Expr>) -> TokenStream {
+    let Some(predicate) = written else { return quote!(::core::option::Option::None) };
+    let borrowed = quote_spanned!(crate::item::join(predicate)=> &#predicate);
+    quote!(::core::option::Option::Some(#borrowed))
+}
+
+/// The source of an expression, by which two policies are told apart. A macro lives for a moment: the leak is gone with
 /// the compiler.
-pub(crate) fn source(expr: Option<&Expr>) -> &'static str {
+pub(crate) fn source(expr: Option<&impl quote::ToTokens>) -> &'static str {
     expr.map_or("", |expr| Box::leak(quote!(#expr).to_string().into_boxed_str()))
 }

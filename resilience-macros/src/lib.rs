@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arguments;
+mod block;
 mod crossing;
 mod error;
 mod expand;
@@ -10,6 +12,7 @@ mod failure;
 mod item;
 mod judge;
 mod layer;
+mod mention;
 mod paths;
 mod pipeline;
 mod policies;
@@ -30,7 +33,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge fallback idempotent policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

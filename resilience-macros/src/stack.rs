@@ -7,6 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
 use crate::args::{Arg, ArgValue, FromArg, list_of};
+use crate::block;
 use crate::error::{Errors, Place, Result, at, at_span, list, nearest};
 use crate::layer::Layer;
 use crate::policies::{self, Policy};
@@ -17,12 +18,17 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) facade: Option<Path>,
     pub(crate) allow: Vec<Rule>,
+    /// The marker of a method that the policies of its block are not for.
+    pub(crate) skip: Option<Ident>,
     /// The imports of `#[policies]` itself.
     pub(crate) imports: Vec<Path>,
 }
 
 pub(crate) struct Stack {
+    /// Empty only where `skip` leaves nothing.
     pub(crate) layers: Vec<Layer>,
+    /// How many of them, the outermost, come from the block around the method.
+    pub(crate) inherited: usize,
     pub(crate) options: Options,
 }
 
@@ -35,7 +41,7 @@ struct Written {
     args: Result<TokenStream>,
 }
 
-const WHOLE: &str = "policies";
+pub(crate) const WHOLE: &str = "policies";
 
 /// Takes the attributes of ours from those of the function.
 fn collect(first: &str, here: Span, args: TokenStream, attrs: &mut Vec<Attribute>) -> Vec<Written> {
@@ -60,6 +66,17 @@ fn collect(first: &str, here: Span, args: TokenStream, attrs: &mut Vec<Attribute
         false
     });
     written
+}
+
+/// The name of the attribute, if it is one of ours.
+pub(crate) fn name_of(attr: &Attribute, facade: Option<&Path>) -> Option<String> {
+    sibling(attr.path(), facade)
+}
+
+/// Whether the attribute is `#[policies(skip)]`.
+pub(crate) fn skips(attr: &Attribute, facade: Option<&Path>) -> bool {
+    let Meta::List(list) = &attr.meta else { return false };
+    name_of(attr, facade).as_deref() == Some(WHOLE) && list.tokens.to_string() == "skip"
 }
 
 /// The imports that the siblings among the attributes use up.
@@ -95,16 +112,17 @@ fn facade_of(attr: &Attribute) -> Option<Path> {
 }
 
 /// The path of `crate = path` among the arguments of `#[policies]`.
-fn crate_path(args: &TokenStream) -> Option<Path> {
+pub(crate) fn crate_path(args: &TokenStream) -> Option<Path> {
     let items = Punctuated::<Item, Token![,]>::parse_terminated.parse2(args.clone()).ok()?;
     items.into_iter().find_map(|item| match item {
         Item::Crate(path) => Some(path),
+        Item::Arg(Arg { name, value: ArgValue::List(args) }) if name == block::HANDED_ON => crate_path(&args),
         Item::Arg(_) => None,
     })
 }
 
 /// One argument of `#[policies]`.
-enum Item {
+pub(crate) enum Item {
     Crate(Path),
     Arg(Arg),
 }
@@ -140,10 +158,23 @@ impl Stack {
         args: TokenStream,
         attrs: &mut Vec<Attribute>,
     ) -> Result<Self> {
+        let around = block::handed_on(first, &args);
+        let mut written = collect(first, here, args, attrs);
+        if around.is_some() {
+            written.remove(0);
+        }
+        let own = Self::of(written)?;
+        match around {
+            Some(around) => own.inside(around?),
+            None => own.alone(here),
+        }
+    }
+
+    fn of(written: Vec<Written>) -> Result<Self> {
         let mut errors = Errors::default();
         let mut options = None;
         let mut layers = Vec::new();
-        for Written { name, place, import, args } in collect(first, here, args, attrs) {
+        for Written { name, place, import, args } in written {
             let Some(args) = errors.take(args) else { continue };
             let Some(policy) = Policy::named(&name) else {
                 if options.is_some() {
@@ -158,12 +189,28 @@ impl Stack {
                 layers.push(Layer { name: policy.name, place, import, params, kind });
             }
         }
-        if layers.is_empty() && errors.is_empty() {
+        errors.finish(Self { layers, inherited: 0, options: options.unwrap_or_default() })
+    }
+
+    /// A stack that no block is around.
+    fn alone(self, here: Span) -> Result<Self> {
+        if let Some(skip) = &self.options.skip {
+            let help = "remove it: a function has only the policies that stand on it";
+            let wrong =
+                "`skip` is for a method of an `impl` block with `#[policies(...)]`, and there is none";
+            return Err(at(skip, wrong, help).into());
+        }
+        if self.layers.is_empty() {
             let help =
                 format!("write at least one of {}", list(policies::ALL.iter().map(|policy| policy.name)));
-            errors.push(at_span(here, "`#[policies]` stands on a function without a policy", help));
+            return Err(at_span(here, "`#[policies]` stands on a function without a policy", help).into());
         }
-        errors.finish(Self { layers, options: options.unwrap_or_default() })
+        Ok(self)
+    }
+
+    /// Whether no error gets out of the stack, so that the function need not return a `Result`.
+    pub(crate) fn absorbs(&self) -> bool {
+        self.layers.first().is_some_and(|outermost| outermost.kind.absorbs())
     }
 }
 
@@ -171,33 +218,46 @@ impl Options {
     fn read(tokens: TokenStream) -> Result<Self> {
         let mut options = Self::default();
         let mut errors = Errors::default();
-        for item in list_of::<Item>(WHOLE, "name = \"payments.charge\"", tokens)? {
-            match item {
-                Item::Crate(path) => options.facade = Some(path),
-                Item::Arg(arg) if arg.name == "name" && options.name.is_some() => {
+        let items = list_of::<Item>(WHOLE, "name = \"payments.charge\"", tokens)?;
+        let alone = items.len() == 1;
+        for item in items {
+            let Some(Some(arg)) = errors.take(options.take(item)) else { continue };
+            match arg.name.to_string().as_str() {
+                "name" if options.name.is_some() => {
                     errors.push(at(&arg.name, "`name` is given twice", "remove one of them"));
                 }
-                Item::Arg(arg) if arg.name == "name" => options.name = errors.take(LitStr::from_arg(&arg)),
-                Item::Arg(arg) if arg.name == "allow" => {
-                    options.allow.extend(errors.take(allowed(&arg)).unwrap_or_default());
-                }
-                Item::Arg(arg) => {
-                    let wrong = format!("unknown argument `{}` of `#[policies]`", arg.name);
-                    let names = ["name", "allow", "crate"];
-                    let written = arg.name.to_string();
-                    let help = match nearest(&written, names) {
-                        _ if Policy::named(&written).is_some() => {
-                            format!("a policy is an attribute of its own: `#[{written}(...)]`")
-                        }
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("it takes {}", list(names)),
-                    };
-                    errors.push(at(&arg.name, wrong, help));
-                }
+                "name" => options.name = errors.take(LitStr::from_arg(&arg)),
+                "skip" if alone && matches!(arg.value, ArgValue::None) => options.skip = Some(arg.name),
+                "skip" => errors.push(at(&arg, "`skip` stands alone", "write `#[policies(skip)]`")),
+                written => errors.push(unknown(&arg.name, written)),
             }
         }
         errors.finish(options)
     }
+
+    /// Takes what a function and a block say alike, and gives back what is something else.
+    pub(crate) fn take(&mut self, item: Item) -> Result<Option<Arg>> {
+        match item {
+            Item::Crate(path) => self.facade = Some(path),
+            Item::Arg(arg) if arg.name == "allow" => self.allow.extend(allowed(&arg)?),
+            Item::Arg(arg) => return Ok(Some(arg)),
+        }
+        Ok(None)
+    }
+}
+
+fn unknown(name: &Ident, written: &str) -> syn::Error {
+    if written == block::HANDED_ON {
+        return at(name, "`#[policies]` stands twice on this block", "write its arguments in one");
+    }
+    let help = match nearest(written, ["name", "allow", "crate", "skip"]) {
+        _ if Policy::named(written).is_some() => {
+            format!("a policy is an attribute of its own: `#[{written}(...)]`")
+        }
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it takes {}", list(["name", "allow", "crate"])),
+    };
+    at(name, format!("unknown argument `{written}` of `#[policies]`"), help)
 }
 
 /// `allow(rule = "why")`

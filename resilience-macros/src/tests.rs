@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 #[allow(clippy::needless_pass_by_value, reason = "`quote!` gives a value")]
-fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
+pub(crate) fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
     let expanded = crate::pipeline::attribute(name, args, &item);
     let file = syn::parse2(expanded).expect("an item");
     expected.assert_eq(&prettyplease::unparse(&file));
@@ -196,6 +196,80 @@ fn a_repeated_body_gets_its_arguments_anew() {
 }
 
 #[test]
+fn attempts_that_overlap_share_the_arguments() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable),
+        quote! {
+            #[hedge(after = "50ms", budget = self.budget, repeatable)]
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                self.client.load(id, name).await
+            }
+        },
+        &expect![[r#"
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                    __resilience::policy::Policy::Hedge(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use hedge as _;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::hedge::Hedge = __resilience::policy::hedge::Hedge {
+                    budget: "self . budget",
+                    after: __resilience::policy::hedge::After::Time(
+                        ::core::time::Duration::from_millis(50u64),
+                    ),
+                    repeatable: true,
+                    ..__resilience::policy::hedge::Hedge::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                static __HEDGE_1: __resilience::SiteHedge = __resilience::SiteHedge::new(
+                    &__SITE,
+                    &__POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
+                    { let make = || edge.attempt(async { if false { return __resilience::never:: <
+                    Result < Reply, E > > (); } let this = __resilience::again(& self); let id =
+                    __resilience::another:: < u32 > (& id); this.client.load(id, name). await }); let
+                    first = ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1
+                    .race(first, make, ::core::option::Option::Some({ let budget : &
+                    __resilience::RetryBudget = & self.budget; budget })). await }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
+                    __resilience::pause(wait). await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
     check(
         "timeout",
@@ -247,6 +321,264 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
                     __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0
                     .cut(timed). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_weight_is_computed_before_any_policy_acts() {
+    check(
+        "timeout",
+        quote!(ms = 500),
+        quote! {
+            #[rate_limit(permits = 1_000, burst = 500, weight = rows.len() as u32, max_wait = "100ms")]
+            #[rate_limit(permits = 10, weight = COST)]
+            async fn insert(rows: Vec<Row>) -> Result<(), E> {
+                store(rows).await
+            }
+        },
+        &expect![[r#"
+            async fn insert(rows: Vec<Row>) -> Result<(), E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Timeout(__POLICY_0),
+                    __resilience::policy::Policy::RateLimit(__POLICY_1),
+                    __resilience::policy::Policy::RateLimit(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use rate_limit as _;
+                const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                const __POLICY_1: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
+                    permits: 1000u32,
+                    burst: ::core::option::Option::Some(500u32),
+                    weight: __resilience::policy::rate_limit::Weight::Computed(
+                        "rows . len () as u32",
+                    ),
+                    max_wait: ::core::option::Option::Some(
+                        ::core::time::Duration::from_millis(100u64),
+                    ),
+                    ..__resilience::policy::rate_limit::RateLimit::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
+                    permits: 10u32,
+                    weight: __resilience::policy::rate_limit::Weight::Fixed({
+                        let weight: ::core::primitive::u32 = COST;
+                        weight
+                    }),
+                    ..__resilience::policy::rate_limit::RateLimit::DEFAULT
+                };
+                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                    __RESILIENCE_STACK,
+                    &[],
+                    false,
+                ) {
+                    if found.blames(0usize, "after") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 0usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "permits") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "burst") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "max_wait") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 1usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "permits") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 2usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "insert"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[&__RATE_LIMIT_1, &__RATE_LIMIT_2],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                static __RATE_LIMIT_1: __resilience::RateLimit = __resilience::RateLimit::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                static __RATE_LIMIT_2: __resilience::RateLimit = __resilience::RateLimit::of_site(
+                    &__SITE,
+                    __POLICY_2,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
+                let weight_1: ::core::primitive::u32 = rows.len() as u32;
+                let call = ::core::pin::pin!(
+                    async { { let timed = ::core::pin::pin!(async { 'rate_limit_1 : { if let
+                    ::core::result::Result::Err(rejection) = __RATE_LIMIT_1.admit(& __SITE, weight_1)
+                    . await { break 'rate_limit_1::core::result::Result::Err(rejection.into()); }
+                    'rate_limit_2 : { if let ::core::result::Result::Err(rejection) = __RATE_LIMIT_2
+                    .admit(& __SITE, __POLICY_2.weight.fixed()). await { break
+                    'rate_limit_2::core::result::Result::Err(rejection.into()); } edge.attempt(async
+                    { if false { return __resilience::never:: < Result < (), E > > (); } store(rows).
+                    await }). await } } }); __TIMEOUT_0.cut(timed). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_fallback_answers_on_top_and_below_a_retry() {
+    check(
+        "fallback",
+        quote!(async cached),
+        quote! {
+            #[retry(attempts = 2, repeatable)]
+            #[fallback(|_| Ok(name), when = is_down)]
+            async fn load(name: String) -> Reply {
+                fetch(name).await
+            }
+        },
+        &expect![[r#"
+            async fn load(name: String) -> Reply {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Fallback(__POLICY_0),
+                    __resilience::policy::Policy::Retry(__POLICY_1),
+                    __resilience::policy::Policy::Fallback(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use fallback as _;
+                #[allow(unused_imports)]
+                use retry as _;
+                const __POLICY_0: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "async cached",
+                    ..__resilience::policy::fallback::Fallback::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "| _ | Ok (name)",
+                    when: "is_down",
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_1: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                    &__SITE,
+                    &__POLICY_1,
+                );
+                let edge = {
+                    #[allow(unused_imports)]
+                    use ::resilience::__private::BareResult as _;
+                    ::resilience::__private::any_result::<Reply>().edge_classifying()
+                };
+                let call = ::core::pin::pin!(
+                    async { 'fallback_0 : { let outcome = { let mut retry = __RETRY_1.start(); loop {
+                    retry.begin(); let outcome = 'fallback_2 : { let outcome = edge.attempt(async {
+                    if false { return __resilience::never:: < Reply > (); } let name =
+                    __resilience::again:: < String > (& name); fetch(name). await }). await; let
+                    error = match edge.stands(& __SITE, outcome, ::core::option::Option::Some(&
+                    is_down)) { ::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
+                    ::core::result::Result::Err(error) => error, }; #[allow(unused_variables,
+                    unused_mut)] let name = __resilience::again:: < String > (& name); let answer =
+                    __resilience::answer(& edge, error, | _ | Ok(name)); edge.answered(answer) }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
+                    __resilience::pause(wait). await; } }; let error = match edge.stands(& __SITE,
+                    outcome, ::core::option::Option::None) { ::core::result::Result::Ok(outcome) =>
+                    break 'fallback_0 outcome, ::core::result::Result::Err(error) => error, }; let
+                    answer = __resilience::answer_later(& edge, error, async | error |
+                    __resilience::awaited(cached(error)).future(). await). await; edge
+                    .answered(answer) } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_function_without_a_result_has_a_fallback_on_top() {
+    check(
+        "fallback",
+        quote!(|_| None),
+        quote! {
+            async fn find(id: u64) -> Option<u64> {
+                Some(id)
+            }
+        },
+        &expect![[r#"
+            async fn find(id: u64) -> Option<u64> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Fallback(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "| _ | None",
+                    ..__resilience::policy::fallback::Fallback::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "find"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                let edge = ::resilience::__private::edge::<
+                    ::resilience::__private::Bare<Option<u64>>,
+                >();
+                let call = ::core::pin::pin!(
+                    async { 'fallback : { let outcome = edge.attempt(async { if false { return
+                    __resilience::never:: < Option < u64 > > (); } Some(id) }). await; let error =
+                    match edge.stands(& __SITE, outcome, ::core::option::Option::None) {
+                    ::core::result::Result::Ok(outcome) => break 'fallback outcome,
+                    ::core::result::Result::Err(error) => error, }; let answer =
+                    __resilience::answer(& edge, error, | _ | None); edge.answered(answer) } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

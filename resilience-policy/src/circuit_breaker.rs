@@ -99,7 +99,7 @@ impl CircuitBreaker {
             (Window::Calls(calls), Some(min_calls)) => Some(CountWindow { calls, min_calls }),
             _ => None,
         };
-        Facts { window, holds: true, ..Facts::NONE }
+        Facts { window, holds: true, watches_failure: true, ..Facts::NONE }
     }
 
     pub(crate) const fn check(&self, at: usize) -> Option<Violation> {

@@ -17,11 +17,23 @@ pub struct Facts {
     pub waits: Option<Duration>,
     /// It holds something (a permit, a claim, a place in a loop) for as long as the call below takes.
     pub holds: bool,
+    /// It acts on the failures of what is below it.
+    pub watches_failure: bool,
+    /// No failure of what is below it gets past it.
+    pub hides_failure: bool,
 }
 
 impl Facts {
-    pub(crate) const NONE: Self =
-        Self { bounds: None, repeats: None, remembers: None, window: None, waits: None, holds: false };
+    pub(crate) const NONE: Self = Self {
+        bounds: None,
+        repeats: None,
+        remembers: None,
+        window: None,
+        waits: None,
+        holds: false,
+        watches_failure: false,
+        hides_failure: false,
+    };
 }
 
 /// How a policy repeats.
@@ -31,10 +43,58 @@ pub struct Repeats {
     pub attempts: u32,
     /// Somebody said that the operation is safe to repeat.
     pub declared_safe: bool,
-    /// The waits between attempts.
-    pub backoff: Backoff,
-    /// How the waits vary.
-    pub jitter: Jitter,
+    /// When the next one starts.
+    pub pace: Pace,
+}
+
+/// When the next attempt of a repetition starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// After the one before has failed, and a wait.
+    AfterFailure {
+        /// The waits between attempts.
+        backoff: Backoff,
+        /// How the waits vary.
+        jitter: Jitter,
+    },
+    /// While the one before still runs.
+    WhileRunning {
+        /// This long after its start, where that is known.
+        after: Option<Duration>,
+    },
+}
+
+impl Repeats {
+    /// The least time that the waits before the attempt number `attempt` take together.
+    pub const fn least_before(&self, attempt: u32) -> Duration {
+        let Pace::AfterFailure { backoff, jitter } = self.pace else { return Duration::ZERO };
+        let mut sum = Duration::ZERO;
+        let mut done = 1;
+        while done < attempt {
+            sum = sum.saturating_add(jitter.least(backoff.after(done)));
+            done += 1;
+        }
+        sum
+    }
+
+    /// The most time that all attempts take together, if each takes `each`; where that is known.
+    pub const fn most_time(&self, each: Duration) -> Option<Duration> {
+        match self.pace {
+            Pace::WhileRunning { after: None } => None,
+            Pace::WhileRunning { after: Some(after) } => {
+                Some(after.saturating_mul(self.attempts.saturating_sub(1)).saturating_add(each))
+            }
+            Pace::AfterFailure { backoff, .. } => {
+                let mut sum = each.saturating_mul(self.attempts);
+                let mut done = 1;
+                while done < self.attempts {
+                    sum = sum.saturating_add(backoff.after(done));
+                    done += 1;
+                }
+                Some(sum)
+            }
+        }
+    }
 }
 
 /// What a policy remembers.

@@ -55,7 +55,8 @@ impl Idempotent {
 
     pub(crate) const fn facts(&self) -> Facts {
         let at_most_once = matches!(self.guarantee, Guarantee::AtMostOnce);
-        Facts { remembers: Some(Memory { ttl: self.ttl, lease: self.lease, at_most_once }), holds: true, ..Facts::NONE }
+        let memory = Memory { ttl: self.ttl, lease: self.lease, at_most_once };
+        Facts { remembers: Some(memory), holds: true, watches_failure: true, ..Facts::NONE }
     }
 
     pub(crate) const fn check(&self, at: usize) -> Option<Violation> {

@@ -13,7 +13,7 @@ mod text;
 mod time;
 mod violation;
 
-pub use facts::{Facts, Memory, Repeats, Window as CountWindow};
+pub use facts::{Facts, Memory, Pace, Repeats, Window as CountWindow};
 pub use rules::{Rule, judge};
 pub use state::StateOf;
 pub use text::Text;
@@ -71,6 +71,12 @@ policies! {
     CircuitBreaker = circuit_breaker,
     /// `#[bulkhead]`
     Bulkhead = bulkhead,
+    /// `#[rate_limit]`
+    RateLimit = rate_limit,
+    /// `#[hedge]`
+    Hedge = hedge,
+    /// `#[fallback]`
+    Fallback = fallback,
     /// `#[idempotent]`
     Idempotent = idempotent,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::facts::Repeats;
+use crate::facts::{Pace, Repeats};
 use crate::time::{longer, same, same_option};
 use crate::violation::same_str;
 use crate::{Facts, Text, Violation};
@@ -86,10 +86,10 @@ impl Retry {
             repeats: Some(Repeats {
                 attempts: self.attempts,
                 declared_safe: self.repeatable,
-                backoff: self.backoff,
-                jitter: self.jitter,
+                pace: Pace::AfterFailure { backoff: self.backoff, jitter: self.jitter },
             }),
             holds: true,
+            watches_failure: true,
             ..Facts::NONE
         }
     }
@@ -211,30 +211,6 @@ impl Jitter {
             Self::Equal => Duration::from_nanos_u128(wait.as_nanos() / 2),
             Self::None => wait,
         }
-    }
-}
-
-impl Repeats {
-    /// The least time that the waits before the attempt number `attempt` take together.
-    pub const fn least_before(&self, attempt: u32) -> Duration {
-        let mut sum = Duration::ZERO;
-        let mut done = 1;
-        while done < attempt {
-            sum = sum.saturating_add(self.jitter.least(self.backoff.after(done)));
-            done += 1;
-        }
-        sum
-    }
-
-    /// The most time that all waits take together.
-    pub const fn most_waits(&self) -> Duration {
-        let mut sum = Duration::ZERO;
-        let mut done = 1;
-        while done < self.attempts {
-            sum = sum.saturating_add(self.backoff.after(done));
-            done += 1;
-        }
-        sum
     }
 }
 

@@ -18,6 +18,10 @@ impl StateOf {
     /// That of its function.
     pub const OWN: Self = Self { share: "", key: "", max_keys: 1024 };
 
+    pub(crate) const fn is_shared(&self) -> bool {
+        !self.share.is_empty()
+    }
+
     pub(crate) const fn check(&self, at: usize) -> Option<Violation> {
         if self.max_keys >= 1 && self.max_keys <= MOST_KEYS {
             return None;

@@ -34,6 +34,16 @@ impl Violation {
         self.policy == policy && same_str(self.argument, argument)
     }
 
+    /// The same in the stack of a method whose block gives it policies: a broken rule says which method it is.
+    #[must_use]
+    pub const fn of_method(self, method: &str) -> Self {
+        if self.rule.is_none() {
+            return self;
+        }
+        let text = self.text.str("\n  method: `").str(method).str("`, with the policies of its block");
+        Self { text, ..self }
+    }
+
     /// The whole message.
     pub const fn message(&self) -> &str {
         self.text.as_str()

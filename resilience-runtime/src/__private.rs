@@ -4,18 +4,25 @@ pub use linkme;
 pub use resilience_policy as policy;
 
 pub use crate::budget::RetryBudget;
-pub use crate::bulkhead::{Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, hand_over};
+pub use crate::bulkhead::{
+    Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, crossing_of, hand_over,
+};
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
-    Edge, Outcome, Slot, Stop, again, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
-    of_one_type, slot,
+    Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain, edge_rejecting, hand_out,
+    never, of_one_type, slot,
 };
 pub use crate::failure::Verdict;
+pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;
-pub use crate::idempotent::{Claim, Codec, Entry, Names, SiteLedger, codec, codec_of_both, fingerprint};
+pub use crate::hedge::{Race, SiteHedge};
+pub use crate::idempotent::{
+    Claim, Codec, Entry, Names, SiteLedger, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint,
+};
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};
+pub use crate::rate_limit::{RateLimit, Turn};
 pub use crate::retry::SiteRetry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
 pub use crate::timeout::SiteTimeout;

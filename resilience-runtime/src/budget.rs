@@ -18,8 +18,9 @@ const ONE: u64 = 1_000;
 /// static GATEWAY_BUDGET: RetryBudget = RetryBudget::new().share(0.1).floor(5).burst(50);
 /// ```
 ///
-/// `#[retry(budget = GATEWAY_BUDGET)]` takes one, and so does every other site that calls the same dependency. Each call
-/// earns its share when it begins, each repeat spends one. Where nothing is left the retry ends with the last real error.
+/// `#[retry(budget = GATEWAY_BUDGET)]` and `#[hedge(after = "50ms", budget = GATEWAY_BUDGET)]` take one, and so does every
+/// other site that calls the same dependency. Each call earns its share when it begins, each repeat spends one. Where
+/// nothing is left a retry ends with the last real error, and a hedge goes on with what runs.
 #[derive(Debug)]
 pub struct RetryBudget {
     /// What a call earns.

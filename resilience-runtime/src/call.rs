@@ -50,8 +50,13 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
             mine = entered.leave();
             if let Poll::Ready(outcome) = &polled {
                 // What a retry in here gave up on, a retry around here must not take up again.
-                if mine.is_exhausted() && (outcome.is_err() || mine.gave_up) {
-                    context::with(|around| around.exhausted = true);
+                if let Some(site) = mine.exhausted()
+                    && (outcome.is_err() || mine.gave_up)
+                {
+                    context::with(|around| around.exhaust(site));
+                }
+                if mine.is_degraded() {
+                    context::with(Context::degrade);
                 }
                 return polled;
             }

@@ -1,15 +1,18 @@
 //! What an annotated function knows of the call around it: the deadline, the idempotency key, the fencing token.
 //!
 //! The context belongs to the task: it is in place while the call is polled and nowhere else. A future handed to
-//! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along.
+//! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along. Over the network it goes in
+//! headers, by the module `propagation` of the feature `http`.
 
 use std::cell::RefCell;
+use std::mem::swap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 use std::time::Duration;
 
+use crate::Site;
 use crate::key::IdempotencyKey;
 use crate::time::{Instant, Tick};
 
@@ -28,17 +31,29 @@ pub(crate) struct Context {
     pub(crate) alarm: Option<Tick>,
     /// An alarm has gone off: whoever waits for a moment looks at the clock.
     pub(crate) rang: bool,
-    /// A retry inside the attempt that runs now has given up.
-    pub(crate) exhausted: bool,
     /// A retry of this very call has given up: the outcome is a failure, also where it is a value.
     pub(crate) gave_up: bool,
     /// How often the body was started. Small: a call carries it.
     attempts: u16,
     /// How many of these certainly had no effect; none, where there were more than can be counted.
     harmless: u16,
+    /// How often the retries around this call had repeated when it began, as far as a byte counts.
+    repeats: u8,
     pub(crate) operation: Option<Arc<Operation>>,
-    /// The same as `exhausted`, of the tasks that the attempt has spawned; in a task, of the attempt that spawned it.
-    tasks: Option<Arc<AtomicBool>>,
+    /// A fallback has answered in it. `None` outside of any call, where nobody would ever clear it.
+    degraded: Option<bool>,
+    /// What happened inside the attempt that runs now, in the call or in a task of it; in a task, of the attempt that
+    /// spawned it. On the heap once there is something to tell, or somebody who may.
+    marks: Option<Arc<Marks>>,
+}
+
+/// What an attempt and its tasks tell whoever is around them.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Whose retry has given up.
+    exhausted: OnceLock<&'static Site>,
+    /// A fallback has answered in a task.
+    degraded: AtomicBool,
 }
 
 /// A limit in time.
@@ -58,19 +73,30 @@ impl Limit {
     }
 }
 
+/// What each of several attempts that run side by side has to itself: the limit that its own timeouts set, and the marks
+/// of its own retries. All else is the call's.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    limit: Option<Limit>,
+    marks: Option<Arc<Marks>>,
+    gave_up: bool,
+    degraded: Option<bool>,
+}
+
 /// What a part of a call that runs on another thread tells the call.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tally {
     attempts: u16,
     harmless: u16,
-    exhausted: bool,
+    exhausted: Option<&'static Site>,
     gave_up: bool,
+    degraded: bool,
 }
 
 impl Tally {
-    /// As long as nobody knows how far it has come: it may have run, whatever it said before.
+    /// As long as nobody knows how far it has come: it may have run, and it may have more to tell.
     pub(crate) fn at_least(self) -> Self {
-        Self { attempts: self.attempts.max(1), harmless: 0, ..self }
+        Self { attempts: self.attempts.max(1), ..Self::default() }
     }
 
     /// What was added to `before`.
@@ -93,18 +119,20 @@ impl Context {
         limit: None,
         alarm: None,
         rang: false,
-        exhausted: false,
         gave_up: false,
         attempts: 0,
         harmless: 0,
+        repeats: 0,
         operation: None,
-        tasks: None,
+        degraded: None,
+        marks: None,
     };
 
     /// The context of a call made within this one.
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
-        Self { limit, operation: self.operation.clone(), ..Self::NONE }
+        let (repeats, operation) = (self.repeats(), self.operation.clone());
+        Self { limit, repeats, operation, degraded: Some(false), ..Self::NONE }
     }
 
     /// The context of a task that is a part of this call.
@@ -114,21 +142,22 @@ impl Context {
         child.limit = child.limit.map(|limit| Limit { is_watched: false, ..limit });
         // Without an attempt there is nobody to tell. A task of a task tells the same one.
         if self.attempts > 0 {
-            self.tasks.get_or_insert_default();
+            self.marks.get_or_insert_default();
         }
-        child.tasks.clone_from(&self.tasks);
+        child.marks.clone_from(&self.marks);
         child
     }
 
     /// The context of this very call on another thread.
     pub(crate) fn elsewhere(&mut self) -> Self {
-        Self { attempts: self.attempts, harmless: self.harmless, ..self.child() }
+        let (attempts, harmless, repeats) = (self.attempts, self.harmless, self.repeats);
+        Self { attempts, harmless, repeats, ..self.child() }
     }
 
     /// What has been counted and marked so far.
     pub(crate) fn tally(&self) -> Tally {
-        let (exhausted, gave_up) = (self.is_exhausted(), self.gave_up);
-        Tally { attempts: self.attempts, harmless: self.harmless, exhausted, gave_up }
+        let Self { attempts, harmless, gave_up, .. } = *self;
+        Tally { attempts, harmless, exhausted: self.exhausted(), gave_up, degraded: self.is_degraded() }
     }
 
     /// A part of this call on another thread was known to have done `was`, and has done `is`.
@@ -136,25 +165,78 @@ impl Context {
         let change = |count: u16, was: u16, is: u16| count.saturating_sub(was).saturating_add(is);
         self.attempts = change(self.attempts, was.attempts, is.attempts);
         self.harmless = change(self.harmless, was.harmless, is.harmless);
-        self.exhausted |= is.exhausted;
         self.gave_up |= is.gave_up;
-    }
-
-    /// A retry inside this attempt has given up, in the call or in a task of it.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted || self.tasks.as_ref().is_some_and(|tasks| tasks.load(Ordering::Acquire))
-    }
-
-    /// The task of this context is over.
-    pub(crate) fn report(&self) {
-        if let (true, Some(tasks)) = (self.exhausted, &self.tasks) {
-            tasks.store(true, Ordering::Release);
+        if let Some(site) = is.exhausted {
+            self.exhaust(site);
+        }
+        if is.degraded {
+            self.degrade();
         }
     }
 
-    /// An attempt begins.
+    /// The context of the handling of a request that is to be answered by `deadline`.
+    #[cfg(feature = "http")]
+    pub(crate) fn handling(&mut self, deadline: Option<Tick>) -> Self {
+        // The handler is a body that runs once: its tasks report to it.
+        let mut child = Self { attempts: 1, repeats: 0, ..self.child() };
+        if let Some(at) = deadline {
+            child.narrow(at);
+        }
+        child
+    }
+
+    /// Whose retry inside this attempt has given up, in the call or in a task of it.
+    pub(crate) fn exhausted(&self) -> Option<&'static Site> {
+        self.marks.as_ref()?.exhausted.get().copied()
+    }
+
+    /// The retry of `site`, inside this attempt, has given up.
+    pub(crate) fn exhaust(&mut self, site: &'static Site) {
+        // The first one has said it all.
+        let _ = self.marks.get_or_insert_default().exhausted.set(site);
+    }
+
+    /// A fallback has answered in this attempt, in the call or in a task of it.
+    pub(crate) fn is_degraded(&self) -> bool {
+        let in_a_task = || self.marks.as_ref().is_some_and(|marks| marks.degraded.load(Ordering::Acquire));
+        self.degraded == Some(true) || in_a_task()
+    }
+
+    /// An attempt begins: what the last one left behind is gone with its outcome.
     pub(crate) fn clear_marks(&mut self) {
-        (self.exhausted, self.gave_up, self.tasks) = (false, false, None);
+        (self.marks, self.gave_up) = (None, false);
+        self.degraded = self.degraded.map(|_| false);
+    }
+
+    /// A fallback has answered: what went wrong before it is mended, and the call is degraded.
+    pub(crate) fn answered(&mut self) {
+        self.clear_marks();
+        self.degrade();
+    }
+
+    /// What this call returns is not all it could be.
+    pub(crate) fn degrade(&mut self) {
+        self.degraded = self.degraded.map(|_| true);
+        if let Some(marks) = &self.marks {
+            marks.degraded.store(true, Ordering::Release);
+        }
+    }
+
+    /// The part of an attempt that begins now.
+    pub(crate) fn part(&self) -> Part {
+        Part { limit: self.limit, degraded: self.degraded.map(|_| false), ..Part::default() }
+    }
+
+    /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
+    pub(crate) fn adopt(&mut self, part: Part) {
+        (self.marks, self.gave_up, self.degraded) = (part.marks, part.gave_up, part.degraded);
+    }
+
+    fn exchange(&mut self, part: &mut Part) {
+        swap(&mut self.limit, &mut part.limit);
+        swap(&mut self.marks, &mut part.marks);
+        swap(&mut self.gave_up, &mut part.gave_up);
+        swap(&mut self.degraded, &mut part.degraded);
     }
 
     /// The moment of a limit.
@@ -163,6 +245,14 @@ impl Context {
             return limit.at;
         }
         self.start.get_or_insert_with(Tick::now).after(limit.at.since(Tick::BASE))
+    }
+
+    /// Sets the deadline, unless there is a nearer one. The limit before is returned.
+    fn narrow(&mut self, at: Tick) -> Option<Limit> {
+        match self.deadline() {
+            Some(nearer) if nearer <= at => self.limit,
+            _ => self.limit.replace(Limit { at, from_start: false, is_watched: false }),
+        }
     }
 
     /// Which of two limits comes first; of equal ones, the first.
@@ -199,6 +289,22 @@ impl Context {
         false
     }
 
+    /// The outcome of this call is a failure on which the retry of `site` has given up.
+    pub(crate) fn give_up(&mut self, site: &'static Site) {
+        let degraded = self.is_degraded();
+        (self.marks, self.gave_up) = (None, true);
+        self.exhaust(site);
+        if degraded {
+            self.degrade();
+        }
+    }
+
+    /// How often the retries of this call and around it have repeated.
+    fn repeats(&self) -> u8 {
+        let own = self.attempts.saturating_sub(1);
+        self.repeats.saturating_add(u8::try_from(own).unwrap_or(u8::MAX))
+    }
+
     /// Attempts that may have taken effect.
     pub(crate) fn effects(&self) -> u32 {
         u32::from(self.attempts.saturating_sub(self.harmless))
@@ -208,6 +314,28 @@ impl Context {
 /// Looks at the context of the call that runs now, or changes it.
 pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
     CURRENT.with_borrow_mut(look)
+}
+
+/// The number of the attempt that runs now, by all retries around it: one more than they have repeated.
+#[cfg(feature = "http")]
+pub(crate) fn attempt() -> u32 {
+    with(|context| u32::from(context.repeats()) + 1)
+}
+
+/// Does something with the part of an attempt in place.
+pub(crate) fn within<R>(part: &mut Part, work: impl FnOnce() -> R) -> R {
+    with(|context| context.exchange(part));
+    let _back = InPlace(part);
+    work()
+}
+
+/// Puts the part of the surroundings back, also on a panic.
+struct InPlace<'a>(&'a mut Part);
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        with(|context| context.exchange(self.0));
+    }
 }
 
 pub(crate) fn attempts() -> u32 {
@@ -259,6 +387,26 @@ pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().map(|operation| operation.fence))
 }
 
+/// Whether a fallback has answered in the annotated call that runs now: its own, or that of an annotated function called
+/// within it. What the call returns is then not all it could be.
+///
+/// A retry that begins another attempt begins with `false`. A task of [`spawn`](crate::spawn) counts from then on when it is
+/// answered; one of `tokio::spawn` does not report back. Outside of an annotated function it is `false`: a handler that wants to know is
+/// annotated itself, with a `#[timeout]` for instance.
+///
+/// ```
+/// # use resilience_runtime::context;
+/// # struct Page { price: u32, degraded: bool }
+/// # async fn price() -> u32 { 7 }
+/// # async fn page() -> Page {
+/// let price = price().await; // has a `#[fallback]`
+/// Page { price, degraded: context::degraded() }
+/// # }
+/// ```
+pub fn degraded() -> bool {
+    with(|context| context.is_degraded())
+}
+
 /// Runs `future` under a deadline that was computed for this call, or that a caller sent along.
 ///
 /// It only sets the deadline (to the nearer of `at` and the one around it): the policies of the annotated functions
@@ -296,10 +444,7 @@ impl<F: Future> Future for WithDeadline<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let at = Tick::from(*this.at);
-        let _around = Narrowed(with(|context| match context.deadline() {
-            Some(nearer) if nearer <= at => context.limit,
-            _ => context.limit.replace(Limit { at, from_start: false, is_watched: false }),
-        }));
+        let _around = Narrowed(with(|context| context.narrow(at)));
         this.future.poll(cx)
     }
 }

@@ -29,7 +29,8 @@ impl<E> From<Error> for Stop<E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no place for a rejection",
     label = "a function with a policy returns a `Result`",
-    note = "return `Result<{Self}, E>`, where `E` has `From<resilience::Error>`"
+    note = "return `Result<{Self}, E>`, where `E` has `From<resilience::Error>`",
+    note = "or answer every rejection: `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, without `when`"
 )]
 pub trait Returns {
     /// The value of a call that succeeded.
@@ -40,10 +41,14 @@ pub trait Returns {
     #[doc(hidden)]
     type Edge;
 
+    /// What stands in the signature.
     #[doc(hidden)]
-    fn into_result(self) -> Result<Self::Value, Self::Error>;
+    type Written;
+
     #[doc(hidden)]
-    fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
+    fn into_result(written: Self::Written) -> Result<Self::Value, Self::Error>;
+    #[doc(hidden)]
+    fn from_result(result: Result<Self::Value, Self::Error>) -> Self::Written;
 }
 
 #[diagnostic::do_not_recommend]
@@ -51,9 +56,10 @@ impl<T, E> Returns for Result<T, E> {
     type Value = T;
     type Error = E;
     type Edge = Edge<Self>;
+    type Written = Self;
 
-    fn into_result(self) -> Self {
-        self
+    fn into_result(written: Self) -> Self {
+        written
     }
 
     fn from_result(result: Self) -> Self {
@@ -88,7 +94,7 @@ impl<E: Failure + From<Error>> PolicyError for E {}
 /// The functions of the user's error type that the layers call. They themselves have no bounds, so that a missing
 /// one is reported once, at the return type.
 pub struct Edge<R: Returns> {
-    reject: fn(Error) -> R::Error,
+    pub(crate) reject: fn(Error) -> R::Error,
     /// How an error counts, by its class.
     class: fn(&R::Error) -> Verdict,
     /// What an error says about the effect of the operation.
@@ -99,8 +105,8 @@ pub struct Edge<R: Returns> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Effect {
     pub(crate) happened: Happened,
-    /// It will fail again.
-    pub(crate) permanent: bool,
+    /// What kind of failure it is, where somebody has said so.
+    pub(crate) class: Option<Class>,
 }
 
 /// Whether the operation took effect, as far as its error tells.
@@ -115,7 +121,7 @@ pub(crate) enum Happened {
 }
 
 impl Effect {
-    const FAILED: Self = Self { happened: Happened::Failed, permanent: false };
+    const FAILED: Self = Self { happened: Happened::Failed, class: None };
 }
 
 impl<R: Returns> Clone for Edge<R> {
@@ -166,17 +172,17 @@ fn effect<E: Failure>(error: &E) -> Effect {
     // A rejection that comes out of the body speaks for a call that the body made, not for the body.
     if let Some(rejection) = error.rejection() {
         let happened = if rejection.may_have_run() { Happened::Unknown } else { Happened::Failed };
-        return Effect { happened, permanent: false };
+        return Effect { happened, class: Some(Class::Rejected) };
     }
     let happened = if error.may_have_run() { Happened::Failed } else { Happened::No };
-    Effect { happened, permanent: error.class() == Class::Permanent }
+    Effect { happened, class: Some(error.class()) }
 }
 
-type Predicate<'a, T> = &'a (dyn Fn(&T) -> bool + 'a);
+pub(crate) type Predicate<'a, T> = &'a (dyn Fn(&T) -> bool + 'a);
 
 impl<R: Returns> Edge<R> {
     /// One run of the body.
-    pub fn attempt<F: Future<Output = R>>(&self, body: F) -> Attempt<'_, R, F> {
+    pub fn attempt<F: Future<Output = R::Written>>(&self, body: F) -> Attempt<'_, R, F> {
         Attempt { edge: self, started: false, body }
     }
 
@@ -201,7 +207,7 @@ impl<R: Returns> Edge<R> {
     }
 
     /// What the caller gets.
-    pub fn leave(&self, outcome: Outcome<R::Value, R::Error>) -> R {
+    pub fn leave(&self, outcome: Outcome<R::Value, R::Error>) -> R::Written {
         R::from_result(outcome.map_err(|stop| match stop {
             Stop::Failure(error) => error,
             Stop::Rejection(error) => (self.reject)(error),
@@ -220,7 +226,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<R: Returns, F: Future<Output = R>> Future for Attempt<'_, R, F> {
+impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
     type Output = Outcome<R::Value, R::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
@@ -228,7 +234,7 @@ impl<R: Returns, F: Future<Output = R>> Future for Attempt<'_, R, F> {
         if !std::mem::replace(this.started, true) {
             context::attempt_started();
         }
-        let result = ready!(this.body.poll(cx)).into_result();
+        let result = R::into_result(ready!(this.body.poll(cx)));
         if let Err(error) = &result
             && (this.edge.effect)(error).happened == Happened::No
         {
@@ -291,7 +297,24 @@ pub fn hand_out<T>(slot: &mut Slot<T>, last: bool) -> T {
     value.expect("no attempt after the last")
 }
 
-/// A clone for the body, of an argument that a predicate looks at afterwards.
-pub fn again<T: Repeatable>(value: &T) -> T {
+/// An argument that is needed after the body has taken it: everything that is `Clone`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is needed again after the body has run",
+    label = "a policy names this argument, so the body gets a clone of it, and it is not `Clone`",
+    note = "take it by reference: `&{Self}`",
+    note = "or in an `Arc`, which is cheap to clone, or derive `Clone`"
+)]
+pub trait Kept: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Kept for T {}
+
+/// A clone, of an argument that somebody further out looks at afterwards.
+pub fn again<T: Kept>(value: &T) -> T {
+    value.clone()
+}
+
+/// A clone, of an argument that several attempts have at the same time.
+pub fn another<T: Repeatable>(value: &T) -> T {
     value.clone()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::circuit_breaker::State;
-use crate::{Kind, Site};
+use crate::{Class, Kind, Site};
 
 /// A decision, and where it fell.
 pub(crate) struct Event<'a> {
@@ -20,12 +20,18 @@ pub(crate) enum Decision {
     Late,
     /// Another attempt follows after a wait.
     RetryScheduled { attempt: u32, wait: Duration },
-    /// The last attempt has failed, or the next one has no time left.
-    RetryStopped { attempt: u32, why: &'static str },
+    /// The last attempt has failed, or the next one has no time left, or the retry of the site `inner` has given up.
+    RetryStopped { attempt: u32, why: &'static str, inner: Option<&'static str> },
+    /// A further attempt has started beside those that run.
+    HedgeStarted { attempt: u32 },
+    /// An attempt that is not the first gave the result.
+    HedgeWon { attempt: u32 },
     /// A circuit breaker changed its state.
     Transition { from: State, to: State },
     /// A keyed policy has no room for another key: so many calls have shared its common state by now.
     KeysFull { max: usize, calls: u64 },
+    /// A fallback answers this error.
+    Degraded(Cause),
     /// A stored result was returned instead of a run.
     Replayed,
     /// An operation ended without anybody knowing whether it took effect.
@@ -36,6 +42,15 @@ pub(crate) enum Decision {
     Evicted,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+}
+
+/// What went wrong, in a word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    /// A policy of this stack stopped the call.
+    Rejection(Kind),
+    /// The body's own error, with its class where somebody has said it.
+    Failure(Option<Class>),
 }
 
 /// Tells whoever listens. Without a listener it costs the check of a static per kind of event.
@@ -50,8 +65,14 @@ pub(crate) fn emit(event: &Event<'_>) {
             let wait = wait.as_secs_f64() * 1e3;
             tracing::debug!(target: "resilience", event = "retry_scheduled", site, attempt, delay_ms = wait);
         }
-        Decision::RetryStopped { attempt, why } => {
-            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why);
+        Decision::RetryStopped { attempt, why, inner } => {
+            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why, inner);
+        }
+        Decision::HedgeStarted { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_started", site, attempt);
+        }
+        Decision::HedgeWon { attempt } => {
+            tracing::debug!(target: "resilience", event = "hedge_won", site, attempt);
         }
         Decision::Transition { from, to } => {
             let (from, to) = (from.name(), to.name());
@@ -61,6 +82,15 @@ pub(crate) fn emit(event: &Event<'_>) {
             target: "resilience", event = "keys_full", site, max, calls,
             "no room for another key: these calls share one state; raise `max_keys`, or look at what makes the keys"
         ),
+        Decision::Degraded(Cause::Rejection(kind)) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, kind = ?kind);
+        }
+        Decision::Degraded(Cause::Failure(Some(class))) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, class = ?class);
+        }
+        Decision::Degraded(Cause::Failure(None)) => {
+            tracing::debug!(target: "resilience", event = "degraded", site, class = "unknown");
+        }
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),

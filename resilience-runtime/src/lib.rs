@@ -12,13 +12,18 @@ mod edge;
 mod error;
 mod event;
 mod failure;
+mod fallback;
 mod foreign;
 mod gauges;
+mod hedge;
 mod idempotent;
 mod key;
 mod keyed;
 mod ledger;
 mod owner;
+#[cfg(feature = "http")]
+pub mod propagation;
+mod rate_limit;
 mod retry;
 mod runtime;
 mod site;
@@ -34,13 +39,15 @@ pub use backend::OpenError;
 pub use budget::RetryBudget;
 pub use bulkhead::{Bulkhead, Pool, Returnable, Sendable};
 pub use circuit_breaker::{CircuitBreaker, State};
-pub use edge::{CarriesRejection, PolicyError, Repeatable, Returns};
+pub use edge::{CarriesRejection, Kept, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};
 pub use failure::{Class, Failure};
+pub use fallback::{Answers, Awaited};
 pub use gauges::Gauges;
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
+pub use rate_limit::RateLimit;
 pub use runtime::{Builder, InstallError, NameClash, Runtime};
 pub use site::{Site, manifest};
 pub use spawn::spawn;
@@ -48,5 +55,7 @@ pub use spawn::spawn;
 /// The named futures of this crate's functions.
 pub mod future {
     pub use crate::context::WithDeadline;
+    #[cfg(feature = "http")]
+    pub use crate::propagation::Handling;
     pub use crate::runtime::Scope;
 }

@@ -39,7 +39,7 @@ impl Owner {
 fn without_function(name: &'static str) -> &'static Site {
     static ALL: Mutex<BTreeMap<&str, &Site>> = Mutex::new(BTreeMap::new());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.entry(name).or_insert_with(|| Box::leak(Box::new(Site::new(name, "", 0, &[], &[]))))
+    all.entry(name).or_insert_with(|| Box::leak(Box::new(Site::without_function(name))))
 }
 
 /// Panics where the attribute of the same policy would not compile.

@@ -45,6 +45,8 @@ enum Next {
     Done,
     /// It may pass, but there is no further attempt.
     Stop(&'static str),
+    /// A retry further inside has given up, and that stands.
+    Nested,
     /// Another attempt after this wait.
     Wait(Duration),
 }
@@ -72,7 +74,7 @@ fn decide(retry: &Retry, after: After) -> Next {
         Verdict::Throttled(pause) => pause.unwrap_or_default(),
     };
     if after.exhausted && !retry.nested {
-        return Next::Stop("a retry further inside has used up its attempts");
+        return Next::Nested;
     }
     if after.attempt >= retry.attempts {
         return Next::Stop("the attempts are used up");
@@ -112,14 +114,14 @@ impl Attempts {
         if matches!(verdict, Verdict::Success | Verdict::Neutral) {
             return None;
         }
-        let (exhausted, deadline) = context::with(|context| (context.is_exhausted(), context.deadline()));
+        let (exhausted, deadline) = context::with(|context| (context.exhausted(), context.deadline()));
         let now = (deadline.is_some() || self.start.is_some()).then(Tick::now);
         let next = decide(
             self.retry.params,
             After {
                 attempt: self.attempt,
                 verdict,
-                exhausted,
+                exhausted: exhausted.is_some(),
                 elapsed: now.zip(self.start).map_or(Duration::ZERO, |(now, start)| now.since(start)),
                 left: now.zip(deadline).map(|(now, deadline)| deadline.since(now)),
                 random: fastrand::f64(),
@@ -131,19 +133,29 @@ impl Attempts {
             }
             (next, _) => next,
         };
-        let decision = match next {
-            Next::Done => return None,
-            Next::Wait(wait) => Decision::RetryScheduled { attempt: self.attempt + 1, wait },
-            Next::Stop(why) => {
-                // A retry that never repeats has not used anything up.
-                if self.retry.params.attempts > 1 {
-                    context::with(|context| (context.exhausted, context.gave_up) = (true, true));
-                }
-                Decision::RetryStopped { attempt: self.attempt, why }
+        match next {
+            Next::Done => {}
+            Next::Wait(wait) => {
+                self.tell(Decision::RetryScheduled { attempt: self.attempt + 1, wait });
+                return Some(wait);
             }
-        };
+            Next::Stop(why) => self.stop(why, None),
+            Next::Nested => self.stop("a retry further inside has given up", exhausted),
+        }
+        None
+    }
+
+    /// No other attempt follows; with `inner`, because its retry has given up.
+    fn stop(&self, why: &'static str, inner: Option<&'static Site>) {
+        // A retry that never repeats has not used anything up.
+        if self.retry.params.attempts > 1 {
+            context::with(|context| context.give_up(inner.unwrap_or(self.retry.site)));
+        }
+        self.tell(Decision::RetryStopped { attempt: self.attempt, why, inner: inner.map(Site::name) });
+    }
+
+    fn tell(&self, decision: Decision) {
         emit(&Event { site: self.retry.site.name(), decision });
-        if let Next::Wait(wait) = next { Some(wait) } else { None }
     }
 }
 
@@ -176,7 +188,7 @@ mod tests {
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Success, ..FIRST }), Next::Done);
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
         assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
-        assert!(matches!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Stop(_)));
+        assert_eq!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Nested);
         assert_eq!(decide(&Retry { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
         let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };
         assert_eq!(decide(&FIXED, throttled(None)), wait);

@@ -33,6 +33,11 @@ impl Site {
         Self { name, file, line, policies, engines }
     }
 
+    /// Something that has a name in rejections and events, and is no function.
+    pub(crate) const fn without_function(name: &'static str) -> Self {
+        Self::new(name, "", 0, &[], &[])
+    }
+
     /// The module path and the function's name, or the name given by `#[policies(name = "...")]`.
     pub fn name(&self) -> &'static str {
         self.name

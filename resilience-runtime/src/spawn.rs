@@ -12,8 +12,9 @@ use crate::runtime;
 /// `tokio::spawn`, for a part of the call that runs now: the task has its deadline, its idempotency key and fencing
 /// token, and its [scope](crate::Runtime::scope). A `tokio::spawn` of the same has none of them.
 ///
-/// A retry in the task that gives up counts for the attempt that spawned it, if it is over before the attempt is: a
-/// `#[retry]` around that attempt does not repeat it once more. The deadline cuts nothing by itself: the policies of the
+/// A retry in the task that gives up before the attempt that spawned it is over counts for that attempt: a `#[retry]`
+/// around it does not repeat it once more. So does a `#[fallback]` in it that answers: [`context::degraded`] is then true in
+/// the attempt. The deadline cuts nothing by itself: the policies of the
 /// annotated functions in the task keep it. Dropping the handle does not stop the task.
 ///
 /// ```
@@ -55,11 +56,7 @@ impl<F: Future> Future for Task<F> {
         let this = self.project();
         let entered = Entered::enter(this.context.take().unwrap_or(Context::NONE));
         let polled = this.future.poll(cx);
-        let mine = entered.leave();
-        if polled.is_ready() {
-            mine.report();
-        }
-        *this.context = Some(mine);
+        *this.context = Some(entered.leave());
         polled
     }
 }

@@ -20,7 +20,7 @@ impl Tick {
     /// What a span of time is counted from.
     pub(crate) const BASE: Self = Self::of(BASE);
 
-    const fn of(nanos: u64) -> Self {
+    pub(crate) const fn of(nanos: u64) -> Self {
         match NonZeroU64::new(nanos) {
             Some(nanos) => Self(nanos),
             None => Self(NonZeroU64::MIN),
@@ -29,6 +29,11 @@ impl Tick {
 
     pub(crate) fn now() -> Self {
         Instant::now().into()
+    }
+
+    /// What an atomic keeps of it; [`of`](Self::of) makes it a moment again.
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0.get()
     }
 
     /// So much later. What overflows is centuries away.

@@ -1,8 +1,11 @@
 //! A process of its own: one of the ignored tests of this binary, which works until it is killed or has ended.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Where a child finds its place on disk.
 const PLACE: &str = "RESILIENCE_TEST_PLACE";
@@ -47,8 +50,40 @@ impl Running {
         panic!("it ended without `{line}`: {all}");
     }
 
-    pub(crate) fn kill(mut self) {
+    /// Stops it where it is: when this returns, none of its threads does anything.
+    pub(crate) fn freeze(&mut self) {
+        self.signal("STOP");
+        while !self.is_frozen() {
+            self.still_runs();
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// It goes on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
+        assert!(sent.expect("a shell").success());
+    }
+
+    /// One thread stops later than another, such as at the end of a sync.
+    fn is_frozen(&self) -> bool {
+        let mut threads = fs::read_dir(format!("/proc/{}/task", self.id())).expect("it runs");
+        threads.all(|thread| {
+            let status = fs::read_to_string(thread.expect("a thread").path().join("status"));
+            status.is_ok_and(|status| status.contains("State:\tT"))
+        })
+    }
+
+    fn still_runs(&mut self) {
         assert_eq!(self.child.try_wait().expect("it can be waited for"), None, "it ended by itself");
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.still_runs();
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
     }

@@ -16,6 +16,8 @@ use crate::{opened, try_open};
 /// A claim that had to wait for a lease would wait for a minute.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const RESOLVED: &str = "resolved";
+/// How many operations a life has. It is killed before it is through with them.
+const KEYS: u32 = 1_000;
 
 #[tokio::test]
 async fn killed_while_it_works() {
@@ -69,7 +71,7 @@ async fn lives(plan: Plan) {
     let seed = chosen.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
     println!("SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut ledger = Ledger::new(&plan);
+    let mut ledger = Ledger::new(plan.size, KEYS);
     for life in 1..=plan.kills {
         let mut child = ledger.child(life);
         if rng.f64() < plan.opening {
@@ -92,18 +94,19 @@ async fn lives(plan: Plan) {
 }
 
 /// A ledger, and what this test knows of it.
-struct Ledger {
-    place: TempDir,
+pub(crate) struct Ledger {
+    pub(crate) place: TempDir,
     size: usize,
+    keys: u32,
     /// Operations that this test has decided: how many runs there were before it forgot them.
     forgotten: BTreeMap<Op, usize>,
     resolved: BTreeSet<Op>,
-    seen: Seen,
+    pub(crate) seen: Seen,
 }
 
 /// How often each case came up.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     replayed: u32,
     /// On disk, and nobody had been told.
     untold: u32,
@@ -113,33 +116,35 @@ struct Seen {
 }
 
 impl Seen {
-    fn is_enough(&self) -> bool {
+    pub(crate) fn is_enough(&self) -> bool {
         self.replayed > 0 && self.again > 0 && self.unknown > 0
     }
 }
 
 impl Ledger {
-    fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(size: usize, keys: u32) -> Self {
         Self {
             place: tempfile::tempdir().expect("a folder"),
-            size: plan.size,
+            size,
+            keys,
             forgotten: BTreeMap::new(),
             resolved: BTreeSet::new(),
             seen: Seen::default(),
         }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.place.path().join("ledger")
     }
 
-    fn child(&self, life: u32) -> Running {
+    pub(crate) fn child(&self, life: u32) -> Running {
         let mut command = command("kill::alone_works", self.place.path());
-        Running::start(command.env("LIFE", life.to_string()).env("SIZE", self.size.to_string()))
+        command.env("LIFE", life.to_string()).env("SIZE", self.size.to_string());
+        Running::start(command.env("KEYS", self.keys.to_string()))
     }
 
     /// Opens the ledger and asks for everything that was begun.
-    async fn look(&mut self) {
+    pub(crate) async fn look(&mut self) {
         let history = History::read(self.place.path());
         self.is_sound(&history);
         let start = Instant::now();
@@ -237,27 +242,28 @@ fn op(entry: &Entry) -> Op {
 #[ignore = "alone in its process"]
 async fn alone_works() {
     let number = |name| std::env::var(name).expect(name).parse::<usize>().expect("a number");
-    let (life, size) = (u32::try_from(number("LIFE")).expect("a life"), number("SIZE"));
+    let life = u32::try_from(number("LIFE")).expect("a life");
+    let (size, keys) = (number("SIZE"), u32::try_from(number("KEYS")).expect("few"));
     let log = Arc::new(Log::open(&place(), life, size));
     let runtime = opened(try_open(&child::place().join("ledger")).await);
     say("open");
     let tasks = runtime.scope(async {
         let task = |_| {
             let log = Arc::clone(&log);
-            spawn(async move { work_on(&log, life).await })
+            spawn(async move { work_on(&log, life, keys).await })
         };
         for task in (0..16).map(task).collect::<Vec<_>>() {
             task.await.expect("no panic");
         }
     });
-    // Somebody kills it before.
-    tokio::time::timeout(Duration::from_secs(20), tasks).await.expect_err("it works for ever");
+    // Somebody kills it before. Its time passes also while it is frozen.
+    tokio::time::timeout(Duration::from_mins(2), tasks).await.expect_err("it works for ever");
 }
 
 /// Each life has some keys of its own, and meets those of the lives before.
-async fn work_on(log: &Log, life: u32) {
+async fn work_on(log: &Log, life: u32, keys: u32) {
     loop {
-        let op = Op::of(fastrand::u32(life * 100..life * 100 + 1_000));
+        let op = Op::of(fastrand::u32(life * 100..life * 100 + keys));
         match work::run(op, log).await {
             Ok(value) if value == RESOLVED => {}
             Ok(value) => {

@@ -4,6 +4,7 @@
 
 mod child;
 mod copied;
+mod dropped;
 mod full;
 mod kill;
 mod owners;
@@ -18,6 +19,7 @@ mod work;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use resilience::{OpenError, Runtime};
@@ -36,17 +38,22 @@ fn opened(runtime: Result<Runtime, OpenError>) -> Runtime {
 }
 
 /// A copy of a folder, file by file.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
+fn try_copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&from, &to);
+        if entry.file_type()?.is_dir() {
+            try_copy(&from, &to)?;
         } else {
-            fs::copy(&from, &to).expect("it can be copied");
+            fs::copy(&from, &to)?;
         }
     }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) {
+    try_copy(from, to).expect("it can be copied");
 }
 
 /// Everything under a path: files with a hash of their bytes, and folders.

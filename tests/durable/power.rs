@@ -107,7 +107,7 @@ impl Remains {
 }
 
 /// What is kept of an operation.
-async fn result(runtime: &Runtime, op: Op) -> Option<String> {
+pub(crate) async fn result(runtime: &Runtime, op: Op) -> Option<String> {
     let site = if op.once { "durable::work::ship" } else { "durable::work::charge" };
     let key = IdempotencyKey::of(site, None::<&str>, &op.key).expect("a good key");
     let entry = runtime.operator().inspect(key).await.expect("the ledger answers")?;

@@ -55,7 +55,7 @@ pub fn record() {
 /// `transition closed open`.
 pub fn take() -> Vec<String> {
     let all = RECORDED.take();
-    let more = ["kind", "attempt", "delay_ms", "why", "from", "to"];
+    let more = ["kind", "class", "attempt", "delay_ms", "why", "from", "to"];
     let line = |fields: &Fields| {
         let values = more.iter().filter_map(|name| fields.get(name)).map(String::as_str);
         std::iter::once(fields["event"].as_str()).chain(values).collect::<Vec<_>>().join(" ")
@@ -70,4 +70,15 @@ pub fn sites() -> Vec<String> {
         .into_iter()
         .map(|mut fields| fields.remove("site").expect("every event has a site"))
         .collect()
+}
+
+/// Which retries have stopped since the last look, and because of which: their functions' names.
+pub fn stopped() -> Vec<String> {
+    let last = |name: &String| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let stopped = RECORDED.take().into_iter().filter(|fields| fields["event"] == "retry_stopped");
+    let line = |fields: Fields| match fields.get("inner") {
+        Some(inner) => format!("{} because of {}", last(&fields["site"]), last(inner)),
+        None => last(&fields["site"]),
+    };
+    stopped.map(line).collect()
 }

@@ -23,12 +23,12 @@ usage: cargo xtask <command>
   bench              what policies add to a call, and ledgers beside their peers
 ";
 
-/// One build for nearly every test: the default features, and paused time.
-const FEATURES: &str = "--features=resilience/test-util";
+/// One build for nearly every test: the default features, headers, and paused time.
+const FEATURES: &str = "--features=resilience/test-util,resilience/http";
 /// The error types of other crates, apart: the compiler lists all who implement a trait, and the golden files are its
 /// words.
 const FOREIGN: &str = "--features=resilience-runtime/anyhow,resilience-runtime/reqwest,resilience-runtime/sqlx,\
-                       resilience-runtime/tonic";
+                       resilience-runtime/tonic,resilience-runtime/http";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -100,8 +100,8 @@ fn bench() -> Vec<Step> {
     vec![
         Step::cargo("bench", &["bench", "--bench", "overhead"]),
         // One of the peers names a newer compiler than ours, and builds with ours all the same.
-        Step::cargo("bench of ledgers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
-            .args(&["--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
+        Step::cargo("benches beside peers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
+            .args(&["--bench=rate_limit", "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
     ]
 }
 

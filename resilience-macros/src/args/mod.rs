@@ -11,6 +11,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, Token};
 
 use crate::error::{Errors, Place, Result, at, list, nearest};
+use crate::policies::Answer;
 pub(crate) use number::{Number, Share, Time};
 pub(crate) use value::{FromArg, Given, NOT_CONST, Value, find_ident, names_value};
 pub(crate) use word::{Bare, Flag, keyword};
@@ -108,6 +109,7 @@ impl ToTokens for Arg {
         let start = self.name.span();
         let end = match &self.value {
             ArgValue::None => start,
+            ArgValue::List(list) if list.is_empty() => start,
             ArgValue::Expr(value) => Place::of(value).end,
             ArgValue::List(list) => Place::of(list).end,
         };
@@ -121,6 +123,8 @@ pub(crate) struct Args {
     example: &'static str,
     /// The whole attribute.
     pub(crate) place: Place,
+    /// The function of a fallback, which has no name.
+    pub(crate) answer: Option<Answer>,
     rest: Vec<Arg>,
     /// The names that were asked for, which are the names there are.
     known: Vec<&'static str>,
@@ -136,7 +140,7 @@ impl Args {
         tokens: TokenStream,
     ) -> Result<Self> {
         let rest = list_of(policy, example, tokens)?;
-        Ok(Self { policy, example, place, rest, known: Vec::new(), errors: Errors::default() })
+        Ok(Self { policy, example, place, answer: None, rest, known: Vec::new(), errors: Errors::default() })
     }
 
     /// Whether nothing was written.

@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, Receiver, Signature, Token, Type,
+    Attribute, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token, Type,
     Visibility,
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Function {
     pub(crate) sig: Signature,
     /// The braces of the body, if there is one.
     pub(crate) block: Option<Group>,
+    /// The other way out of a shape that no policy can have; empty if there is none.
+    pub(crate) way_out: &'static str,
 }
 
 impl Parse for Function {
@@ -35,13 +37,13 @@ impl Parse for Function {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
             _ => None,
         };
-        Ok(Self { attrs, vis, defaultness, sig, block })
+        Ok(Self { attrs, vis, defaultness, sig, block, way_out: "" })
     }
 }
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, defaultness, sig, block } = self;
+        let Self { attrs, vis, defaultness, sig, block, .. } = self;
         let end = block.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream);
         tokens.extend(quote!(#(#attrs)* #vis #defaultness #sig #end));
     }
@@ -59,6 +61,12 @@ impl Function {
         Err(at_span(here, format!("`#[{policy}]` goes on an `async fn`"), help).into())
     }
 
+    /// Keeps the compiler from complaining of a function that has lost its policies to an error.
+    pub(crate) fn silence(&mut self, imports: &[Path]) {
+        self.attrs.push(syn::parse_quote!(#[allow(unused)]));
+        self.prepend(&quote!(#(use #imports as _;)*));
+    }
+
     /// Puts items in front of the body.
     pub(crate) fn prepend(&mut self, items: &TokenStream) {
         if let Some(block) = &mut self.block {
@@ -67,6 +75,11 @@ impl Function {
             longer.set_span(block.span());
             *block = longer;
         }
+    }
+
+    /// Whether it is asynchronous in one of the three ways, as far as its signature tells.
+    pub(crate) fn is_async(&self) -> bool {
+        self.sig.asyncness.is_some() || shape::is_future(&self.sig.output)
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
@@ -84,12 +97,25 @@ impl Function {
         found
     }
 
-    /// Takes the `mut`s off the arguments, which are bound once more inside.
-    pub(crate) fn strip_mut(&mut self) {
+    /// Leaves the `mut`s on those arguments that a policy may change, or may not.
+    pub(crate) fn spare_mut(&mut self, kept: impl Fn(&Ident) -> bool) {
+        for arg in &mut self.sig.inputs {
+            let FnArg::Typed(arg) = arg else { continue };
+            let mut found = Vec::new();
+            collect(&arg.pat, &arg.ty, &mut found);
+            if found.iter().any(|binding| binding.mutable && kept(&binding.ident)) {
+                arg.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
+            }
+        }
+    }
+
+    /// Takes the `mut`s off those arguments that are bound once more inside.
+    pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
             match arg {
-                FnArg::Typed(arg) => strip(&mut arg.pat),
-                FnArg::Receiver(receiver) => receiver.mutability = None,
+                FnArg::Typed(arg) => strip(&mut arg.pat, &bound),
+                FnArg::Receiver(receiver) if bound(&receiver.self_token.into()) => receiver.mutability = None,
+                FnArg::Receiver(_) => {}
             }
         }
     }
@@ -106,19 +132,6 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// The name, as if it stood at its type: where an error in its use points.
-    pub(crate) fn at_type(&self) -> Ident {
-        let mut ident = self.ident.clone();
-        ident.set_span(ident.span().located_at(join(&self.ty)));
-        ident
-    }
-
-    /// A borrow of it, in the same place.
-    pub(crate) fn borrow(&self) -> TokenStream {
-        let (and, ident) = (Token![&](join(&self.ty)), self.at_type());
-        quote!(#and #ident)
-    }
-
     pub(crate) fn shared_reference(&self) -> bool {
         matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
@@ -160,13 +173,16 @@ fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
     }
 }
 
-fn strip(pat: &mut Pat) {
+fn strip(pat: &mut Pat, bound: &impl Fn(&Ident) -> bool) {
     if let Pat::Ident(name) = pat
         && name.by_ref.is_none()
+        && bound(&name.ident)
     {
         name.mutability = None;
     }
-    parts(pat).into_iter().for_each(strip);
+    for part in parts(pat) {
+        strip(part, bound);
+    }
 }
 
 /// The place of all tokens. A span of several tokens joins to its first one on stable, so an error that should

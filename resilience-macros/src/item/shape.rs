@@ -6,7 +6,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
 use super::Function;
-use crate::error::{Errors, at, at_span};
+use crate::error::{Errors, Place, at, at_span};
 use crate::paths;
 
 /// How the function is asynchronous.
@@ -21,6 +21,8 @@ pub(crate) enum Form {
 pub(crate) struct Body {
     pub(crate) form: Form,
     pub(crate) returns: Type,
+    /// Why that is visibly no place for a rejection, where it is not.
+    pub(crate) bare: Option<Bare>,
     /// The statements, with the braces' span.
     pub(crate) block: Group,
 }
@@ -30,11 +32,13 @@ impl Body {
         let sig = &function.sig;
         let Some(block) = function.block.clone() else { return Err(Errors::default()) };
         if sig.asyncness.is_some() {
-            let returns = match &sig.output {
-                ReturnType::Default => return Err(bare(&sig.ident, "()")),
-                ReturnType::Type(_, ty) => (**ty).clone(),
+            let (returns, bare) = match &sig.output {
+                ReturnType::Default => {
+                    (syn::parse_quote_spanned!(sig.ident.span()=> ()), Some(Bare::of(&sig.ident, "()")))
+                }
+                ReturnType::Type(_, ty) => ((**ty).clone(), visibly_bare(ty)),
             };
-            return Ok(Self { form: Form::Native, returns: checked(returns)?, block });
+            return Ok(Self { form: Form::Native, returns, bare, block });
         }
         let output = match &sig.output {
             ReturnType::Type(_, ty) => future_output(ty),
@@ -47,10 +51,11 @@ impl Body {
             );
         };
         let (form, block) = async_block(&block).ok_or_else(|| {
-            let help = "make it one `async move { ... }` block (or `Box::pin(async move { ... })`), or an `async fn`";
+            let help = format!("make it one `async move {{ ... }}` block (or `Box::pin(async move {{ ... }})`), or an `async fn`{}", function.way_out);
             at_span(block.span_open(), "the body of a function that returns a future must be a single `async` block", help)
         })?;
-        Ok(Self { form, returns: checked(output)?, block })
+        let bare = visibly_bare(&output);
+        Ok(Self { form, returns: output, bare, block })
     }
 
     /// Whether the policies have been expanded before: the body begins with the stack's const.
@@ -126,6 +131,11 @@ pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     out
 }
 
+/// Whether a future is returned, as far as the type tells.
+pub(super) fn is_future(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, ty) if future_output(ty).is_some())
+}
+
 /// The `Output` of `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`.
 fn future_output(ty: &Type) -> Option<Type> {
     let bounds = match ty {
@@ -183,9 +193,9 @@ fn is_async(tokens: &[TokenTree]) -> bool {
     words == ["async"] || words == ["async", "move"]
 }
 
-/// Refuses what is visibly no `Result`; an alias is left to the compiler.
-fn checked(ty: Type) -> Result<Type, Errors> {
-    let bare_name = match &ty {
+/// What is visibly no `Result`; an alias is left to the compiler.
+fn visibly_bare(ty: &Type) -> Option<Bare> {
+    let bare = match ty {
         Type::Tuple(_)
         | Type::Reference(_)
         | Type::Array(_)
@@ -223,17 +233,30 @@ fn checked(ty: Type) -> Result<Type, Errors> {
         }),
         _ => false,
     };
-    if bare_name { Err(bare(&ty, &ty.to_token_stream().to_string())) } else { Ok(ty) }
+    bare.then(|| Bare::of(ty, &ty.to_token_stream().to_string()))
 }
 
-fn bare(place: &impl ToTokens, ty: &str) -> Errors {
-    let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
-    at(
-        place,
-        wrong,
-        format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`", ty.replace(' ', "")),
-    )
-    .into()
+/// A result that is no `Result`.
+pub(crate) struct Bare {
+    place: Place,
+    ty: String,
+}
+
+impl Bare {
+    fn of(place: &impl ToTokens, ty: &str) -> Self {
+        Self { place: Place::of(place), ty: ty.replace(' ', "") }
+    }
+
+    /// Nobody in the stack answers a rejection.
+    pub(crate) fn refuse(&self, way_out: &str) -> Errors {
+        let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
+        let help = format!(
+            "return `Result<{}, E>`, where `E` has `From<resilience::Error>`; or answer every rejection: \
+             `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, without `when`{way_out}",
+            self.ty
+        );
+        at(self.place, wrong, help).into()
+    }
 }
 
 /// The result type with `_` for what has no name.

@@ -121,7 +121,7 @@ impl Wrap for Room {
             ::core::mem::drop(#place);
             #outcome
         };
-        inside(at, &self.state.admit(&BULKHEAD, at), &inner)
+        inside(at, &self.state.admit(&BULKHEAD, at, None), &inner)
     }
 }
 

@@ -153,7 +153,7 @@ impl Wrap for Gate {
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("breaker");
-        let (inner, admission) = (inner.outcome(), self.state.admit(&BREAKER, at));
+        let (inner, admission) = (inner.outcome(), self.state.admit(&BREAKER, at, None));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.

@@ -134,7 +134,13 @@ impl Wrap for Remember {
         let (runtime, returns) = (&at.runtime, at.returns);
         let (names, codec) = (at.local("names"), at.local("codec"));
         let maker = if self.store_errors { quote!(codec_of_both) } else { quote!(codec) };
-        let codec_call = quote_spanned!(join(returns)=> #runtime::#maker::<#returns>());
+        let codec_call = if at.absorbed {
+            let (mut edge, maker) = (local("edge"), local(&format!("{maker}_at")));
+            edge.set_span(edge.span().located_at(join(returns)));
+            quote_spanned!(join(returns)=> #runtime::#maker(&#edge))
+        } else {
+            quote_spanned!(join(returns)=> #runtime::#maker::<#returns>())
+        };
         let lets = self.names.iter().map(|(name, expr)| {
             let variable = local(name);
             let borrowed = borrow(expr);

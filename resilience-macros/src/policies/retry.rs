@@ -69,16 +69,8 @@ impl Wrap for Repeat {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
-        let budget = self.budget.as_ref().map(|budget| {
-            let variable = local("budget");
-            // A type instead of a function, which a wrong one would be shown.
-            quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable })
-        });
-        let earn = budget.as_ref().map(|budget| quote!(#budget.earn();));
-        let budget = budget.map_or_else(
-            || quote!(::core::option::Option::None),
-            |budget| quote!(::core::option::Option::Some(#budget)),
-        );
+        let earn = self.budget.as_ref().map(borrowed).map(|budget| quote!(#budget.earn();));
+        let budget = budget(self.budget.as_ref());
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();
             #earn
@@ -95,6 +87,20 @@ impl Wrap for Repeat {
     fn mentions(&self) -> TokenStream {
         let (budget, when, when_ok) = (&self.budget, &self.when, &self.when_ok);
         quote!(#budget #when #when_ok)
+    }
+}
+
+/// A borrow of the user's budget. A variable of the type instead of a function, which a wrong one would be shown.
+fn borrowed(budget: &Expr) -> TokenStream {
+    let (runtime, variable) = (crate::paths::runtime(), local("budget"));
+    quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable })
+}
+
+/// The same, where there is one.
+pub(super) fn budget(budget: Option<&Expr>) -> TokenStream {
+    match budget.map(borrowed) {
+        Some(budget) => quote!(::core::option::Option::Some(#budget)),
+        None => quote!(::core::option::Option::None),
     }
 }
 

@@ -107,14 +107,18 @@ impl State {
         quote_spanned!(Span::mixed_site()=> let #chosen = #name.choose(&#site, #key);)
     }
 
-    /// The question whether a call may come in.
-    pub(super) fn admit(&self, of: &Stateful, at: &At<'_>) -> TokenStream {
+    /// The question whether a call may come in, with what else the engine wants to know.
+    pub(super) fn admit(&self, of: &Stateful, at: &At<'_>, more: Option<&TokenStream>) -> TokenStream {
         let (runtime, site, name) = (&at.runtime, &at.site, item(of.name, at.index));
+        let site = match more {
+            Some(more) => quote!(&#site, #more),
+            None => quote!(&#site),
+        };
         match self {
-            Self::Own => quote!(#name.admit(&#site)),
+            Self::Own => quote!(#name.admit(#site)),
             Self::Keyed(_) => {
                 let chosen = at.local(&variable(of));
-                quote!(#chosen.admit())
+                quote!(#chosen.admit(#more))
             }
             Self::Shared(place) => {
                 let (engine, shared) = (Ident::new(of.engine, Span::mixed_site()), local("shared"));
@@ -122,7 +126,7 @@ impl State {
                 let shared = quote_spanned! {join(place)=>
                     { let #shared: &#runtime::#engine = &#place; #shared }
                 };
-                quote!(#shared.admit(&#site))
+                quote!(#shared.admit(#site))
             }
         }
     }

@@ -6,8 +6,8 @@ pub(super) const STRICT: bool = false;
 pub(super) const PAGE: &str = "\
 A `max_wait` that is not shorter than the timeout above it: the timeout always fires first.
 
-A call that waits for so long has no time left to run. Its rejection would say that there was no place, and the caller
-gets a `Timeout` instead, which a retry takes up again.
+A call that waits for so long has no time left to run. Its rejection would say what it waited for, and the caller gets
+a `Timeout` or a `DeadlineExceeded` instead.
 ";
 
 pub(super) const fn check(stack: &[Policy]) -> Option<Violation> {

@@ -52,7 +52,7 @@ const fn forgets(stack: &[Policy], at: usize, memory: Memory) -> Option<Text> {
 const fn most_time(stack: &[Policy], memory: usize, retry: usize) -> Option<Duration> {
     let Some(repeats) = stack[retry].facts().repeats else { return None };
     let Some(each) = shortest_bound(stack, retry + 1, stack.len()) else { return None };
-    let most = each.saturating_mul(repeats.attempts).saturating_add(repeats.most_waits());
+    let Some(most) = repeats.most_time(each) else { return None };
     let from = if memory < retry { memory + 1 } else { 0 };
     match shortest_bound(stack, from, retry) {
         Some(total) if shorter(total, most) => Some(total),

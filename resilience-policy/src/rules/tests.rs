@@ -3,7 +3,10 @@ use std::time::Duration;
 use super::*;
 use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
+use crate::fallback::Fallback;
+use crate::hedge::{After, Hedge};
 use crate::idempotent::{Guarantee, Idempotent};
+use crate::rate_limit::{RateLimit, Weight};
 use crate::retry::{Backoff, Jitter, Retry};
 use crate::timeout::Timeout;
 
@@ -15,6 +18,8 @@ const RETRY: Policy = Policy::Retry(Retry { repeatable: true, ..Retry::DEFAULT }
 const BARE_RETRY: Policy = Policy::Retry(Retry::DEFAULT);
 const BREAKER: Policy = Policy::CircuitBreaker(CircuitBreaker::DEFAULT);
 const BULKHEAD: Policy = bulkhead(None);
+const FALLBACK: Policy = fallback("stale", "");
+const SOME: Policy = fallback("stale", "is_down");
 const LEDGER: Policy = Policy::Idempotent(Idempotent::DEFAULT);
 const AT_MOST_ONCE: Policy =
     Policy::Idempotent(Idempotent { guarantee: Guarantee::AtMostOnce, ..Idempotent::DEFAULT });
@@ -30,6 +35,30 @@ const fn bulkhead(max_wait: Option<u64>) -> Policy {
         None => None,
     };
     Policy::Bulkhead(Bulkhead { max: 8, queue: 8, max_wait, ..Bulkhead::DEFAULT })
+}
+
+/// Safe, with this delay or an observed one.
+const fn hedge(after: Option<u64>, max: u32) -> Policy {
+    let after = match after {
+        Some(ms) => After::Time(Duration::from_millis(ms)),
+        None => After::P95,
+    };
+    Policy::Hedge(Hedge { after, max, repeatable: true, ..Hedge::DEFAULT })
+}
+
+const BARE_HEDGE: Policy = Policy::Hedge(Hedge::DEFAULT);
+
+const LIMIT: Policy = Policy::RateLimit(RateLimit { permits: 100, ..RateLimit::DEFAULT });
+const LIMIT_OF_WEIGHT: Policy =
+    Policy::RateLimit(RateLimit { permits: 100, weight: Weight::Computed("rows"), ..RateLimit::DEFAULT });
+
+const fn limit_that_waits(ms: u64) -> Policy {
+    let max_wait = Some(Duration::from_millis(ms));
+    Policy::RateLimit(RateLimit { permits: 100, max_wait, ..RateLimit::DEFAULT })
+}
+
+const fn fallback(answer: &'static str, when: &'static str) -> Policy {
+    Policy::Fallback(Fallback { answer, when })
 }
 
 const fn ledger(ttl: u64, lease: u64) -> Policy {
@@ -67,6 +96,24 @@ fn sane_stacks_are_silent() {
         &[timeout(500), bulkhead(Some(499))],
         &[bulkhead(Some(500)), timeout(500)],
         &[BULKHEAD, BREAKER, BULKHEAD],
+        &[timeout(500), hedge(Some(499), 1)],
+        &[hedge(Some(500), 1), timeout(500)],
+        &[timeout(50), hedge(None, 10)],
+        &[LEDGER, timeout(2_000), BARE_RETRY, BARE_HEDGE, BREAKER, timeout(500)],
+        &[hedge(Some(50), 1), AT_MOST_ONCE],
+        // Two that overlap take no longer than the second of them.
+        &[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_000)],
+        &[ledger(60, 1), hedge(None, 10), timeout(30_000)],
+        &[LIMIT, LIMIT_OF_WEIGHT],
+        &[LIMIT, RETRY, LIMIT],
+        &[timeout(500), limit_that_waits(499)],
+        &[FALLBACK],
+        &[FALLBACK, LEDGER, timeout(2_000), BARE_RETRY, BREAKER, timeout(500)],
+        &[timeout(2_000), BULKHEAD, FALLBACK, timeout(500)],
+        &[FALLBACK, RETRY, SOME, BREAKER, SOME, timeout(500)],
+        &[LEDGER, SOME],
+        &[FALLBACK, SOME],
+        &[fallback("preset", ""), FALLBACK, RETRY],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -83,15 +130,29 @@ fn each_rule_finds_its_case() {
         (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),
         (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
+        (&[BARE_HEDGE], "retry_unsafe", 0, ""),
+        (&[AT_MOST_ONCE, hedge(Some(50), 1)], "retry_unsafe", 1, ""),
+        (&[timeout(500), hedge(Some(500), 1)], "late_hedge", 1, "after"),
+        (&[timeout(900), RETRY, hedge(Some(2_000), 1), timeout(500)], "late_hedge", 2, "after"),
         (&[timeout(500), bulkhead(Some(500))], "endless_wait", 1, "max_wait"),
         (&[timeout(900), RETRY, bulkhead(Some(2_000)), timeout(500)], "endless_wait", 2, "max_wait"),
+        (&[timeout(500), limit_that_waits(500)], "endless_wait", 1, "max_wait"),
         (&[window(20, Some(21))], "blind_breaker", 0, "min_calls"),
+        (&[RETRY, FALLBACK], "hidden_failure", 1, ""),
+        (&[timeout(900), BREAKER, timeout(500), FALLBACK], "hidden_failure", 3, ""),
+        (&[LEDGER, FALLBACK, timeout(500)], "hidden_failure", 1, ""),
+        (&[FALLBACK, RETRY, SOME, FALLBACK], "hidden_failure", 3, ""),
+        (&[FALLBACK, FALLBACK], "twice", 1, ""),
+        (&[RETRY, SOME, SOME], "twice", 2, ""),
         (&[ledger(30, 60)], "short_memory", 0, "ttl"),
         (&[ledger(60, 1), waits(3, 30_000, Jitter::Full), timeout(5_000)], "short_memory", 0, "ttl"),
+        (&[ledger(60, 1), hedge(Some(30_000), 1), timeout(30_001)], "short_memory", 0, "ttl"),
         (&[timeout(500), timeout(800)], "twice", 1, "after"),
         (&[timeout(800), timeout(500)], "twice", 0, "after"),
         (&[BULKHEAD, BULKHEAD], "twice", 1, ""),
+        (&[LIMIT, LIMIT], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
+        (&[hedge(None, 1), hedge(None, 1)], "twice", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
     ];
     for (stack, rule, policy, argument) in cases {
@@ -110,6 +171,8 @@ fn opinions_wait_for_strict() {
         assert!(judge(stack, &[], false).is_none());
         assert_eq!(judge(stack, &[], true).and_then(|found| found.rule), Some(rule));
     }
+    // A hedge waits for nobody's failure, so it has no backoff to speak of.
+    assert!(judge(&[timeout(500), hedge(Some(50), 1)], &[], true).is_none());
 }
 
 #[test]
@@ -127,6 +190,19 @@ fn a_rule_speaks_in_a_const_item() {
         "this timeout (2s) is not shorter than the one above it (500ms), so it can never fire\n  help: "
     ));
     assert!(found.message().ends_with("`#[policies(allow(dead_timeout = \"why\"))]`"));
+}
+
+#[test]
+fn a_hidden_failure_names_the_outermost_that_would_not_see_it() {
+    let found = judge(&[timeout(900), LEDGER, RETRY, FALLBACK], &[], false).expect("hidden");
+    assert!(
+        found.message().contains("the `#[idempotent]` above it would keep the answer"),
+        "{}",
+        found.message()
+    );
+    assert!(found.message().contains("move it above `#[idempotent]`"), "{}", found.message());
+    let found = judge(&[RETRY, BREAKER, FALLBACK], &[], false).expect("hidden");
+    assert!(found.message().contains("the `#[retry]` above it would never see one"), "{}", found.message());
 }
 
 #[test]

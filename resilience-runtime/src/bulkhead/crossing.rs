@@ -14,7 +14,7 @@ use tracing::instrument::WithSubscriber;
 use super::{Place, Pool};
 use crate::call::go_on;
 use crate::context::{self, Context, Tally};
-use crate::edge::{Outcome, Returns};
+use crate::edge::{Edge, Outcome, Returns};
 use crate::event::reject;
 use crate::state::InUse;
 use crate::time::Tick;
@@ -61,6 +61,14 @@ where
     R: Returns<Value: Returnable + 'static, Error: Returnable + 'static>,
 {
     Crossing { spawn: |pool, task| pool.workers().spawn(task) }
+}
+
+/// The same for a result that need not be a `Result`.
+pub fn crossing_of<R>(_: &Edge<R>) -> Crossing<R::Value, R::Error>
+where
+    R: Returns<Value: Returnable + 'static, Error: Returnable + 'static>,
+{
+    crossing::<R>()
 }
 
 impl<T: 'static, E: 'static> Crossing<T, E> {

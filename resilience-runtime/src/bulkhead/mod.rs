@@ -12,7 +12,7 @@ use resilience_policy::Policy;
 use resilience_policy::bulkhead::Bulkhead as Params;
 
 pub use admission::{Admission, Place};
-pub use crossing::{Crossing, HandedOver, Returnable, Sendable, crossing, hand_over};
+pub use crossing::{Crossing, HandedOver, Returnable, Sendable, crossing, crossing_of, hand_over};
 pub(crate) use places::Places;
 pub use pool::Pool;
 

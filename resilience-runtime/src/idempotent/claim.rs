@@ -10,12 +10,12 @@ use resilience_policy::idempotent::Guarantee;
 use super::SiteLedger;
 use super::codec::{Codec, kept};
 use super::write::{Unsent, Write};
-use crate::Kind;
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
 use crate::runtime::InUse;
+use crate::{Class, Kind};
 
 /// The right to run an operation. Dropped without a settlement (a caller that went away, a timeout around it, a
 /// panic), it leaves the operation in doubt.
@@ -106,7 +106,9 @@ impl Claim {
         match outcome {
             Ok(value) => End::Keep(kept((codec.encode)(value), Body::Value)),
             Err(Stop::Failure(error)) => match ((edge.effect)(error), codec.encode_error) {
-                (Effect { permanent: true, .. }, Some(encode)) => End::Keep(kept(encode(error), Body::Error)),
+                (Effect { class: Some(Class::Permanent), .. }, Some(encode)) => {
+                    End::Keep(kept(encode(error), Body::Error))
+                }
                 _ if !self.ran => End::Release,
                 (Effect { happened: Happened::Unknown, .. }, _) => End::InDoubt,
                 _ if at_most_once => End::InDoubt,

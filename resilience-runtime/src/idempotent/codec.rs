@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::faithful;
-use crate::edge::Returns;
+use crate::edge::{Edge, Returns};
 use crate::ledger::Body;
 
 /// The longest result that a ledger keeps, encoded.
@@ -50,6 +50,16 @@ pub fn codec<R: Returns<Value: Stored>>() -> Codec<R> {
 /// For a function whose permanent failures are kept too.
 pub fn codec_of_both<R: Returns<Value: Stored, Error: Stored>>() -> Codec<R> {
     Codec { encode, decode, encode_error: Some(encode), decode_error: decode }
+}
+
+/// As [`codec`], for the function of this edge.
+pub fn codec_at<R: Returns<Value: Stored>>(_: &Edge<R>) -> Codec<R> {
+    codec()
+}
+
+/// As [`codec_of_both`], for the function of this edge.
+pub fn codec_of_both_at<R: Returns<Value: Stored, Error: Stored>>(_: &Edge<R>) -> Codec<R> {
+    codec_of_both()
 }
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Fault> {

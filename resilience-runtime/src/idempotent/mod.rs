@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
 pub use claim::Claim;
-pub use codec::{Codec, Stored, codec, codec_of_both, fingerprint};
+pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
 
 use crate::context;
 use crate::edge::{Outcome, Returns, Stop};

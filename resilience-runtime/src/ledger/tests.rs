@@ -231,15 +231,37 @@ async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
     }
 }
 
+/// In whatever state a record is, one that asks with other values changes nothing of it.
 async fn other_values_are_refused(ledger: &dyn Ledger) {
-    let op = Op { fingerprint: Some([1; 32]), ..op("fingerprint") };
-    let other = Op { fingerprint: Some([2; 32]), ..op.clone() };
-    let hold = op.granted(ledger, 1).await;
-    assert!(matches!(other.claim(ledger, 2).await, Claimed::Mismatch));
-    assert_eq!(op.state(ledger).await, Some(EntryState::Running));
-    assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
-    assert!(matches!(other.claim(ledger, 2).await, Claimed::Mismatch));
-    assert!(matches!(op.claim(ledger, 2).await, Claimed::Done(_)), "the record is left alone");
+    for state in ["running", "lapsed", "in doubt", "released", "done"] {
+        let op = Op { fingerprint: Some([1; 32]), ..op(&format!("fingerprint, {state}")) };
+        let hold = op.granted(ledger, 1).await;
+        match state {
+            "lapsed" => lapse().await,
+            "in doubt" => ledger.abandon(hold, true),
+            "released" => drop(ledger.release(hold).await),
+            "done" => drop(complete(ledger, hold, "7").await),
+            _ => {}
+        }
+        let seen = async || {
+            let entry = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
+            (entry.state, entry.fence, entry.attempt, entry.result)
+        };
+        let before = seen().await;
+        for fingerprint in [Some([2; 32]), None] {
+            let other = Op { fingerprint, ..op.clone() };
+            for owner in [1, 2] {
+                assert!(matches!(other.claim(ledger, owner).await, Claimed::Mismatch), "{state}");
+            }
+        }
+        assert_eq!(seen().await, before);
+        match op.claim(ledger, 2).await {
+            Claimed::Running { fence, .. } => assert_eq!((state, fence), ("running", hold.fence)),
+            Claimed::Done(stored) => assert_eq!((state, stored), ("done", value("7"))),
+            Claimed::Granted { fence } => assert!(fence > hold.fence, "{state}"),
+            other => panic!("{state}: {other:?}"),
+        }
+    }
 }
 
 async fn operators_name_the_fence(ledger: &dyn Ledger) {

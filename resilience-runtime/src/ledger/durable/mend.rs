@@ -2,7 +2,8 @@
 //!
 //! The store takes the first thing that it cannot read for the end, even where what follows was synced, and it refuses
 //! a last write whose end reached the disk before its middle. So the journal is looked at first: a last write in pieces
-//! is cut off, since nobody was told of it, and damage before whole writes is an error.
+//! is cut off, since nobody was told of it, and damage before whole writes is an error, also in an older journal that the
+//! store still needs.
 //!
 //! ```text
 //! write     start item* end
@@ -12,6 +13,7 @@
 //! end       3, xxh3 of the items: u64, "FJL" 3
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -37,31 +39,43 @@ pub(super) fn mend(records: &Path) -> Result<(), LedgerError> {
     if fs::read(records.join("version")).map_err(unreadable)? != MAGIC {
         return Ok(());
     }
-    let Some(journal) = newest(records).map_err(unreadable)? else { return Ok(()) };
-    let bytes = content(&journal).map_err(unreadable)?;
-    match whole_writes(&bytes) {
+    let mut journals = journals(records).map_err(unreadable)?;
+    let newest = journals.pop_last();
+    // Each was synced before the next began.
+    for journal in journals.values() {
+        match whole_writes(&content(journal).map_err(unreadable)?) {
+            Found::Whole => {}
+            Found::Torn { at } | Found::Damaged { at } => return Err(damaged(at)),
+        }
+    }
+    let Some((_, newest)) = newest else { return Ok(()) };
+    match whole_writes(&content(&newest).map_err(unreadable)?) {
         Found::Whole => Ok(()),
         Found::Torn { at } => {
-            let file = OpenOptions::new().write(true).open(&journal).map_err(unreadable)?;
+            let file = OpenOptions::new().write(true).open(&newest).map_err(unreadable)?;
             file.set_len(at as u64).and_then(|()| file.sync_all()).map_err(unreadable)
         }
-        Found::Damaged { at } => Err(LedgerError(format!(
-            "its journal is damaged at byte {at}, and whole writes follow: bring the folder back from a copy"
-        ))),
+        Found::Damaged { at } => Err(damaged(at)),
     }
 }
 
-/// Older ones were synced before the next began.
-fn newest(records: &Path) -> io::Result<Option<PathBuf>> {
-    let mut newest = None;
+fn damaged(at: usize) -> LedgerError {
+    LedgerError(format!(
+        "its journal is damaged at byte {at}, and whole writes follow: bring the folder back from a copy"
+    ))
+}
+
+/// By their number.
+fn journals(records: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+    let mut journals = BTreeMap::new();
     for entry in fs::read_dir(records)? {
         let path = entry?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-        if path.extension().is_some_and(|end| end == "jnl") {
-            newest = newest.max(number.map(|number| (number, path)));
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        if let (Some(number), true) = (number, path.extension().is_some_and(|end| end == "jnl")) {
+            journals.insert(number, path);
         }
     }
-    Ok(newest.map(|(_, path)| path))
+    Ok(journals)
 }
 
 fn content(journal: &Path) -> io::Result<Vec<u8>> {
@@ -177,7 +191,7 @@ mod tests {
             }
             database.persist(PersistMode::SyncData).expect("synced");
         }
-        let journal = newest(folder.path()).expect("readable").expect("a journal");
+        let (_, journal) = journals(folder.path()).expect("readable").pop_last().expect("a journal");
         mend(folder.path()).expect("it is whole");
         let mut bytes = content(&journal).expect("readable");
         let end = bytes.iter().rposition(|byte| *byte != 0).expect("written") + 1;
@@ -211,6 +225,22 @@ mod tests {
             assert!(!matches!(cut, Found::Damaged { .. }), "cut at {at}: {cut:?}");
         }
         assert!(unnoticed <= 8 * 8, "the number of a write is in no sum, and all else is: {unnoticed}");
+    }
+
+    /// Of the newest the power may have taken the end. The end of another one was on disk.
+    #[test]
+    fn only_the_newest_may_end_early() {
+        let bytes = journal();
+        let torn = &bytes[..bytes.len() - 1];
+        for (older, newest, is_good) in
+            [(&bytes[..], &bytes[..], true), (&bytes, torn, true), (torn, &bytes, false)]
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            for (name, bytes) in [("version", MAGIC), ("9.jnl", older), ("10.jnl", newest)] {
+                fs::write(folder.path().join(name), bytes).expect("it can be written");
+            }
+            assert_eq!(mend(folder.path()).is_ok(), is_good);
+        }
     }
 
     /// The length of the last write.

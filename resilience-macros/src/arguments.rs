@@ -1,0 +1,226 @@
+//! How the arguments of the function get into its body, which may run again.
+
+use std::ops::Range;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Receiver, ReceiverKind, Token, Type};
+
+use crate::args::find_ident;
+use crate::error::{Errors, Result, at};
+use crate::item::{Binding, Body, Function, join};
+use crate::layer::Needs;
+use crate::mention;
+use crate::paths::{self, local};
+use crate::stack::Stack;
+
+/// How the arguments get into the body.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    /// Outside of the loop: what a repeated body needs again.
+    pub(crate) slots: TokenStream,
+    /// At the top of the body.
+    pub(crate) bind: TokenStream,
+}
+
+impl Arguments {
+    /// A body that runs once takes its arguments. One that runs again gets them from slots.
+    pub(crate) fn of(function: &mut Function, body: &mut Body, part: &Part) -> Result<Self> {
+        let Part { mentions, needs, last } = part;
+        let (mut arguments, mut errors) = (Self::default(), Errors::default());
+        let (needs, last) = (*needs, last.as_ref());
+        let mentioned = mention::names_self(mentions);
+        if needs.repeats || mentioned {
+            errors.take(arguments.receiver(function, body, needs, mentioned, last));
+        }
+        let (mut kept, mut bound) = (Vec::new(), Vec::new());
+        for binding in function.bindings() {
+            if needs.overlaps && binding.mutable_reference() {
+                errors.push(not_shared(&binding));
+                continue;
+            }
+            let mentioned = mention::names(mentions, &binding.ident);
+            let keep = mentioned && !binding.reference();
+            if keep {
+                kept.push(binding.ident.clone());
+            }
+            // What the body does not name it does not move, and its own binding would be unused.
+            if !has_ident(&body.block.stream(), &binding.ident) {
+                continue;
+            }
+            if keep {
+                arguments.cloned(&binding, "again");
+            } else if mentioned || needs.repeats {
+                arguments.repeated(&binding, last);
+                bound.push(binding.ident);
+            }
+        }
+        function.spare_mut(|name| kept.contains(name));
+        function.strip_mut(|name| bound.contains(name) || needs.repeats && !kept.contains(name));
+        errors.finish(arguments)
+    }
+
+    /// `last` tells of the attempt that runs whether no other can follow.
+    fn receiver(
+        &mut self,
+        function: &Function,
+        body: &mut Body,
+        needs: Needs,
+        mentioned: bool,
+        last: Option<&TokenStream>,
+    ) -> Result<()> {
+        let Some(receiver) = function.receiver() else { return Ok(()) };
+        let (runtime, slot, this, token) =
+            (paths::runtime(), local("self_slot"), local("this"), receiver.self_token);
+        let value = match (Own::of(receiver), last) {
+            (Own::Shared, _) => return Ok(()),
+            (Own::Mutable, None) => {
+                let wrong = "a hedged method cannot take `&mut self`: its attempts run side by side";
+                return Err(at(receiver, wrong, "take `&self`, with a lock around what changes").into());
+            }
+            (Own::Mutable, Some(_)) => {
+                body.reborrow_self();
+                return Ok(());
+            }
+            (Own::Value, last) if needs.repeats => {
+                let wrong =
+                    "a repeated method cannot take `self` by value: the first attempt would use it up";
+                let help = match last {
+                    None => "take `&self` or `self: Arc<Self>`",
+                    Some(_) => "take `&self`, `&mut self` or `self: Arc<Self>`",
+                };
+                return Err(at(token, wrong, help).into());
+            }
+            (Own::Counted, Some(last)) if !mentioned => {
+                self.slots
+                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
+                quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
+            }
+            (Own::Counted | Own::Value, _) => quote_spanned!(Span::mixed_site()=> #runtime::again(&#token)),
+        };
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
+        body.rename_self(&this);
+        Ok(())
+    }
+
+    /// Somebody needs the argument after the body has taken it, or at the same time: the body gets a clone.
+    fn cloned(&mut self, binding: &Binding, by: &str) {
+        let copy = bounded(binding, by, Some(Token![&](join(&binding.ty))));
+        self.bind(binding, &copy);
+    }
+
+    /// Every attempt gets its own.
+    fn repeated(&mut self, binding: &Binding, last: Option<&TokenStream>) {
+        let (ident, runtime) = (&binding.ident, paths::runtime());
+        if binding.shared_reference() {
+            if binding.mutable {
+                self.bind(binding, &quote!(#ident));
+            }
+        } else if binding.mutable_reference() {
+            self.bind(binding, &quote_spanned!(Span::mixed_site()=> &mut *#ident));
+        } else if let Some(last) = last {
+            let slot = local(&format!("{}_slot", ident.unraw()));
+            let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
+            let taken = bounded(binding, "slot", None);
+            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
+            self.bind(binding, &value);
+        } else {
+            self.cloned(binding, "another");
+        }
+    }
+
+    fn bind(&mut self, binding: &Binding, value: &TokenStream) {
+        let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+    }
+}
+
+/// Some of the policies, one below the other.
+pub(crate) struct Part {
+    /// The tokens of the user that can name arguments after the body has taken them.
+    pub(crate) mentions: TokenStream,
+    pub(crate) needs: Needs,
+    /// Whether the attempt that runs is the last one of every retry in this part. Where attempts overlap there is none.
+    pub(crate) last: Option<TokenStream>,
+}
+
+impl Part {
+    pub(crate) fn of(stack: &Stack, range: Range<usize>) -> Self {
+        let layers = &stack.layers[range.clone()];
+        let needs = layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
+        Self {
+            mentions: layers.iter().map(|layer| layer.kind.mentions()).collect(),
+            needs,
+            last: (!needs.overlaps).then(|| last(stack, &range)),
+        }
+    }
+}
+
+/// Attempts that run side by side cannot change the same thing.
+fn not_shared(binding: &Binding) -> syn::Error {
+    let wrong = "a hedged function cannot take `&mut`: its attempts run side by side";
+    at(
+        &binding.ty,
+        wrong,
+        "take it by `&`, with a lock around what changes; or by value, and return what is new",
+    )
+}
+
+/// The call `function(tokens)` with a bound on the argument, which an error shows at its type.
+pub(crate) fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&]>) -> TokenStream {
+    let (ty, runtime, function) = (&binding.ty, paths::runtime(), local(function));
+    let named = binding.whole && find_ident(ty.to_token_stream(), "impl").is_none();
+    let ty = named.then(|| quote!(::<#ty>));
+    let mut ident = binding.ident.clone();
+    ident.set_span(ident.span().located_at(join(&binding.ty)));
+    quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
+}
+
+pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
+    find_ident(tokens.clone(), &ident.to_string()).is_some()
+}
+
+/// How a method takes its receiver.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Own {
+    Shared,
+    Mutable,
+    /// `Arc<Self>`: cheap to clone.
+    Counted,
+    Value,
+}
+
+impl Own {
+    pub(crate) fn of(receiver: &Receiver) -> Self {
+        let ReceiverKind::Typed(_, ty) = &receiver.kind else {
+            return match &receiver.kind {
+                ReceiverKind::Reference(_, _, None) => Self::Shared,
+                ReceiverKind::Reference(..) => Self::Mutable,
+                _ => Self::Value,
+            };
+        };
+        match &**ty {
+            Type::Reference(reference) if reference.mutability.is_some() => Self::Mutable,
+            Type::Reference(_) => Self::Shared,
+            Type::Path(path) => match path.path.segments.last() {
+                Some(last) if last.ident == "Arc" || last.ident == "Rc" => Self::Counted,
+                // `Pin<&Self>` is a copy; `Pin<&mut Self>` is left to the compiler.
+                Some(last) if last.ident == "Pin" => Self::Shared,
+                _ => Self::Value,
+            },
+            _ => Self::Value,
+        }
+    }
+}
+
+/// Whether the attempt that runs is the last one of every retry in this part.
+fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
+    let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
+    let count = retries.clone().count();
+    let names = retries.filter(|(index, _)| range.contains(index)).map(|(index, layer)| {
+        let name = layer.name;
+        if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
+    });
+    quote!(#(#names.last())&&*)
+}

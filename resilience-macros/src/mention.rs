@@ -1,0 +1,49 @@
+//! Which arguments of the function the expressions of a policy name.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::Token;
+use syn::ext::IdentExt;
+
+use crate::arguments::{bounded, has_ident};
+use crate::item::{Binding, Function, join};
+use crate::layer::Layer;
+use crate::stack::Stack;
+
+/// Whether the tokens name the argument, also inside of a format string.
+pub(crate) fn names(tokens: &TokenStream, ident: &Ident) -> bool {
+    has_ident(tokens, ident) || in_text(tokens, &format!("{{{}", ident.unraw()))
+}
+
+/// Whether the tokens name the receiver.
+pub(crate) fn names_self(tokens: &TokenStream) -> bool {
+    names(tokens, &Ident::new("self", Span::call_site()))
+}
+
+fn in_text(tokens: &TokenStream, start: &str) -> bool {
+    let ends = |rest: &str| rest.starts_with(['}', ':']);
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Literal(text) => text.to_string().split(start).skip(1).any(ends),
+        TokenTree::Group(group) => in_text(&group.stream(), start),
+        _ => false,
+    })
+}
+
+/// A policy that moves an argument gets a clone, where it can run again or somebody above it names the same one.
+pub(crate) fn again(function: &Function, stack: &Stack, index: usize) -> TokenStream {
+    let mentions = stack.layers[index].kind.mentions();
+    let needed = |binding: &Binding| {
+        let named = |layer: &Layer| names(&layer.kind.mentions(), &binding.ident);
+        let mut above = stack.layers[..index].iter();
+        names(&mentions, &binding.ident)
+            && !binding.reference()
+            && above.any(|layer| layer.kind.needs().repeats || named(layer))
+    };
+    let clone = |binding: &Binding| {
+        let (ident, copy) = (&binding.ident, bounded(binding, "again", Some(Token![&](join(&binding.ty)))));
+        // A name that only looks like the argument leaves it unused.
+        let mutable = binding.mutable.then(|| quote!(mut));
+        quote_spanned!(Span::mixed_site()=> #[allow(unused_variables, unused_mut)] let #mutable #ident = #copy;)
+    };
+    function.bindings().iter().filter(|binding| needed(binding)).map(clone).collect()
+}

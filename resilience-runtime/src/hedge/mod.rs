@@ -1,0 +1,220 @@
+//! The engine of `#[hedge]`.
+
+mod branch;
+mod latencies;
+
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use resilience_policy::hedge::{After, Hedge as Params};
+
+use crate::Site;
+use crate::budget::RetryBudget;
+use crate::context::{self, Limit};
+use crate::edge::Outcome;
+use crate::event::{Decision, Event, emit};
+use crate::state::{Home, InUse};
+use crate::time::Tick;
+use branch::Branch;
+use latencies::Latencies;
+
+/// The hedge of one site.
+pub struct SiteHedge {
+    site: &'static Site,
+    params: &'static Params,
+    home: Home<Latencies>,
+}
+
+impl SiteHedge {
+    /// Nothing is observed yet.
+    pub const fn new(site: &'static Site, params: &'static Params) -> Self {
+        Self { site, params, home: Home::new(Latencies::new()) }
+    }
+
+    /// Runs `first`, and what `make` gives beside it while it is slow.
+    pub fn race<'a, F, M>(
+        &'static self,
+        first: Pin<&'a mut Option<F>>,
+        make: M,
+        budget: Option<&'a RetryBudget>,
+    ) -> Race<'a, F, M>
+    where
+        F: Future,
+        M: Fn() -> F,
+    {
+        if let Some(budget) = budget {
+            budget.earn();
+        }
+        let latencies = (self.params.after == After::P95).then(|| self.home.in_use(Latencies::new));
+        let delay = match self.params.after {
+            After::Time(delay) => delay,
+            After::P95 => {
+                let observed = latencies.as_ref().and_then(|latencies| latencies.p95());
+                observed.or(self.params.initial).unwrap_or(Params::USUAL_INITIAL)
+            }
+        };
+        let start = latencies.is_some().then(Tick::now);
+        Race {
+            site: self.site,
+            budget,
+            latencies,
+            delay,
+            left: self.params.max,
+            due: context::with(|context| context.limit_in(delay)),
+            running: 1,
+            make,
+            first: Branch::new(first, start),
+            extra: Vec::new(),
+        }
+    }
+}
+
+/// The future of [`SiteHedge::race`]. It holds no outcome while it is pending, so that an error need not be `Send`.
+#[must_use = "futures do nothing unless polled"]
+pub struct Race<'a, F, M> {
+    site: &'static Site,
+    budget: Option<&'a RetryBudget>,
+    /// Where runs are observed.
+    latencies: Option<InUse<'a, Latencies>>,
+    delay: Duration,
+    /// Attempts that may still start.
+    left: u32,
+    /// When the next one does.
+    due: Limit,
+    running: u32,
+    make: M,
+    first: Branch<&'a mut Option<F>>,
+    /// Empty, and without a heap, while the first is in time.
+    extra: Vec<Branch<Box<Option<F>>>>,
+}
+
+/// The attempts are pinned where they are, not in here.
+impl<F, M> Unpin for Race<'_, F, M> {}
+
+/// Whether one of `left` further attempts may start at `at`.
+fn may_start(left: u32, at: Tick, deadline: Option<Tick>) -> bool {
+    left > 0 && deadline.is_none_or(|deadline| at < deadline)
+}
+
+impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
+    /// The first attempt is number 0.
+    fn poll_attempt(&mut self, number: usize, cx: &mut task::Context<'_>) -> Option<Outcome<T, E>> {
+        match number.checked_sub(1) {
+            None => self.first.poll(cx),
+            Some(extra) => self.extra[extra].poll(cx),
+        }
+    }
+
+    /// Starts another attempt, if its time has come; if not, the call is polled again when it does.
+    fn start_another(&mut self) -> bool {
+        let now = context::with(|context| {
+            let (due, deadline) = (context.resolve(self.due), context.deadline());
+            let has_come = may_start(self.left, due, deadline) && context.reached(due);
+            has_come.then(Tick::now).filter(|now| may_start(self.left, *now, deadline))
+        });
+        let Some(now) = now else { return false };
+        if self.budget.is_some_and(|budget| !budget.spend(now)) {
+            self.left = 0;
+            return false;
+        }
+        self.left -= 1;
+        self.due = context::with(|context| context.limit_in(self.delay));
+        self.running += 1;
+        let start = self.latencies.is_some().then_some(now);
+        self.extra.push(Branch::new(Box::pin(Some((self.make)())), start));
+        self.tell(self.extra.len(), |attempt| Decision::HedgeStarted { attempt });
+        true
+    }
+
+    fn tell(&self, number: usize, decision: impl FnOnce(u32) -> Decision) {
+        let attempt = u32::try_from(number + 1).unwrap_or(u32::MAX);
+        emit(&Event { site: self.site.name(), decision: decision(attempt) });
+    }
+
+    /// This attempt has succeeded: the others are dropped.
+    fn won(&mut self, number: usize) {
+        if number > 0 {
+            self.tell(number, |attempt| Decision::HedgeWon { attempt });
+        }
+        self.observe(number);
+        self.first.stop();
+        self.extra.iter_mut().for_each(Branch::stop);
+    }
+
+    /// Records the winner's time; and that of a slow one that is given up: it would have taken longer still. Without these
+    /// the slow runs were missing from what is observed, and each percentile would be below the last.
+    fn observe(&self, winner: usize) {
+        let Some(latencies) = &self.latencies else { return };
+        let now = Tick::now();
+        let first = (self.first.is_running(), self.first.time(now));
+        let extra = self.extra.iter().map(|branch| (branch.is_running(), branch.time(now)));
+        for (number, (is_running, time)) in std::iter::once(first).chain(extra).enumerate() {
+            if number == winner || is_running && time >= self.delay {
+                latencies.record(time);
+            }
+        }
+    }
+
+    /// The outcome of this attempt is the call's.
+    fn settle(&mut self, number: usize) {
+        let part = match number.checked_sub(1) {
+            None => self.first.part(),
+            Some(extra) => self.extra[extra].part(),
+        };
+        let part = std::mem::take(part);
+        context::with(|context| context.adopt(part));
+    }
+}
+
+impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Future for Race<'_, F, M> {
+    type Output = Outcome<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut number = 0;
+        let mut failed = None;
+        loop {
+            while number <= this.extra.len() {
+                match this.poll_attempt(number, cx) {
+                    None => {}
+                    Some(Ok(value)) => {
+                        this.won(number);
+                        this.settle(number);
+                        return Poll::Ready(Ok(value));
+                    }
+                    Some(failure) => {
+                        this.running -= 1;
+                        failed = Some((number, failure));
+                    }
+                }
+                number += 1;
+            }
+            // An error does not beat a pending attempt. With nobody left to beat, the last one stands.
+            if this.running == 0
+                && let Some((number, failure)) = failed
+            {
+                this.settle(number);
+                return Poll::Ready(failure);
+            }
+            if !this.start_another() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_attempt_starts_at_the_deadline_or_after() {
+        let at = |ms| Tick::BASE.after(Duration::from_millis(ms));
+        assert!(may_start(1, at(50), None));
+        assert!(!may_start(0, at(50), None));
+        assert!(may_start(1, at(50), Some(at(51))));
+        assert!(!may_start(1, at(50), Some(at(50))));
+        assert!(!may_start(1, at(51), Some(at(50))));
+    }
+}

@@ -1,0 +1,12 @@
+use resilience::fallback;
+
+fn none(_: std::io::Error) -> std::io::Result<usize> {
+    Ok(0)
+}
+
+#[fallback(none when = |_| true)]
+async fn stock(item: &str) -> std::io::Result<usize> {
+    Ok(item.len())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use resilience::fallback;
+
+#[fallback(|error, item| Ok(0))]
+async fn stock(item: &str) -> std::io::Result<usize> {
+    Ok(item.len())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use resilience::hedge;
+
+#[hedge(after = "50ms", repeatable = "a read")]
+async fn fetch(url: String) -> std::io::Result<String> {
+    Ok(url.len())
+}
+
+fn main() {}

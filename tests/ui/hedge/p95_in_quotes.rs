@@ -1,0 +1,8 @@
+use resilience::hedge;
+
+#[hedge(after = "p95", repeatable = "a read")]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

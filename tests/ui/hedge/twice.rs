@@ -1,0 +1,9 @@
+use resilience::hedge;
+
+#[hedge(after = "50ms", repeatable = "a read")]
+#[hedge(after = "50ms", repeatable = "a read")]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

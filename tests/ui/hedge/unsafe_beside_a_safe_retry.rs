@@ -1,0 +1,9 @@
+use resilience::{hedge, retry};
+
+#[retry(repeatable = "a read")]
+#[hedge(after = "50ms")]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

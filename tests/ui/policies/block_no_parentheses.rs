@@ -1,0 +1,12 @@
+use resilience::{Error, policies};
+
+struct Client;
+
+#[policies(timeout, bulkhead = 8)]
+impl Client {
+    async fn call(&self) -> Result<u32, Error> {
+        Ok(1)
+    }
+}
+
+fn main() {}

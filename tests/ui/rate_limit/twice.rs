@@ -1,0 +1,9 @@
+use resilience::rate_limit;
+
+#[rate_limit(permits = 100, per = "1s", burst = 100)]
+#[rate_limit(permits = 100)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}
