@@ -12,8 +12,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use resilience::{
-    CircuitBreaker, Error, Gauges, Kind, Pool, Runtime, bulkhead, circuit_breaker, context, idempotent,
-    retry, timeout,
+    CircuitBreaker, Error, Gauges, Kind, Pool, Runtime, bulkhead, circuit_breaker, context, fallback, hedge,
+    idempotent, retry, timeout,
 };
 use support::{Fault, Good, Hang, Panic, Permanent, Reply, Service, Transient, after, kind, rejected, word};
 use tokio::sync::Semaphore;
@@ -332,7 +332,7 @@ mod with_other_policies {
         let service = || Arc::new(Service::new([Transient, Transient, Good]));
         assert_eq!(above(service(), "a".to_owned()).await, Ok("a!3".to_owned()));
         assert_eq!(below(service(), "b".to_owned()).await, Ok("b!3".to_owned()));
-        idle(&POOL);
+        soon(|| POOL.gauges() == Gauges::default()).await;
     }
 
     #[tokio::test]
@@ -377,6 +377,49 @@ mod with_other_policies {
         assert_eq!(word(&call(Arc::clone(&service)).await), "CircuitOpen 1", "the first attempt ran");
         let error = rejected(call(service).await);
         assert_eq!((error.kind(), error.attempts(), error.may_have_run()), (Kind::CircuitOpen, 0, false));
+    }
+
+    #[tokio::test]
+    async fn a_fallback_answers_on_its_side() {
+        #[fallback(|_| Ok(format!("{name} on {}", thread())))]
+        #[bulkhead(pool = POOL)]
+        async fn above(name: String, service: Arc<Service>) -> Result<String, Fault> {
+            service.call().await.map(|_| name)
+        }
+        #[timeout(secs = 20)]
+        #[bulkhead(pool = POOL)]
+        #[fallback(|_| Ok(format!("{name} on {}", thread())))]
+        async fn below(name: String, service: Arc<Service>) -> Result<String, Fault> {
+            service.call().await.map(|_| name)
+        }
+        #[timeout(secs = 20)]
+        async fn degrades(service: Arc<Service>) -> Result<(bool, String), Fault> {
+            let answer = below("b".to_owned(), service).await?;
+            Ok((context::degraded(), answer))
+        }
+        #[fallback(|_| 7)]
+        #[bulkhead(pool = POOL)]
+        async fn bare(service: Arc<Service>) -> u32 {
+            drop(service.call().await);
+            6
+        }
+        let bad = Arc::new(Service::new([Transient]));
+        let answer = above("a".to_owned(), Arc::clone(&bad)).await.expect("an answer");
+        assert!(answer.starts_with("a on ") && answer != "a on stack", "{answer}");
+        assert_eq!(degrades(Arc::clone(&bad)).await, Ok((true, "b on stack".to_owned())));
+        assert_eq!(bare(bad).await, 6);
+    }
+
+    #[tokio::test]
+    async fn a_hedge_hands_over_twice() {
+        #[hedge(after = "1ms", repeatable)]
+        #[bulkhead(pool = POOL)]
+        async fn call(service: Arc<Service>, name: String) -> Result<String, Fault> {
+            service.call().await.map(|execution| format!("{name}{execution}"))
+        }
+        let service = Arc::new(Service::new([Hang, Good]));
+        assert_eq!(call(Arc::clone(&service), "a".to_owned()).await, Ok("a2".to_owned()));
+        soon(|| POOL.gauges() == Gauges::default() && service.running() == 0).await;
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ impl Crossing {
         let mentioned = mention::names(&above.mentions, ident);
         let value = match &above.last {
             _ if mentioned => bounded(binding, "again", borrow),
-            _ if !above.needs.repeats => quote!(#ident),
+            _ if !above.needs.repeats => located(ident, join(&binding.ty)).into_token_stream(),
             None => bounded(binding, "another", borrow),
             Some(last) => {
                 let (slot, taken) =
@@ -144,9 +144,15 @@ impl Crossing {
 /// The value with a bound on it, which an error shows at its type: so all of the call stands there.
 fn handed_over(value: &TokenStream, place: Span) -> TokenStream {
     let there = Span::mixed_site().located_at(place);
-    let mut runtime = runtime();
-    runtime.set_span(there);
+    let runtime = located(&runtime(), place);
     quote_spanned!(there=> #runtime::hand_over(#value))
+}
+
+/// The name as if it stood there.
+fn located(name: &Ident, place: Span) -> Ident {
+    let mut name = name.clone();
+    name.set_span(name.span().located_at(place));
+    name
 }
 
 /// A policy below a pool keeps nothing on the caller's side.
