@@ -143,7 +143,7 @@ impl At<'_> {
         let (runtime, site, params, name) =
             (&self.runtime, &self.site, &self.params, paths::item(kind, self.index));
         let ty = Ident::new(ty, Span::mixed_site());
-        quote_spanned!(Span::mixed_site()=> static #name: #runtime::#ty = #runtime::#ty::new(&#site, &#params);)
+        quote_spanned!(Span::mixed_site()=> static #name: #runtime::#ty = #runtime::#ty::of_site(&#site, #params);)
     }
 
     /// A label of this policy.

@@ -76,21 +76,21 @@ fn the_headline() {
                     &__SITE,
                     &__POLICY_0,
                 );
-                static __TIMEOUT_1: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_1: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_1,
+                    __POLICY_1,
                 );
-                static __RETRY_2: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_2: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_2,
+                    __POLICY_2,
                 );
                 static __BREAKER_3: __resilience::CircuitBreaker = __resilience::CircuitBreaker::of_site(
                     &__SITE,
                     __POLICY_3,
                 );
-                static __TIMEOUT_4: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_4: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_4,
+                    __POLICY_4,
                 );
                 let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
                 let codec = __resilience::codec::<Result<Receipt, PayError>>();
@@ -168,9 +168,9 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
                 let edge = ::resilience::__private::edge_plain::<Result<_, E>>();
                 let mut word_slot = __resilience::slot::<String>(word);
@@ -240,13 +240,13 @@ fn attempts_that_overlap_share_the_arguments() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
-                static __HEDGE_1: __resilience::SiteHedge = __resilience::SiteHedge::new(
+                static __HEDGE_1: __resilience::Hedge = __resilience::Hedge::of_site(
                     &__SITE,
-                    &__POLICY_1,
+                    __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
                 let call = ::core::pin::pin!(
@@ -312,9 +312,9 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_0: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
                 let call = ::core::pin::pin!(
@@ -421,9 +421,9 @@ fn a_weight_is_computed_before_any_policy_acts() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_0: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
                 static __RATE_LIMIT_1: __resilience::RateLimit = __resilience::RateLimit::of_site(
                     &__SITE,
@@ -501,9 +501,9 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __RETRY_1: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_1: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_1,
+                    __POLICY_1,
                 );
                 let edge = {
                     #[allow(unused_imports)]
@@ -636,13 +636,13 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __RETRY_0: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
-                static __TIMEOUT_2: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_2: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_2,
+                    __POLICY_2,
                 );
                 let edge = ::resilience::__private::edge::<Result<Report, Error>>();
                 let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();

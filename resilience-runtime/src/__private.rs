@@ -16,16 +16,16 @@ pub use crate::edge::{
 pub use crate::failure::Verdict;
 pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;
-pub use crate::hedge::{Race, SiteHedge};
+pub use crate::hedge::{Hedge, Race};
 pub use crate::idempotent::{
     Claim, Codec, Entry, Names, SiteLedger, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint,
 };
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};
 pub use crate::rate_limit::{RateLimit, Turn};
-pub use crate::retry::SiteRetry;
+pub use crate::retry::Retry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
-pub use crate::timeout::SiteTimeout;
+pub use crate::timeout::Timeout;
 
 /// What a field or a method of a throttled failure gives as its pause.
 pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {

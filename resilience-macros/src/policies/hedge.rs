@@ -108,7 +108,7 @@ impl Wrap for Race {
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        at.declare("HEDGE", "SiteHedge")
+        at.declare("HEDGE", "Hedge")
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {

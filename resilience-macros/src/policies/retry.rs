@@ -62,7 +62,7 @@ impl Wrap for Repeat {
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        at.declare("RETRY", "SiteRetry")
+        at.declare("RETRY", "Retry")
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {

@@ -8,7 +8,7 @@ use syn::Expr;
 use super::retry::quoted;
 use crate::args::{Args, Number};
 use crate::error::{at, at_span};
-use crate::item::join;
+use crate::item::{borrowed, join};
 use crate::layer::{At, Fields};
 use crate::paths::{item, local, runtime};
 
@@ -103,7 +103,8 @@ impl State {
         let Self::Keyed(key) = self else { return TokenStream::new() };
         let (runtime, site, name, chosen) =
             (&at.runtime, &at.site, item(of.name, at.index), at.local(&variable(of)));
-        let key = quote_spanned!(join(key)=> #runtime::Encoded::of(&#key));
+        let borrowed = borrowed(key);
+        let key = quote_spanned!(join(key)=> #runtime::Encoded::of(#borrowed));
         quote_spanned!(Span::mixed_site()=> let #chosen = #name.choose(&#site, #key);)
     }
 

@@ -105,7 +105,7 @@ impl Wrap for Cut {
     }
 
     fn state(&self, at: &At<'_>) -> TokenStream {
-        at.declare("TIMEOUT", "SiteTimeout")
+        at.declare("TIMEOUT", "Timeout")
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {

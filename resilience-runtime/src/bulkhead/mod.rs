@@ -103,10 +103,11 @@ impl Bulkhead {
     /// ```
     ///
     /// Dropping the future drops the body, and gives its place back, or its place in the queue.
-    pub async fn run<T, E: CarriesRejection>(
-        &self,
-        body: impl AsyncFnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub async fn run<T, E, F>(&self, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: CarriesRejection,
+        F: Future<Output = Result<T, E>>,
+    {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             let place = self.admit(self.owner.site()).await?;
