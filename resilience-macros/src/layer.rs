@@ -101,6 +101,8 @@ pub(crate) struct Needs {
     pub(crate) overlaps: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
+    /// What is below runs on another thread.
+    pub(crate) crosses: bool,
 }
 
 impl std::ops::BitOr for Needs {
@@ -113,6 +115,7 @@ impl std::ops::BitOr for Needs {
             repeats: self.repeats | other.repeats,
             overlaps: self.overlaps | other.overlaps,
             keeps: self.keeps | other.keeps,
+            crosses: self.crosses | other.crosses,
         }
     }
 }

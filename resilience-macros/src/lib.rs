@@ -5,6 +5,7 @@
 mod args;
 mod arguments;
 mod block;
+mod crossing;
 mod error;
 mod expand;
 mod failure;

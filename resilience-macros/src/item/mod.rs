@@ -12,7 +12,7 @@ use syn::{
 };
 
 use crate::error::{Errors, at, at_span, attribute};
-pub(crate) use shape::{Body, nameable};
+pub(crate) use shape::{Body, nameable, rename};
 
 /// A function as it was written.
 #[derive(Clone)]
@@ -112,8 +112,10 @@ impl Function {
     /// Takes the `mut`s off those arguments that are bound once more inside.
     pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
-            if let FnArg::Typed(arg) = arg {
-                strip(&mut arg.pat, &bound);
+            match arg {
+                FnArg::Typed(arg) => strip(&mut arg.pat, &bound),
+                FnArg::Receiver(receiver) if bound(&receiver.self_token.into()) => receiver.mutability = None,
+                FnArg::Receiver(_) => {}
             }
         }
     }

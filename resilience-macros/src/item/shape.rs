@@ -112,7 +112,8 @@ fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> Tok
     TokenTree::Group(changed)
 }
 
-fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
+/// The tokens with another name for `self`.
+pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     let mut tokens = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
     while let Some(token) = tokens.next() {
