@@ -88,7 +88,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         quote_spanned!(Span::mixed_site()=> const #name: #ty = #tokens;)
     });
     let states = ats.iter().zip(layers).map(|(at, layer)| layer.kind.state(at));
-    let gauges = ats.iter().zip(layers).filter_map(|(at, layer)| layer.kind.gauge(at));
+    let gauges = ats.iter().zip(layers).filter_map(|(at, layer)| layer.kind.engine()?.gauge(at));
     let mut imports: Vec<_> = layers.iter().filter_map(|layer| layer.import.as_ref()).collect();
     imports.extend(&stack.options.imports);
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
@@ -191,7 +191,7 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
 fn check_held(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
     if function.receiver().is_some_and(|receiver| Own::of(receiver) == Own::Mutable) {
-        let held = stack.layers.iter().filter_map(|layer| layer.kind.holds());
+        let held = stack.layers.iter().filter_map(|layer| layer.kind.engine()?.place());
         for place in held.filter(|place| mention::names_self(&place.to_token_stream())) {
             let wrong =
                 "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";

@@ -1,25 +1,25 @@
 //! `#[bulkhead(max = 32)]`, `#[bulkhead(pool = REPORTS)]`
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::bulkhead::Bulkhead;
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::quoted;
-use super::state::{self, State, Stateful};
 use crate::args::{Args, Number, Time};
+use crate::engine::{Engine, Kind};
 use crate::error::{Result, at, at_span};
 use crate::item::join;
-use crate::layer::{At, Code, Fields, Needs, Wrap};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Fields, quoted};
 use crate::paths::local;
 
 struct Room {
-    state: State,
+    engine: Engine,
 }
 
-const BULKHEAD: Stateful = Stateful { noun: "bulkhead", name: "BULKHEAD", engine: "Bulkhead", own: &[] };
+const BULKHEAD: Kind = Kind { noun: "bulkhead", name: "BULKHEAD", ty: "Bulkhead", own: &[] };
 
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let nothing_written = args.is_empty();
@@ -31,17 +31,17 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("max", max, false, |bulkhead, max| bulkhead.max = max);
     fields.set("queue", queue, false, |bulkhead, queue| bulkhead.queue = queue);
     fields.set("max_wait", max_wait, true, |bulkhead, wait| bulkhead.max_wait = Some(wait));
-    let state = state::read(&mut args, &mut fields, &BULKHEAD, |bulkhead| &mut bulkhead.state);
+    let engine = Engine::read(&mut args, &mut fields, &BULKHEAD, |bulkhead| &mut bulkhead.state);
     if let Some(pool) = pool(&mut args, &mut fields) {
         let params = fields.finish("bulkhead", "Bulkhead", false, Policy::Bulkhead);
         return args.finish(Some((params, Box::new(OnPool { pool }) as _)));
     }
-    if is_missing && !matches!(state, State::Shared(_)) && (nothing_written || args.nothing_wrong()) {
+    if is_missing && !engine.is_shared() && (nothing_written || args.nothing_wrong()) {
         let help = "give it a number: `#[bulkhead(max = 32)]`";
         args.errors.push(at_span(args.place, "a bulkhead needs to know how many calls it lets in", help));
     }
     let params = fields.finish("bulkhead", "Bulkhead", false, Policy::Bulkhead);
-    args.finish(Some((params, Box::new(Room { state }) as _)))
+    args.finish(Some((params, Box::new(Room { engine }) as _)))
 }
 
 /// Reads `pool`. Comes after all other arguments, none of which has a place beside it.
@@ -89,28 +89,8 @@ impl Wrap for Room {
         Needs { rejects: true, ..Needs::default() }
     }
 
-    fn state(&self, at: &At<'_>) -> TokenStream {
-        self.state.declare(&BULKHEAD, at)
-    }
-
-    fn prepare(&self, at: &At<'_>) -> TokenStream {
-        self.state.prepare(&BULKHEAD, at)
-    }
-
-    fn gauge(&self, at: &At<'_>) -> Option<Ident> {
-        self.state.gauge(&BULKHEAD, at)
-    }
-
-    fn holds(&self) -> Option<&Expr> {
-        self.state.mentions()
-    }
-
-    fn is_of_one_type(&self) -> bool {
-        self.state.is_own()
-    }
-
-    fn mentions(&self) -> TokenStream {
-        self.state.mentions().to_token_stream()
+    fn engine(&self) -> Option<&Engine> {
+        Some(&self.engine)
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
@@ -121,7 +101,7 @@ impl Wrap for Room {
             ::core::mem::drop(#place);
             #outcome
         };
-        inside(at, &self.state.admit(&BULKHEAD, at, None), &inner)
+        inside(at, &self.engine.admit(at, None), &inner)
     }
 }
 

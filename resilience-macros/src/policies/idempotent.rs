@@ -10,7 +10,8 @@ use super::Parsed;
 use crate::args::{Arg, Args, Bare, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::{borrowed, join};
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Constant, Fields, source};
 use crate::paths::{item, local};
 
 struct Remember {
