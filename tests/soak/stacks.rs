@@ -18,7 +18,7 @@ static GATEWAY: CircuitBreaker =
     CircuitBreaker::new("gateway").consecutive(20).open_for(Duration::from_millis(5)).probes(2);
 static ROOMS: Bulkhead = Bulkhead::new("rooms", 8).queue(8).max_wait(Duration::from_millis(5));
 static API: RateLimit =
-    RateLimit::new("api", 500).per(Duration::from_millis(100)).burst(50).max_wait(Duration::from_millis(5));
+    RateLimit::new("api", 500).per(Duration::from_millis(100)).burst(20).max_wait(Duration::from_millis(5));
 
 /// What those that are shared hold.
 pub fn shared() -> [Gauges; 3] {
@@ -48,7 +48,7 @@ async fn crowded(plan: Plan) -> Reply {
 }
 
 #[timeout(ms = 20)]
-#[rate_limit(share = API, weight = 1 + plan.key % 3)]
+#[rate_limit(share = API, weight = 1 + plan.key % 21)]
 #[hedge(after = "1ms", max = 2, budget = BUDGET, repeatable)]
 #[bulkhead(max = 24, queue = 4)]
 async fn hedged(plan: Plan) -> Reply {
