@@ -24,7 +24,9 @@
 //! | bound how many begin per time | [`macro@rate_limit`] |
 //! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
-//! | share a breaker or a bulkhead, or run code under one | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
+//! | share a breaker, a bulkhead, a limit | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
+//! | run code that is no function | [`Timeout`], [`Retry`], [`Hedge`], and the three above |
+//! | run blocking or hot code on threads of its own | [`Pool`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
@@ -85,10 +87,11 @@ pub use resilience_macros::Failure;
 #[doc(hidden)]
 pub use resilience_runtime::__private;
 pub use resilience_runtime::{
-    Answers, Awaited, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState, Error,
-    Failure, Gauges, IdempotencyKey, InstallError, Kept, Key, KeyError, KeyParts, Kind, LedgerError,
-    NameClash, OpenError, Operator, ParseKeyError, PolicyError, RateLimit, Repeatable, RetryBudget, Returns,
-    Runtime, Site, State, Stored, context, future, manifest, spawn,
+    Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
+    Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
+    LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable,
+    Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout, context,
+    future, manifest, spawn,
 };
 
 #[cfg(feature = "http")]

@@ -4,26 +4,28 @@ pub use linkme;
 pub use resilience_policy as policy;
 
 pub use crate::budget::RetryBudget;
-pub use crate::bulkhead::{Admission, Bulkhead, Place};
+pub use crate::bulkhead::{
+    Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, crossing_of, hand_over,
+};
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
-    Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain, edge_rejecting, hand_out, never,
-    of_one_type, slot,
+    Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain, edge_rejecting, hand_out,
+    never, of_one_type, slot,
 };
 pub use crate::failure::Verdict;
 pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;
-pub use crate::hedge::{Race, SiteHedge};
+pub use crate::hedge::{Hedge, Race};
 pub use crate::idempotent::{
     Claim, Codec, Entry, Names, SiteLedger, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint,
 };
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};
 pub use crate::rate_limit::{RateLimit, Turn};
-pub use crate::retry::SiteRetry;
+pub use crate::retry::Retry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
-pub use crate::timeout::SiteTimeout;
+pub use crate::timeout::Timeout;
 
 /// What a field or a method of a throttled failure gives as its pause.
 pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {

@@ -4,6 +4,8 @@
 //! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along. Over the network it goes in
 //! headers, by the module `propagation` of the feature `http`.
 
+mod tally;
+
 use std::cell::RefCell;
 use std::mem::swap;
 use std::pin::Pin;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use crate::Site;
 use crate::key::IdempotencyKey;
 use crate::time::{Instant, Tick};
+pub(crate) use tally::Tally;
 
 thread_local! {
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::NONE) };

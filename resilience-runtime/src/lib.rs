@@ -37,20 +37,24 @@ pub mod __private;
 
 pub use backend::OpenError;
 pub use budget::RetryBudget;
-pub use bulkhead::Bulkhead;
+pub use bulkhead::{Bulkhead, Pool, Returnable, Sendable};
 pub use circuit_breaker::{CircuitBreaker, State};
 pub use edge::{CarriesRejection, Kept, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};
 pub use failure::{Class, Failure};
 pub use fallback::{Answers, Awaited};
 pub use gauges::Gauges;
+pub use hedge::Hedge;
 pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
 pub use rate_limit::RateLimit;
+pub use resilience_policy::retry::{Backoff, Jitter};
+pub use retry::Retry;
 pub use runtime::{Builder, InstallError, NameClash, Runtime};
 pub use site::{Site, manifest};
 pub use spawn::spawn;
+pub use timeout::Timeout;
 
 /// The named futures of this crate's functions.
 pub mod future {

@@ -1,38 +1,153 @@
 //! The engine of `#[retry]`.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use resilience_policy::retry::{Jitter, Retry};
+use resilience_policy::Policy;
+use resilience_policy::retry::{Backoff, Jitter, Retry as Params};
 
-use crate::Site;
 use crate::budget::RetryBudget;
+use crate::call::{enter, pause};
 use crate::context::{self, Context};
+use crate::edge::edge_classifying;
 use crate::event::{Decision, Event, emit};
 use crate::failure::Verdict;
+use crate::owner::{Owner, sane};
 use crate::time::Tick;
+use crate::{Failure, Site};
 
-/// The retry of one site.
-pub struct SiteRetry {
-    site: &'static Site,
-    params: &'static Retry,
+/// A retry for code without a function.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilience_runtime::{Backoff, Retry, RetryBudget};
+/// # use resilience_runtime::Error;
+///
+/// static BUDGET: RetryBudget = RetryBudget::new();
+/// static PRICES: Retry = Retry::new("prices", "it only reads")
+///     .attempts(4)
+///     .backoff(Backoff::Fixed(Duration::from_millis(20)))
+///     .budget(&BUDGET);
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let price: Result<u32, Error> = PRICES.run(async || Ok(7)).await;
+/// assert_eq!(price, Ok(7));
+/// # });
+/// ```
+///
+/// Parameters, defaults and meaning are those of `#[retry]`. A value that the attribute would refuse panics, which in a
+/// `static` is a compile error.
+pub struct Retry {
+    owner: Owner,
+    params: Params,
+    budget: Option<&'static RetryBudget>,
 }
 
-impl SiteRetry {
-    /// Stateless.
-    pub const fn new(site: &'static Site, params: &'static Retry) -> Self {
-        Self { site, params }
+impl Retry {
+    /// Three attempts. The name stands in its events; the reason says why the operation is safe to repeat: it only reads,
+    /// or the callee deduplicates.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no reason.
+    pub const fn new(name: &'static str, repeatable: &'static str) -> Self {
+        assert!(!repeatable.is_empty(), "say why the operation is safe to repeat, such as \"it only reads\"");
+        let params = Params { repeatable: true, ..Params::DEFAULT };
+        Self { owner: Owner::named(name), params, budget: None }
+    }
+
+    #[doc(hidden)]
+    pub const fn of_site(site: &'static Site, params: Params) -> Self {
+        Self { owner: Owner::Site(site), params, budget: None }
+    }
+
+    /// Runs in all, the first included (3).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 1000.
+    #[must_use]
+    pub const fn attempts(self, attempts: u32) -> Self {
+        let params = Params { attempts, ..self.params };
+        self.with(params)
+    }
+
+    /// The wait after a failed attempt (exponential, from 50 ms up to 2 s).
+    ///
+    /// # Panics
+    ///
+    /// Where it starts at zero, or above its own limit, or its factor is not from 1 to 100.
+    #[must_use]
+    pub const fn backoff(self, backoff: Backoff) -> Self {
+        let params = Params { backoff, ..self.params };
+        self.with(params)
+    }
+
+    /// How the wait varies (anything from nothing to the whole).
+    #[must_use]
+    pub const fn jitter(self, jitter: Jitter) -> Self {
+        let params = Params { jitter, ..self.params };
+        self.with(params)
+    }
+
+    /// No new attempt starts after this time (none).
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero.
+    #[must_use]
+    pub const fn max_elapsed(self, time: Duration) -> Self {
+        let params = Params { max_elapsed: Some(time), ..self.params };
+        self.with(params)
+    }
+
+    /// The budget that its repeats are taken from (none).
+    #[must_use]
+    pub const fn budget(mut self, budget: &'static RetryBudget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    const fn with(mut self, params: Params) -> Self {
+        sane(Policy::Retry(params));
+        self.params = params;
+        self
+    }
+
+    /// Runs `body`, and again after a failure that may pass, by what its error means. The last real error comes back.
+    /// Dropping the future drops the attempt or the wait that is under way.
+    pub async fn run<T, E, F>(&self, mut body: impl FnMut() -> F) -> Result<T, E>
+    where
+        E: Failure,
+        F: Future<Output = Result<T, E>>,
+    {
+        let edge = edge_classifying::<Result<T, E>>();
+        let call = pin!(async {
+            let mut attempts = self.start();
+            self.budget.iter().for_each(|budget| budget.earn());
+            loop {
+                attempts.begin();
+                let outcome = edge.attempt(body()).await;
+                let verdict = edge.verdict(&outcome, None, None);
+                let Some(wait) = attempts.next(verdict, self.budget) else { break outcome };
+                drop(outcome);
+                pause(wait).await;
+            }
+        });
+        edge.leave(enter(call).await)
     }
 
     /// Before the first attempt.
-    pub fn start(&'static self) -> Attempts {
+    #[doc(hidden)]
+    pub fn start(&self) -> Attempts<'_> {
         let start = self.params.max_elapsed.is_some().then(Tick::now);
         Attempts { retry: self, attempt: 0, start }
     }
 }
 
 /// The attempts of one call.
-pub struct Attempts {
-    retry: &'static SiteRetry,
+pub struct Attempts<'a> {
+    retry: &'a Retry,
     attempt: u32,
     /// Read only where `max_elapsed` needs it.
     start: Option<Tick>,
@@ -67,7 +182,7 @@ struct After {
 }
 
 /// The whole policy: no clock, no await.
-fn decide(retry: &Retry, after: After) -> Next {
+fn decide(retry: &Params, after: After) -> Next {
     let floor = match after.verdict {
         Verdict::Success | Verdict::Neutral => return Next::Done,
         Verdict::Transient => Duration::ZERO,
@@ -97,7 +212,7 @@ fn vary(jitter: Jitter, wait: Duration, random: f64) -> Duration {
     }
 }
 
-impl Attempts {
+impl Attempts<'_> {
     /// An attempt begins.
     pub fn begin(&mut self) {
         self.attempt += 1;
@@ -117,7 +232,7 @@ impl Attempts {
         let (exhausted, deadline) = context::with(|context| (context.exhausted(), context.deadline()));
         let now = (deadline.is_some() || self.start.is_some()).then(Tick::now);
         let next = decide(
-            self.retry.params,
+            &self.retry.params,
             After {
                 attempt: self.attempt,
                 verdict,
@@ -149,25 +264,27 @@ impl Attempts {
     fn stop(&self, why: &'static str, inner: Option<&'static Site>) {
         // A retry that never repeats has not used anything up.
         if self.retry.params.attempts > 1 {
-            context::with(|context| context.give_up(inner.unwrap_or(self.retry.site)));
+            context::with(|context| context.give_up(inner.unwrap_or(self.retry.owner.site())));
         }
         self.tell(Decision::RetryStopped { attempt: self.attempt, why, inner: inner.map(Site::name) });
     }
 
     fn tell(&self, decision: Decision) {
-        emit(&Event { site: self.retry.site.name(), decision });
+        emit(&Event { site: self.retry.owner.name(), decision });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use resilience_policy::retry::Backoff;
 
     use super::*;
 
-    const FIXED: Retry =
-        Retry { backoff: Backoff::Fixed(Duration::from_millis(100)), jitter: Jitter::None, ..Retry::DEFAULT };
+    const FIXED: Params = Params {
+        backoff: Backoff::Fixed(Duration::from_millis(100)),
+        jitter: Jitter::None,
+        ..Params::DEFAULT
+    };
     const FIRST: After = After {
         attempt: 1,
         verdict: Verdict::Transient,
@@ -189,7 +306,7 @@ mod tests {
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
         assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Nested);
-        assert_eq!(decide(&Retry { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
+        assert_eq!(decide(&Params { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
         let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };
         assert_eq!(decide(&FIXED, throttled(None)), wait);
         assert_eq!(decide(&FIXED, throttled(Some(ms(20)))), wait);
@@ -200,7 +317,7 @@ mod tests {
     fn no_attempt_starts_at_the_deadline_or_after() {
         assert!(matches!(decide(&FIXED, After { left: Some(ms(100)), ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&FIXED, After { left: Some(ms(101)), ..FIRST }), Next::Wait(ms(100)));
-        let short = Retry { max_elapsed: Some(ms(150)), ..FIXED };
+        let short = Params { max_elapsed: Some(ms(150)), ..FIXED };
         assert!(matches!(decide(&short, After { elapsed: ms(50), ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&short, After { elapsed: ms(49), ..FIRST }), Next::Wait(ms(100)));
     }

@@ -1,40 +1,82 @@
 //! The engine of `#[timeout]`.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use resilience_policy::timeout::Timeout;
+use resilience_policy::Policy;
+use resilience_policy::timeout::Timeout as Params;
 
+use crate::call::enter;
 use crate::context::{self, Context, Limit};
-use crate::edge::Outcome;
+use crate::edge::{CarriesRejection, Outcome, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
+use crate::owner::{Owner, sane};
 use crate::{Kind, Site};
 
-/// The timeout of one site.
-pub struct SiteTimeout {
-    site: &'static Site,
-    params: &'static Timeout,
+/// A timeout for code without a function.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use resilience_runtime::{Error, Kind, Timeout};
+/// static SCAN: Timeout = Timeout::new("scan", Duration::from_millis(10));
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let reply: Result<u32, Error> = SCAN.run(async || std::future::pending().await).await;
+/// assert_eq!(reply.unwrap_err().kind(), Kind::Timeout);
+/// # });
+/// ```
+///
+/// Its meaning is that of `#[timeout]`: it sets the deadline of what runs inside, and keeps the nearer one around it.
+pub struct Timeout {
+    owner: Owner,
+    params: Params,
 }
 
-impl SiteTimeout {
-    /// Stateless.
-    pub const fn new(site: &'static Site, params: &'static Timeout) -> Self {
-        Self { site, params }
+impl Timeout {
+    /// Cuts after this time. The name stands in its rejections.
+    ///
+    /// # Panics
+    ///
+    /// Where the time is zero; in a `static` that is a compile error.
+    pub const fn new(name: &'static str, after: Duration) -> Self {
+        let params = Params { after };
+        sane(Policy::Timeout(params));
+        Self { owner: Owner::named(name), params }
+    }
+
+    #[doc(hidden)]
+    pub const fn of_site(site: &'static Site, params: Params) -> Self {
+        Self { owner: Owner::Site(site), params }
+    }
+
+    /// Runs `body`, and cuts it after its time: it is dropped where it waits. Dropping the future drops the body.
+    pub async fn run<T, E, F>(&self, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: CarriesRejection,
+        F: Future<Output = Result<T, E>>,
+    {
+        let edge = edge_rejecting::<Result<T, E>>();
+        let call = pin!(async {
+            let timed = pin!(edge.attempt(body()));
+            self.cut(timed).await
+        });
+        edge.leave(enter(call).await)
     }
 
     /// Cuts `future` after its time, or at the deadline around it if that is nearer. The future is dropped by its owner,
     /// right after.
-    pub fn cut<'a, F>(&'static self, future: Pin<&'a mut F>) -> Timed<'a, F> {
+    #[doc(hidden)]
+    pub fn cut<'a, F>(&'a self, future: Pin<&'a mut F>) -> Timed<'a, F> {
         Timed { future, timeout: self, plan: None }
     }
 }
 
-/// The future of [`SiteTimeout::cut`].
+/// The future of [`Timeout::cut`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Timed<'a, F> {
     future: Pin<&'a mut F>,
-    timeout: &'static SiteTimeout,
+    timeout: &'a Timeout,
     plan: Option<Plan>,
 }
 
@@ -62,9 +104,9 @@ enum Cut {
 
 impl Plan {
     /// Sets the deadline of the call to the nearer of the two.
-    fn make(timeout: &Timeout, context: &mut Context) -> Self {
+    fn make(params: &Params, context: &mut Context) -> Self {
         let around = context.limit;
-        let own = context.limit_in(timeout.after);
+        let own = context.limit_in(params.after);
         let nearer = around.filter(|outer| context.comes_first(*outer, own));
         context.limit = Some(nearer.unwrap_or(own).watched());
         let (limit, cut) = match nearer {
@@ -82,10 +124,10 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let site = this.timeout.site;
+        let site = this.timeout.owner.site();
         let plan = *this
             .plan
-            .get_or_insert_with(|| context::with(|context| Plan::make(this.timeout.params, context)));
+            .get_or_insert_with(|| context::with(|context| Plan::make(&this.timeout.params, context)));
         let end = || context::with(|context| context.limit = plan.around);
         if plan.cut == Cut::Passed {
             end();

@@ -97,7 +97,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 self.get(1).await
             }
         },
-        &expect![[r##"
+        &expect![[r#"
             #[instrument]
             async fn one(&self) -> Result<u32, E> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
@@ -128,13 +128,13 @@ fn a_method_has_the_policies_of_its_block_outside() {
                     #[linkme(crate = __resilience::linkme)]
                     static REGISTERED: &__resilience::Site = &__SITE;
                 };
-                static __TIMEOUT_0: __resilience::SiteTimeout = __resilience::SiteTimeout::new(
+                static __TIMEOUT_0: __resilience::Timeout = __resilience::Timeout::of_site(
                     &__SITE,
-                    &__POLICY_0,
+                    __POLICY_0,
                 );
-                static __RETRY_1: __resilience::SiteRetry = __resilience::SiteRetry::new(
+                static __RETRY_1: __resilience::Retry = __resilience::Retry::of_site(
                     &__SITE,
-                    &__POLICY_1,
+                    __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
                 let call = ::core::pin::pin!(
@@ -149,7 +149,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
             }
-        "##]],
+        "#]],
     );
 }
 

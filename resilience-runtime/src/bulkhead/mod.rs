@@ -1,7 +1,9 @@
 //! The engine of `#[bulkhead]`.
 
 mod admission;
+mod crossing;
 mod places;
+mod pool;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use resilience_policy::Policy;
 use resilience_policy::bulkhead::Bulkhead as Params;
 
 pub use admission::{Admission, Place};
+pub use crossing::{Crossing, HandedOver, Returnable, Sendable, crossing, crossing_of, hand_over};
 pub(crate) use places::Places;
+pub use pool::Pool;
 
 use crate::Site;
 use crate::call::enter;
@@ -78,9 +82,13 @@ impl Bulkhead {
     }
 
     const fn with(mut self, params: Params) -> Self {
+        self.set(params);
+        self
+    }
+
+    const fn set(&mut self, params: Params) {
         sane(Policy::Bulkhead(params));
         self.params = params;
-        self
     }
 
     /// Runs `body` in a place of this bulkhead, at once or after a wait, or rejects it.
@@ -95,10 +103,11 @@ impl Bulkhead {
     /// ```
     ///
     /// Dropping the future drops the body, and gives its place back, or its place in the queue.
-    pub async fn run<T, E: CarriesRejection>(
-        &self,
-        body: impl AsyncFnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub async fn run<T, E, F>(&self, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: CarriesRejection,
+        F: Future<Output = Result<T, E>>,
+    {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             let place = self.admit(self.owner.site()).await?;

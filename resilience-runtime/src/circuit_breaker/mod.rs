@@ -189,7 +189,11 @@ impl CircuitBreaker {
     /// ```
     ///
     /// Dropping the future drops the body, and says nothing about the callee.
-    pub async fn run<T, E: PolicyError>(&self, body: impl AsyncFnOnce() -> Result<T, E>) -> Result<T, E> {
+    pub async fn run<T, E, F>(&self, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: PolicyError,
+        F: Future<Output = Result<T, E>>,
+    {
         let edge = edge::<Result<T, E>>();
         let call = pin!(async {
             let permit = self.admit(self.owner.site())?;

@@ -3,38 +3,132 @@
 mod branch;
 mod latencies;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{self, Poll};
 use std::time::Duration;
 
+use resilience_policy::Policy;
 use resilience_policy::hedge::{After, Hedge as Params};
 
 use crate::Site;
 use crate::budget::RetryBudget;
+use crate::call::enter;
 use crate::context::{self, Limit};
-use crate::edge::Outcome;
+use crate::edge::{Outcome, edge_plain};
 use crate::event::{Decision, Event, emit};
+use crate::owner::{Owner, sane};
 use crate::state::{Home, InUse};
 use crate::time::Tick;
 use branch::Branch;
 use latencies::Latencies;
 
-/// The hedge of one site.
-pub struct SiteHedge {
-    site: &'static Site,
-    params: &'static Params,
+/// A hedge for code without a function.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilience_runtime::Hedge;
+/// # use resilience_runtime::Error;
+///
+/// static SEARCH: Hedge = Hedge::new("search", "it only reads").after(Duration::from_millis(50));
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let hits: Result<u32, Error> = SEARCH.run(async || Ok(7)).await;
+/// assert_eq!(hits, Ok(7));
+/// # });
+/// ```
+///
+/// Parameters, defaults and meaning are those of `#[hedge]`. A value that the attribute would refuse panics, which in a
+/// `static` is a compile error.
+pub struct Hedge {
+    owner: Owner,
+    params: Params,
+    budget: Option<&'static RetryBudget>,
     home: Home<Latencies>,
 }
 
-impl SiteHedge {
-    /// Nothing is observed yet.
-    pub const fn new(site: &'static Site, params: &'static Params) -> Self {
-        Self { site, params, home: Home::new(Latencies::new()) }
+impl Hedge {
+    /// One further attempt, after the time that 95 of 100 runs take. The name stands in its events; the reason says why
+    /// the operation is safe to repeat: it only reads, or the callee deduplicates.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no reason.
+    pub const fn new(name: &'static str, repeatable: &'static str) -> Self {
+        assert!(!repeatable.is_empty(), "say why the operation is safe to repeat, such as \"it only reads\"");
+        let params = Params { repeatable: true, ..Params::DEFAULT };
+        Self { owner: Owner::named(name), params, budget: None, home: Home::new(Latencies::new()) }
+    }
+
+    #[doc(hidden)]
+    pub const fn of_site(site: &'static Site, params: Params) -> Self {
+        Self { owner: Owner::Site(site), params, budget: None, home: Home::new(Latencies::new()) }
+    }
+
+    /// Always this delay, instead of the observed one.
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero.
+    #[must_use]
+    pub const fn after(self, delay: Duration) -> Self {
+        let params = Params { after: After::Time(delay), initial: None, ..self.params };
+        self.with(params)
+    }
+
+    /// The delay while too little is observed (100 ms).
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero, or the delay is not observed.
+    #[must_use]
+    pub const fn initial(self, delay: Duration) -> Self {
+        let params = Params { initial: Some(delay), ..self.params };
+        self.with(params)
+    }
+
+    /// Attempts beside the first (1).
+    ///
+    /// # Panics
+    ///
+    /// Where it is not from 1 to 10.
+    #[must_use]
+    pub const fn max(self, extras: u32) -> Self {
+        let params = Params { max: extras, ..self.params };
+        self.with(params)
+    }
+
+    /// The budget that its further attempts are taken from (none).
+    #[must_use]
+    pub const fn budget(mut self, budget: &'static RetryBudget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    const fn with(mut self, params: Params) -> Self {
+        sane(Policy::Hedge(params));
+        self.params = params;
+        self
+    }
+
+    /// Runs `body`, and once more beside it while it is slow. The first success wins; an error never beats a pending
+    /// attempt. Dropping the future drops all attempts.
+    pub async fn run<T, E, F>(&self, body: impl Fn() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let edge = edge_plain::<Result<T, E>>();
+        let call = pin!(async {
+            let make = || edge.attempt(body());
+            let first = pin!(Some(make()));
+            self.race(first, make, self.budget).await
+        });
+        edge.leave(enter(call).await)
     }
 
     /// Runs `first`, and what `make` gives beside it while it is slow.
+    #[doc(hidden)]
     pub fn race<'a, F, M>(
-        &'static self,
+        &'a self,
         first: Pin<&'a mut Option<F>>,
         make: M,
         budget: Option<&'a RetryBudget>,
@@ -56,7 +150,7 @@ impl SiteHedge {
         };
         let start = latencies.is_some().then(Tick::now);
         Race {
-            site: self.site,
+            name: self.owner.name(),
             budget,
             latencies,
             delay,
@@ -70,10 +164,10 @@ impl SiteHedge {
     }
 }
 
-/// The future of [`SiteHedge::race`]. It holds no outcome while it is pending, so that an error need not be `Send`.
+/// The future of [`Hedge::race`]. It holds no outcome while it is pending, so that an error need not be `Send`.
 #[must_use = "futures do nothing unless polled"]
 pub struct Race<'a, F, M> {
-    site: &'static Site,
+    name: &'static str,
     budget: Option<&'a RetryBudget>,
     /// Where runs are observed.
     latencies: Option<InUse<'a, Latencies>>,
@@ -129,7 +223,7 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
 
     fn tell(&self, number: usize, decision: impl FnOnce(u32) -> Decision) {
         let attempt = u32::try_from(number + 1).unwrap_or(u32::MAX);
-        emit(&Event { site: self.site.name(), decision: decision(attempt) });
+        emit(&Event { site: self.name, decision: decision(attempt) });
     }
 
     /// This attempt has succeeded: the others are dropped.

@@ -108,10 +108,11 @@ impl RateLimit {
     /// ```
     ///
     /// Dropping the future drops the body, or gives its reservation back.
-    pub async fn run<T, E: CarriesRejection>(
-        &self,
-        body: impl AsyncFnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub async fn run<T, E, F>(&self, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: CarriesRejection,
+        F: Future<Output = Result<T, E>>,
+    {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             self.admit(self.owner.site(), 1).await?;
