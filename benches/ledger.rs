@@ -125,27 +125,35 @@ impl RawAppend {
     }
 }
 
-/// Calls per second of so many tasks in one turn.
-async fn rate<F, C>(tasks: u64, call: C) -> f64
+/// The turn of one task.
+struct Turn {
+    start: Instant,
+    calls: u32,
+}
+
+impl Turn {
+    /// Whether it has time for one more call.
+    fn goes_on(&mut self) -> bool {
+        // The clock costs as much as a part of a replay.
+        let goes_on = !self.calls.is_multiple_of(8) || self.start.elapsed() < TURN;
+        self.calls += u32::from(goes_on);
+        goes_on
+    }
+}
+
+/// Calls per second of so many tasks in one turn. What they share is handed to each task once: a count of owners, written
+/// at every call by all of them, costs as much as a part of a replay too.
+async fn rate<F>(tasks: u64, task: impl Fn(Turn) -> F) -> f64
 where
-    C: Fn() -> F + Clone + Send + 'static,
-    F: Future<Output = ()> + Send,
+    F: Future<Output = Turn> + Send + 'static,
 {
     let start = Instant::now();
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..tasks {
-        let call = call.clone();
-        running.spawn(async move {
-            let mut calls = 0_u32;
-            // The clock costs as much as a part of a replay.
-            while calls % 8 != 0 || start.elapsed() < TURN {
-                call().await;
-                calls += 1;
-            }
-            f64::from(calls)
-        });
+        running.spawn(task(Turn { start, calls: 0 }));
     }
-    running.join_all().await.into_iter().sum::<f64>() / start.elapsed().as_secs_f64()
+    let turns = running.join_all().await;
+    turns.iter().map(|turn| f64::from(turn.calls)).sum::<f64>() / start.elapsed().as_secs_f64()
 }
 
 fn median(mut all: Vec<f64>) -> f64 {
@@ -199,16 +207,31 @@ async fn in_memory(tasks: u64, size: Size, again: bool) {
     let mut table =
         Table::new(title, &["crate idempotent 2 (memory)", "resilience (memory)", "moka try_get_with"]);
     for _ in 0..ROUNDS {
-        let (store, cache) = (Arc::clone(&store), cache.clone());
-        let peer = move || {
+        let peer = |mut turn: Turn| {
             let store = Arc::clone(&store);
-            async move { crate_idempotent(&store, order()).await }
+            async move {
+                while turn.goes_on() {
+                    crate_idempotent(&store, order()).await;
+                }
+                turn
+            }
         };
         table.rates[0].push(rate(tasks, peer).await);
-        table.rates[1].push(rate(tasks, move || ours(order())).await);
-        let cached = move || {
+        let own = |mut turn: Turn| async move {
+            while turn.goes_on() {
+                ours(order()).await;
+            }
+            turn
+        };
+        table.rates[1].push(rate(tasks, own).await);
+        let cached = |mut turn: Turn| {
             let cache = cache.clone();
-            async move { moka(&cache, order()).await }
+            async move {
+                while turn.goes_on() {
+                    moka(&cache, order()).await;
+                }
+                turn
+            }
         };
         table.rates[2].push(rate(tasks, cached).await);
     }
@@ -228,17 +251,25 @@ async fn on_disk(tasks: u64) {
         ["raw append, same group commit", "resilience (durable), first call", "resilience (durable), replay"];
     let mut table = Table::new(title, &names);
     for _ in 0..ROUNDS {
-        let raw = raw.clone();
-        let append = move || {
+        let append = |mut turn: Turn| {
             let raw = raw.clone();
-            async move { raw.append(Size::Large.fresh()).await }
+            async move {
+                while turn.goes_on() {
+                    raw.append(Size::Large.fresh()).await;
+                }
+                turn
+            }
         };
         table.rates[0].push(rate(tasks, append).await);
         for (place, order) in [(1, Size::fresh as fn(Size) -> u64), (2, Size::known)] {
-            let durable = durable.clone();
-            let call = move || {
+            let call = |mut turn: Turn| {
                 let durable = durable.clone();
-                async move { durable.scope(ours(order(Size::Large))).await }
+                async move {
+                    while turn.goes_on() {
+                        durable.scope(ours(order(Size::Large))).await;
+                    }
+                    turn
+                }
             };
             table.rates[place].push(rate(tasks, call).await);
         }

@@ -38,16 +38,14 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut mine = this.context.take().unwrap_or_else(|| {
+        let mine = this.context.get_or_insert_with(|| {
             runtime::touch();
             context::with(Context::child)
         });
         mine.rang = rings(this.timer.as_mut(), cx);
         loop {
             mine.alarm = None;
-            let entered = Entered::enter(mine);
-            let polled = this.future.as_mut().poll(cx);
-            mine = entered.leave();
+            let polled = within(mine, || this.future.as_mut().poll(cx));
             if let Poll::Ready(outcome) = &polled {
                 // What a retry in here gave up on, a retry around here must not take up again.
                 if let Some(site) = mine.exhausted()
@@ -69,7 +67,6 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
                     continue;
                 }
             }
-            *this.context = Some(mine);
             return Poll::Pending;
         }
     }
@@ -85,27 +82,20 @@ fn rings(mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool
     rang
 }
 
-/// Holds the context of the surroundings while another one is in place.
-pub(crate) struct Entered {
-    around: Option<Context>,
+/// Does something with the context of a call in place of the one around it.
+pub(crate) fn within<R>(mine: &mut Context, work: impl FnOnce() -> R) -> R {
+    // Exchanged, not moved: a context is large, and every poll of every call comes by here.
+    context::with(|around| std::mem::swap(around, mine));
+    let _back = InPlace(mine);
+    work()
 }
 
-impl Entered {
-    pub(crate) fn enter(mine: Context) -> Self {
-        Self { around: Some(context::with(|current| std::mem::replace(current, mine))) }
-    }
+/// Puts the context of the surroundings back, also on a panic.
+struct InPlace<'a>(&'a mut Context);
 
-    pub(crate) fn leave(mut self) -> Context {
-        let around = self.around.take().unwrap_or(Context::NONE);
-        context::with(|current| std::mem::replace(current, around))
-    }
-}
-
-impl Drop for Entered {
+impl Drop for InPlace<'_> {
     fn drop(&mut self) {
-        if let Some(around) = self.around.take() {
-            context::with(|current| *current = around);
-        }
+        context::with(|current| std::mem::swap(current, self.0));
     }
 }
 

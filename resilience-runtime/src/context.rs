@@ -109,6 +109,7 @@ impl Context {
     };
 
     /// The context of a call made within this one.
+    #[inline]
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
         let (repeats, operation) = (self.repeats(), self.operation.clone());
@@ -266,6 +267,7 @@ impl Context {
 }
 
 /// Looks at the context of the call that runs now, or changes it.
+#[inline]
 pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
     CURRENT.with_borrow_mut(look)
 }

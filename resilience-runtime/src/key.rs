@@ -214,7 +214,7 @@ impl Encoded {
         while let Some((length, tail)) = rest.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
             let (part, tail) = tail.split_at(length);
-            text.push_str(&String::from_utf8_lossy(part));
+            text.push_str(str::from_utf8(part).unwrap_or_default());
             if !tail.is_empty() {
                 text.push('/');
             }

@@ -5,7 +5,7 @@ use std::task::{self, Poll};
 
 use tokio::task::JoinHandle;
 
-use crate::call::Entered;
+use crate::call;
 use crate::context::{self, Context};
 use crate::runtime;
 
@@ -33,7 +33,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    let task = Task { context: Some(context::with(Context::hand_on)), future };
+    let task = Task { context: context::with(Context::hand_on), future };
     match runtime::scope_around() {
         Some(runtime) => tokio::spawn(runtime.scope(task)),
         None => tokio::spawn(task),
@@ -43,7 +43,7 @@ where
 pin_project_lite::pin_project! {
     /// A task, and the context that it has instead of none.
     struct Task<F> {
-        context: Option<Context>,
+        context: Context,
         #[pin]
         future: F,
     }
@@ -54,9 +54,6 @@ impl<F: Future> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let entered = Entered::enter(this.context.take().unwrap_or(Context::NONE));
-        let polled = this.future.poll(cx);
-        *this.context = Some(entered.leave());
-        polled
+        call::within(this.context, || this.future.poll(cx))
     }
 }

@@ -12,6 +12,9 @@ use crate::ledger::Body;
 /// The longest result that a ledger keeps, encoded.
 const MOST_BYTES: usize = 256 * 1024;
 
+/// Most results fit: they are written without growing the buffer.
+const USUAL_BYTES: usize = 512;
+
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// A result that a ledger can keep: everything that serde can write and read back.
@@ -64,7 +67,9 @@ pub fn codec_of_both_at<R: Returns<Value: Stored, Error: Stored>>(_: &Edge<R>) -
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Fault> {
     faithful::check(value)?;
-    Ok(serde_json::to_string(value)?.into())
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(String::from_utf8(json)?.into())
 }
 
 fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {

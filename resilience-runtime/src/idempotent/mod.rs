@@ -119,7 +119,8 @@ impl SiteLedger {
 
     async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Record>, Error> {
         let names = names.read(self)?;
-        let request = self.request(&names)?;
+        self.check_name()?;
+        let request = self.request(&names);
         let shared = runtime::in_use();
         let ledger = shared.ledger();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
@@ -159,9 +160,8 @@ impl SiteLedger {
         Some(context::deadline().map_or(until, |deadline| until.min(deadline)))
     }
 
-    fn request<'a>(&'static self, names: &'a Named<'a>) -> Result<Request<'a>, Error> {
-        self.check_name()?;
-        Ok(Request {
+    fn request<'a>(&'static self, names: &'a Named<'a>) -> Request<'a> {
+        Request {
             key: self.namespace.get_or_init(|| Namespace::of(self.site.name())).key(names.scope, names.key),
             site: self.site.name(),
             text: names,
@@ -171,7 +171,7 @@ impl SiteLedger {
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
-        })
+        }
     }
 
     /// Two sites of one name would replay each other's results.

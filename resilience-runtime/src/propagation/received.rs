@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Protocol;
-use crate::call::Entered;
+use crate::call;
 use crate::context::{self, Context};
 use crate::time::{Instant, Tick};
 
@@ -76,12 +76,9 @@ impl<F: Future> Future for Handling<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let deadline = *this.deadline;
-        let mine = this.context.take().unwrap_or_else(|| context::with(|around| around.handling(deadline)));
-        let entered = Entered::enter(mine);
-        let polled = this.handler.poll(cx);
-        let mine = entered.leave();
+        let mine = this.context.get_or_insert_with(|| context::with(|around| around.handling(deadline)));
+        let polled = call::within(mine, || this.handler.poll(cx));
         let advice = RetryAdvice { protocol: *this.protocol, stop: mine.exhausted().is_some() };
-        *this.context = Some(mine);
         polled.map(|output| (output, advice))
     }
 }
