@@ -85,7 +85,8 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
     Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
-    LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, RateLimit, Repeatable, Retry,
+    LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, RateLimit, Repeatable, Replicas,
+    ReplicasError, Retry,
     RetryBudget, Returns, Runtime, Site, State, Stored, Timeout, context, future, manifest, spawn,
 };
 

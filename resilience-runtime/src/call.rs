@@ -86,21 +86,26 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    pub(crate) fn enter(mine: Context) -> Self {
+    pub(crate) fn enter(mut mine: Context) -> Self {
+        mine.place_picks();
         Self { around: Some(context::with(|current| std::mem::replace(current, mine))) }
     }
 
     pub(crate) fn leave(mut self) -> Context {
-        let around = self.around.take().unwrap_or(Context::NONE);
-        context::with(|current| std::mem::replace(current, around))
+        self.put_back().unwrap_or(Context::NONE)
+    }
+
+    fn put_back(&mut self) -> Option<Context> {
+        let around = self.around.take()?;
+        let mut mine = context::with(|current| std::mem::replace(current, around));
+        mine.take_picks();
+        Some(mine)
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if let Some(around) = self.around.take() {
-            context::with(|current| *current = around);
-        }
+        self.put_back();
     }
 }
 
