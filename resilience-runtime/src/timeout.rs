@@ -141,7 +141,8 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
             return Poll::Ready(Err(reject(Kind::DeadlineExceeded, site).into()));
         }
         if let Poll::Ready(outcome) = this.future.as_mut().poll(cx) {
-            if plan.cut != Cut::Outer && context::with(|context| context.rang && context.is_over(plan.limit()))
+            if plan.cut != Cut::Outer
+                && context::with(|context| context.rang && context.is_over(plan.limit()))
             {
                 emit(&Event { site: site.name(), decision: Decision::Late });
             }

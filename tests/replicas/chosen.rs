@@ -156,7 +156,11 @@ async fn two_sets_in_one_attempt() {
     let (from, to) = (nodes(touchy(), [Good, Good, Good]), nodes(touchy(), [Transient, Good]));
     assert_eq!(copied(&from, &to).await, Ok(1));
     assert_eq!((executions(&from), executions(&to)), (vec![1, 1, 0], vec![1, 1]));
-    assert_eq!((states(&from), states(&to)), ("occ".to_owned(), "oc".to_owned()), "the attempt counts for both");
+    assert_eq!(
+        (states(&from), states(&to)),
+        ("occ".to_owned(), "oc".to_owned()),
+        "the attempt counts for both"
+    );
     drop(from);
     assert_eq!(copied(&to, &to).await, Ok(3), "one set twice is a second pick");
     nothing_is_held(&to);

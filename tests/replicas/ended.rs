@@ -3,8 +3,8 @@
 use resilience::{Replicas, Retry, retry, spawn, timeout};
 
 use super::support::{
-    Fault, Good, Hang, Panic, Permanent, Reply, Service, Throttled, Transient, dropped_after, pass, poll_times,
-    timed, word,
+    Fault, Good, Hang, Panic, Permanent, Reply, Service, Throttled, Transient, dropped_after, pass,
+    poll_times, timed, word,
 };
 use super::{caught, each_once, executions, nodes, nothing_is_held, retried, states, touchy};
 

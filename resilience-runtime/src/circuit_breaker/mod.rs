@@ -220,10 +220,10 @@ impl CircuitBreaker {
         Permit::of(self, self.home.scoped(Breaker::new), site)
     }
 
-    /// One like this for a member of a set that has its name.
-    pub(crate) fn of_member(&self, index: usize) -> Self {
-        let owner = Owner::member(self.owner.name(), index);
-        Self { owner, params: self.params, home: Home::new(Breaker::new()) }
+    /// One like this for each member of a set that has its name.
+    pub(crate) fn into_members(self, members: usize) -> Box<[Self]> {
+        let owners = (0..members).map(|index| Owner::member(self.owner.name(), index));
+        owners.map(|owner| Self { owner, params: self.params, home: Home::new(Breaker::new()) }).collect()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -68,8 +68,8 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
-    use crate::context::Context;
     use crate::Site;
+    use crate::context::Context;
 
     static SITE: Site = Site::without_function("inner");
 

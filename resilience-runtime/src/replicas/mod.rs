@@ -53,7 +53,7 @@ impl<T> Replicas<T> {
         let (name, members) = (breaker.site().name(), targets.len());
         match members {
             0 => Err(ReplicasError::Empty { name }),
-            1..=MOST => Ok(Self { targets, set: Arc::new(Set::new(&breaker, members)) }),
+            1..=MOST => Ok(Self { targets, set: Arc::new(Set::new(breaker, members)) }),
             _ => Err(ReplicasError::TooMany { name, members }),
         }
     }

@@ -125,7 +125,7 @@ pub(super) fn with_record<R>(set: &Arc<Set>, work: impl FnOnce(&mut Record, Path
     let (attempt, known) = CURRENT.with_borrow_mut(|current| {
         (current.settlers > 0).then(|| (current.path, current.picks.remove(set)))
     })?;
-    let mut record = known.unwrap_or_else(|| set.record());
+    let mut record = known.or_else(|| set.spare()).unwrap_or_else(|| Box::new(Record::new(set)));
     let result = work(&mut record, attempt);
     CURRENT.with_borrow_mut(|current| current.picks.push(record));
     Some(result)
@@ -159,22 +159,22 @@ pub(crate) fn exchange_path(path: &mut Path) {
 
 /// The attempt that is polled now has ended, and this is how it counts.
 pub(crate) fn settle(verdict: Verdict) {
-    end(path(), |pick| pick.permit.settle(verdict));
+    end(None, |pick| pick.permit.settle(verdict));
 }
 
 /// A branch has succeeded.
 pub(crate) fn succeeded(branch: Path) {
-    end(branch, |pick| pick.permit.settle(Verdict::Success));
+    end(Some(branch), |pick| pick.permit.settle(Verdict::Success));
 }
 
 /// A branch has failed: by the rejection of a policy in it, or as was noted.
 pub(crate) fn failed(branch: Path, rejection: Option<Verdict>) {
-    end(branch, |pick| pick.permit.settle(rejection.unwrap_or(pick.noted)));
+    end(Some(branch), |pick| pick.permit.settle(rejection.unwrap_or(pick.noted)));
 }
 
 /// A branch was given up.
 pub(crate) fn cancelled(branch: Path) {
-    end(branch, drop);
+    end(Some(branch), drop);
 }
 
 /// The body of the attempt that is polled now has given an error. What a stack further out says of it counts.
@@ -189,10 +189,12 @@ pub(crate) fn note(verdict: Verdict) {
     });
 }
 
-fn end(attempt: Path, end: impl Fn(Pick)) {
-    let mut picks = CURRENT.with_borrow_mut(|current| std::mem::replace(&mut current.picks, Picks::NONE));
+/// Without a branch it is the attempt that is polled now.
+fn end(branch: Option<Path>, end: impl Fn(Pick)) {
+    let (now, mut picks) =
+        CURRENT.with_borrow_mut(|current| (current.path, std::mem::replace(&mut current.picks, Picks::NONE)));
     if picks.0.is_some() {
-        picks.end(attempt, end);
+        picks.end(branch.unwrap_or(now), end);
         CURRENT.with_borrow_mut(|current| std::mem::swap(&mut current.picks, &mut picks));
     }
 }

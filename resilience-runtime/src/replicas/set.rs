@@ -35,10 +35,10 @@ impl Deref for Member {
 }
 
 impl Set {
-    pub(super) fn new(breaker: &CircuitBreaker, members: usize) -> Self {
+    pub(super) fn new(breaker: CircuitBreaker, members: usize) -> Self {
         Self {
             site: breaker.site(),
-            breakers: (0..members).map(|index| breaker.of_member(index)).collect(),
+            breakers: breaker.into_members(members),
             turn: AtomicUsize::new(0),
             spare: Mutex::new(Picks::NONE),
         }
@@ -46,9 +46,7 @@ impl Set {
 
     /// Picks a member for the attempt that runs now. Where nobody would say what it came to, that is nothing.
     pub(super) fn pick(self: &Arc<Self>) -> Result<usize, Error> {
-        let choose = |tried| {
-            self.choose(tried, |index| Permit::ask(Member { set: Arc::clone(self), index }))
-        };
+        let choose = |tried| self.choose(tried, |index| Permit::ask(Member { set: Arc::clone(self), index }));
         with_record(self, |record, attempt| record.pick(attempt, choose))
             .unwrap_or_else(|| choose(0).map(|(member, _cancelled)| member))
     }
@@ -75,10 +73,9 @@ impl Set {
             .map_err(|wait| reject(Kind::CircuitOpen, self.site).not_run().after(wait))
     }
 
-    /// A record for a call.
-    pub(super) fn record(self: &Arc<Self>) -> Box<Record> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Box::new(Record::new(self)))
+    /// A record that another call has left.
+    pub(super) fn spare(&self) -> Option<Box<Record>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// The call is over.
