@@ -1,6 +1,6 @@
 //! Picks in attempts that run side by side.
 
-use resilience::{Hedge, Replicas, circuit_breaker, hedge, retry, timeout};
+use resilience::{Hedge, Replicas, circuit_breaker, context, hedge, retry, timeout};
 
 use super::support::{
     Fault, Good, Hang, Permanent, Reply, Service, Transient, after, dropped_after, pass, timed, word,
@@ -116,6 +116,36 @@ async fn a_retry_in_a_branch_settles_its_own() {
     let nodes = nodes(touchy(), [Hang, Transient, Good]);
     assert_eq!(timed(inside(&nodes)).await, (Ok(1), 50));
     assert_eq!((states(&nodes), executions(&nodes)), ("coc".to_owned(), vec![1, 1, 1]));
+    nothing_is_held(&nodes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_around_does_not_hear_of_losers() {
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    #[hedge(after = "50ms", repeatable)]
+    async fn around(nodes: &Replicas<Service>) -> Reply {
+        nodes.pick()?.call().await
+    }
+    let nodes = nodes(touchy(), [Transient, Transient]);
+    each_once(&nodes).await;
+    pass(1_000).await;
+    nodes.targets()[0].now([Hang]);
+    nodes.targets()[1].now([Good]);
+    assert_eq!(timed(around(&nodes)).await, (Ok(2), 50));
+    assert_eq!(states(&nodes), "hc", "of a loser nothing is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_around_is_no_failure_of_the_member() {
+    #[hedge(after = "50ms", repeatable)]
+    #[timeout(ms = 500)]
+    async fn timed_each(nodes: &Replicas<Service>) -> Reply {
+        nodes.pick()?.call().await
+    }
+    let nodes = nodes(touchy(), [Hang, Hang]);
+    let soon = tokio::time::Instant::now() + ms(80);
+    let reply = context::with_deadline(soon, timed_each(&nodes)).await;
+    assert_eq!((word(&reply), states(&nodes)), ("DeadlineExceeded 2".to_owned(), "cc".to_owned()));
     nothing_is_held(&nodes);
 }
 
