@@ -9,6 +9,7 @@ mod ended;
 mod hedged;
 mod nested;
 mod run;
+mod threads;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
