@@ -27,6 +27,7 @@
 //! | share a breaker, a bulkhead, a limit | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
 //! | go on to another node | [`Replicas`] |
 //! | run code that is no function | [`Timeout`], [`Retry`], [`Hedge`], and the three above |
+//! | run blocking or hot code on threads of its own | [`Pool`] |
 //! | limit what many retries do together | [`RetryBudget`] |
 //! | name a stack, allow what a rule refuses; give policies to a whole `impl` block | [`macro@policies`] |
 //! | say what an error means | [`macro@Failure`] |
@@ -86,9 +87,9 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::{
     Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
     Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
-    LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, RateLimit, Repeatable,
-    ReplicasError, Retry, RetryBudget, Returns, Runtime, Site, State, Stored, Timeout, context, future,
-    manifest, spawn,
+    LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable,
+    ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout,
+    context, future, manifest, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

@@ -346,3 +346,20 @@ async fn after_a_storm_all_places_are_back() {
         assert!(seen.contains_key(&what), "{what:?} is not in the storm: {seen:?}");
     }
 }
+
+/// The timer of a busy runtime rings late: whose limit it was is said all the same.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_above_that_fires_late_is_a_timeout() {
+    #[timeout(ms = 40)]
+    #[bulkhead(max = 1, queue = 1)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    let hang = Service::new([Hang]);
+    let late = async {
+        tokio::task::yield_now().await;
+        tokio::time::advance(std::time::Duration::from_millis(55)).await;
+    };
+    let (first, second, ()) = tokio::join!(call(&hang), call(&hang), late);
+    assert_eq!((kind(first), kind(second)), (Kind::Timeout, Kind::Timeout));
+}

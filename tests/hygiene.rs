@@ -87,6 +87,44 @@ async fn a_fallback_minds_its_own_names() {
     assert_eq!(answered::bare("four").await, 4);
 }
 
+/// Names of the code that hands a call over to a pool, and `mut`s that move with their arguments.
+mod pools {
+    static POOL: resilience::Pool = resilience::Pool::new("hygiene");
+
+    pub(super) struct Reports(pub(super) u32);
+
+    impl Reports {
+        #[resilience::retry(attempts = 2, when = |_| crossing > 0, repeatable)]
+        #[resilience::bulkhead(pool = POOL)]
+        #[resilience::retry(attempts = 2, when = |_| this > 0, nested = repeat, repeatable)]
+        pub(super) async fn repeated(
+            self: std::sync::Arc<Self>,
+            mut place: u32,
+            (mut pool, crossing): (String, u32),
+            this: u32,
+        ) -> Result<u32, resilience::Error> {
+            place += crossing + this + self.0;
+            pool.push('!');
+            Ok(place + u32::try_from(pool.len()).unwrap_or_default())
+        }
+
+        #[resilience::bulkhead(pool = POOL)]
+        pub(super) async fn once(mut self, mut edge: Vec<u32>) -> Result<u32, resilience::Error> {
+            edge.push(self.0);
+            self.0 = edge.iter().sum();
+            Ok(self.0)
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_of_a_pool() {
+    let reports = || pools::Reports(1);
+    let repeated = std::sync::Arc::new(reports()).repeated(1, ("one".to_owned(), 2), 3);
+    assert_eq!(repeated.await, Ok(11));
+    assert_eq!(reports().once(vec![2]).await, Ok(3));
+}
+
 /// A facade of one's own.
 mod facade {
     pub(crate) mod inner {

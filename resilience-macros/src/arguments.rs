@@ -1,5 +1,7 @@
 //! How the arguments of the function get into its body, which may run again.
 
+use std::ops::Range;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -24,14 +26,11 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// A body that runs once takes its arguments. One that runs again gets them from slots.
-    pub(crate) fn of(function: &mut Function, body: &mut Body, stack: &Stack, needs: Needs) -> Result<Self> {
-        let mentions: TokenStream = stack.layers.iter().map(|layer| layer.kind.mentions()).collect();
-        let mut arguments = Self::default();
-        let mut errors = Errors::default();
-        let last = last(stack);
-        // Where attempts overlap there is no last one.
-        let last = (!needs.overlaps).then_some(&last);
-        let mentioned = mention::names_self(&mentions);
+    pub(crate) fn of(function: &mut Function, body: &mut Body, part: &Part) -> Result<Self> {
+        let Part { mentions, needs, last } = part;
+        let (mut arguments, mut errors) = (Self::default(), Errors::default());
+        let (needs, last) = (*needs, last.as_ref());
+        let mentioned = mention::names_self(mentions);
         if needs.repeats || mentioned {
             errors.take(arguments.receiver(function, body, needs, mentioned, last));
         }
@@ -41,7 +40,7 @@ impl Arguments {
                 errors.push(not_shared(&binding));
                 continue;
             }
-            let mentioned = mention::names(&mentions, &binding.ident);
+            let mentioned = mention::names(mentions, &binding.ident);
             let keep = mentioned && !binding.reference();
             if keep {
                 kept.push(binding.ident.clone());
@@ -137,6 +136,27 @@ impl Arguments {
     }
 }
 
+/// Some of the policies, one below the other.
+pub(crate) struct Part {
+    /// The tokens of the user that can name arguments after the body has taken them.
+    pub(crate) mentions: TokenStream,
+    pub(crate) needs: Needs,
+    /// Whether the attempt that runs is the last one of every retry in this part. Where attempts overlap there is none.
+    pub(crate) last: Option<TokenStream>,
+}
+
+impl Part {
+    pub(crate) fn of(stack: &Stack, range: Range<usize>) -> Self {
+        let layers = &stack.layers[range.clone()];
+        let needs = layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
+        Self {
+            mentions: layers.iter().map(|layer| layer.kind.mentions()).collect(),
+            needs,
+            last: (!needs.overlaps).then(|| last(stack, &range)),
+        }
+    }
+}
+
 /// Attempts that run side by side cannot change the same thing.
 fn not_shared(binding: &Binding) -> syn::Error {
     let wrong = "a hedged function cannot take `&mut`: its attempts run side by side";
@@ -194,11 +214,11 @@ impl Own {
     }
 }
 
-/// Whether the attempt that runs is the last one of every retry around the body.
-fn last(stack: &Stack) -> TokenStream {
+/// Whether the attempt that runs is the last one of every retry in this part.
+fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
     let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
     let count = retries.clone().count();
-    let names = retries.map(|(index, layer)| {
+    let names = retries.filter(|(index, _)| range.contains(index)).map(|(index, layer)| {
         let name = layer.name;
         if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
     });

@@ -6,7 +6,8 @@ use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::args::{NOT_CONST, names_value};
-use crate::arguments::{Arguments, Own, has_ident};
+use crate::arguments::{Arguments, Own, Part, has_ident};
+use crate::crossing::Crossing;
 use crate::error::{Errors, Result, at};
 use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs};
@@ -23,14 +24,25 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     if needs.keeps {
         check_owned(&body.returns)?;
     }
-    let arguments = Arguments::of(function, &mut body, stack, needs)?;
-    let edge = edge(&body, &returns, needs, stack);
     let layers = layers(function, stack, &returns);
+    let crossing = Crossing::find(function, &body, stack, &layers)?;
+    let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
+    let mut arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
+    if let Some(crossing) = &crossing {
+        arguments.bind.extend(crossing.own.clone());
+        crossing.strip_mut(function);
+    }
+    let edge = edge(&body, &returns, needs, stack);
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
-    let slots = &arguments.slots;
+    let slots = crossing.as_ref().map_or(&arguments.slots, |crossing| &crossing.slots);
     let innermost = innermost(&body, &returns, &arguments);
-    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| Code::Outcome(layer.kind.wrap(&inner, at));
+    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
+        Some(crossing) if crossing.at == at.index => {
+            Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
+        }
+        _ => Code::Outcome(layer.kind.wrap(&inner, at)),
+    };
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
     let outcome = local("outcome");
@@ -76,7 +88,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         quote_spanned!(Span::mixed_site()=> const #name: #ty = #tokens;)
     });
     let states = ats.iter().zip(layers).map(|(at, layer)| layer.kind.state(at));
-    let gauges = ats.iter().zip(layers).filter_map(|(at, layer)| layer.kind.gauge(at));
+    let gauges = ats.iter().zip(layers).filter_map(|(at, layer)| layer.kind.engine()?.gauge(at));
     let mut imports: Vec<_> = layers.iter().filter_map(|layer| layer.import.as_ref()).collect();
     imports.extend(&stack.options.imports);
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
@@ -146,7 +158,16 @@ fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream
             quote!({ #[allow(unused_imports)] use #facade::__private::BareResult as _; #call })
         }
     };
-    quote_spanned!(Span::mixed_site()=> let #edge = #call;)
+    let crossing = needs.crosses.then(|| {
+        let crossing = local("crossing");
+        let call = if stack.absorbs() {
+            quote_spanned!(join(written)=> #facade::__private::crossing_of(&#edge))
+        } else {
+            quote_spanned!(join(written)=> #facade::__private::crossing::<#returns>())
+        };
+        quote_spanned!(Span::mixed_site()=> let #crossing = #call;)
+    });
+    quote_spanned!(Span::mixed_site()=> let #edge = #call; #crossing)
 }
 
 /// One run of the body.
@@ -170,7 +191,7 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
 fn check_held(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
     if function.receiver().is_some_and(|receiver| Own::of(receiver) == Own::Mutable) {
-        let held = stack.layers.iter().filter_map(|layer| layer.kind.holds());
+        let held = stack.layers.iter().filter_map(|layer| layer.kind.engine()?.place());
         for place in held.filter(|place| mention::names_self(&place.to_token_stream())) {
             let wrong =
                 "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";

@@ -1,14 +1,12 @@
 //! One policy of a stack, as the stages after the parsing see it.
 
-use std::time::Duration;
-
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use resilience_policy::{Policy, Violation};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Path};
 
-use crate::args::{Given, Value};
+use crate::engine::Engine;
 use crate::error::Place;
+use crate::params::Params;
 use crate::paths;
 
 /// One policy: what the rules judge, and how it wraps what is below it.
@@ -26,35 +24,32 @@ pub(crate) struct Layer {
 pub(crate) trait Wrap {
     fn needs(&self) -> Needs;
 
+    /// The engine that keeps its state, if that can be somebody else's.
+    fn engine(&self) -> Option<&Engine> {
+        None
+    }
+
     /// The static of the policy at this site.
-    fn state(&self, at: &At<'_>) -> TokenStream;
+    fn state(&self, at: &At<'_>) -> TokenStream {
+        self.engine().map(|engine| engine.declare(at)).unwrap_or_default()
+    }
 
     /// What happens once, before any policy acts.
-    fn prepare(&self, _at: &At<'_>) -> TokenStream {
-        TokenStream::new()
+    fn prepare(&self, at: &At<'_>) -> TokenStream {
+        self.engine().map(|engine| engine.prepare(at)).unwrap_or_default()
     }
 
     /// The code around what is below.
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream;
 
-    /// A place of the user's that is borrowed while the body runs.
-    fn holds(&self) -> Option<&Expr> {
-        None
-    }
-
     /// Whether it keeps something that would be one for all who implement a trait, in a default method.
     fn is_of_one_type(&self) -> bool {
-        false
-    }
-
-    /// The static that can tell what the policy holds.
-    fn gauge(&self, _at: &At<'_>) -> Option<Ident> {
-        None
+        self.engine().is_some_and(Engine::is_own)
     }
 
     /// The tokens of the user that can name arguments of the function after the body has taken them.
     fn mentions(&self) -> TokenStream {
-        TokenStream::new()
+        self.engine().and_then(Engine::place).to_token_stream()
     }
 
     /// Whether no error of what is below gets past it, whatever it is.
@@ -101,6 +96,8 @@ pub(crate) struct Needs {
     pub(crate) overlaps: bool,
     /// The result outlives the call.
     pub(crate) keeps: bool,
+    /// What is below runs on another thread.
+    pub(crate) crosses: bool,
 }
 
 impl std::ops::BitOr for Needs {
@@ -113,6 +110,7 @@ impl std::ops::BitOr for Needs {
             repeats: self.repeats | other.repeats,
             overlaps: self.overlaps | other.overlaps,
             keeps: self.keeps | other.keeps,
+            crosses: self.crosses | other.crosses,
         }
     }
 }
@@ -155,216 +153,6 @@ impl At<'_> {
     }
 }
 
-/// The parameters of a policy: the value, if it is known now, and the tokens that compute it.
-pub(crate) struct Params {
-    /// `None` if only the compiler knows some of it.
-    pub(crate) value: Option<Policy>,
-    /// The literals out of their range, at most one for each argument.
-    pub(crate) violations: Vec<Violation>,
-    /// The struct expression, of the type `ty`.
-    pub(crate) tokens: TokenStream,
-    pub(crate) ty: TokenStream,
-    /// The variant of `Policy`.
-    pub(crate) variant: Ident,
-    /// Where each argument stands.
-    pub(crate) places: Vec<(&'static str, Place)>,
-    /// The expressions that only the compiler can compute.
-    pub(crate) computed: Vec<Expr>,
-}
-
-/// An argument, and how it changes the parameters.
-type Literal<P> = (&'static str, Box<dyn Fn(&mut P)>);
-
-/// Builds the parameters of a policy field by field, as a value and as tokens at once.
-pub(crate) struct Fields<P> {
-    value: P,
-    /// What stands where nothing is written, and how each literal changes it.
-    default: P,
-    literals: Vec<Literal<P>>,
-    literal: bool,
-    tokens: TokenStream,
-    places: Vec<(&'static str, Place)>,
-    computed: Vec<Expr>,
-}
-
-impl<P: Copy + 'static> Fields<P> {
-    pub(crate) fn new(default: P) -> Self {
-        Self {
-            value: default,
-            default,
-            literals: Vec::new(),
-            literal: true,
-            tokens: TokenStream::new(),
-            places: Vec::new(),
-            computed: Vec::new(),
-        }
-    }
-
-    /// Sets a field to what was written, if something was; an `optional` field is an `Option`.
-    pub(crate) fn set<T: Constant + Clone + 'static>(
-        &mut self,
-        field: &'static str,
-        given: Option<Given<Value<T>>>,
-        optional: bool,
-        set: impl Fn(&mut P, T) + 'static,
-    ) {
-        let Some(Given { value, place }) = given else { return };
-        self.places.push((field, place));
-        let name = Ident::new(field, Span::mixed_site());
-        let tokens = value.tokens();
-        match value {
-            Value::Literal(value) => {
-                let computed = value.computed_parts();
-                self.literal &= computed.is_empty();
-                self.computed.extend(computed);
-                set(&mut self.value, value.clone());
-                self.literals.push((field, Box::new(move |params| set(params, value.clone()))));
-            }
-            Value::Const(expr) => {
-                self.literal = false;
-                self.computed.push(expr);
-            }
-        }
-        let tokens = if optional { quote!(::core::option::Option::Some(#tokens)) } else { tokens };
-        self.tokens.extend(quote!(#name: #tokens,));
-    }
-
-    /// Sets a field to what is built from other fields, of the type `ty`.
-    pub(crate) fn set_parts<Q: 'static>(
-        &mut self,
-        field: &str,
-        ty: &TokenStream,
-        parts: Fields<Q>,
-        field_of: fn(&mut P) -> &mut Q,
-    ) {
-        let Fields { value, literals, literal, tokens, places, computed, .. } = parts;
-        if places.is_empty() {
-            return;
-        }
-        *field_of(&mut self.value) = value;
-        self.literal &= literal;
-        for (name, set) in literals {
-            self.literals.push((name, Box::new(move |params| set(field_of(params)))));
-        }
-        self.places.extend(places);
-        self.computed.extend(computed);
-        let name = Ident::new(field, Span::mixed_site());
-        self.tokens.extend(quote!(#name: #ty { #tokens ..#ty::OWN },));
-    }
-
-    /// The literals out of their range: the first one found is taken out, and the others are judged again.
-    fn violations(&self, policy: impl Fn(P) -> Policy) -> Vec<Violation> {
-        let mut found: Vec<Violation> = Vec::new();
-        if !self.literal {
-            return found;
-        }
-        loop {
-            let mut params = self.default;
-            let blamed = |name: &str| found.iter().any(|found| found.argument == name);
-            self.literals.iter().filter(|(name, _)| !blamed(name)).for_each(|(_, set)| set(&mut params));
-            match policy(params).check(0) {
-                Some(next) if !blamed(next.argument) => found.push(next),
-                _ => return found,
-            }
-        }
-    }
-
-    /// The arguments that were written, and where they stand.
-    pub(crate) fn places(&self) -> &[(&'static str, Place)] {
-        &self.places
-    }
-
-    /// Where the argument stands, if it was written.
-    pub(crate) fn written(&self, argument: &str) -> Option<Place> {
-        self.places.iter().find(|(name, _)| *name == argument).map(|(_, place)| *place)
-    }
-
-    pub(crate) fn finish(
-        self,
-        module: &str,
-        variant: &str,
-        whole: bool,
-        policy: impl Fn(P) -> Policy,
-    ) -> Params {
-        let runtime = paths::runtime();
-        let (module, variant) =
-            (Ident::new(module, Span::mixed_site()), Ident::new(variant, Span::mixed_site()));
-        let ty = quote!(#runtime::policy::#module::#variant);
-        let violations = self.violations(&policy);
-        let fields = self.tokens;
-        let rest = if whole { TokenStream::new() } else { quote!(..#ty::DEFAULT) };
-        Params {
-            value: self.literal.then(|| policy(self.value)),
-            violations,
-            tokens: quote!(#ty { #fields #rest }),
-            ty,
-            variant,
-            places: self.places,
-            computed: self.computed,
-        }
-    }
-}
-
-/// A value that can stand in a const.
-pub(crate) trait Constant {
-    fn constant(&self) -> TokenStream;
-
-    /// The parts of it that only the compiler can compute.
-    fn computed_parts(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    /// The same from the user's expression.
-    fn computed(expr: &Expr) -> TokenStream {
-        quote!(#expr)
-    }
-}
-
-impl Constant for Duration {
-    fn constant(&self) -> TokenStream {
-        let nanos = self.as_nanos();
-        let whole = |unit: u128| u64::try_from(nanos / unit).unwrap_or(u64::MAX);
-        if nanos.is_multiple_of(1_000_000_000) {
-            let seconds = whole(1_000_000_000);
-            quote!(::core::time::Duration::from_secs(#seconds))
-        } else if nanos.is_multiple_of(1_000_000) {
-            let millis = whole(1_000_000);
-            quote!(::core::time::Duration::from_millis(#millis))
-        } else {
-            let nanos = whole(1);
-            quote!(::core::time::Duration::from_nanos(#nanos))
-        }
-    }
-}
-
-macro_rules! constants {
-    ($($ty:ty)*) => {$(impl Constant for $ty {
-        fn constant(&self) -> TokenStream {
-            quote!(#self)
-        }
-    })*};
-}
-constants!(u32 f64 bool &'static str);
-
-impl<T> Value<T> {
-    /// The expression, if only the compiler can compute it.
-    pub(crate) fn computed(&self) -> Option<&Expr> {
-        match self {
-            Self::Literal(_) => None,
-            Self::Const(expr) => Some(expr),
-        }
-    }
-}
-
-impl<T: Constant> Value<T> {
-    pub(crate) fn tokens(&self) -> TokenStream {
-        match self {
-            Self::Literal(value) => value.constant(),
-            Self::Const(expr) => T::computed(expr),
-        }
-    }
-}
-
 impl Layer {
     /// The place of `argument`; of the policy itself, if it was not written.
     pub(crate) fn place(&self, argument: &str) -> Place {
@@ -385,10 +173,4 @@ pub(crate) fn predicate(written: Option<&Expr>) -> TokenStream {
     let Some(predicate) = written else { return quote!(::core::option::Option::None) };
     let borrowed = quote_spanned!(crate::item::join(predicate)=> &#predicate);
     quote!(::core::option::Option::Some(#borrowed))
-}
-
-/// The source of an expression, by which two policies are told apart. A macro lives for a moment: the leak is gone with
-/// the compiler.
-pub(crate) fn source(expr: Option<&impl quote::ToTokens>) -> &'static str {
-    expr.map_or("", |expr| Box::leak(quote!(#expr).to_string().into_boxed_str()))
 }

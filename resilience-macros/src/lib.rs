@@ -5,6 +5,8 @@
 mod args;
 mod arguments;
 mod block;
+mod crossing;
+mod engine;
 mod error;
 mod expand;
 mod failure;
@@ -12,6 +14,7 @@ mod item;
 mod judge;
 mod layer;
 mod mention;
+mod params;
 mod paths;
 mod pipeline;
 mod policies;

@@ -586,3 +586,90 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
         "#]],
     );
 }
+
+#[test]
+fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable),
+        quote! {
+            #[bulkhead(pool = REPORTS)]
+            #[timeout(ms = 500)]
+            async fn report(self: Arc<Self>, mut title: String) -> Result<Report, Error> {
+                title.push('!');
+                self.write(&title).await
+            }
+        },
+        &expect![[r#"
+            async fn report(self: Arc<Self>, title: String) -> Result<Report, Error> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                    __resilience::policy::Policy::Bulkhead(__POLICY_1),
+                    __resilience::policy::Policy::Timeout(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use bulkhead as _;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::bulkhead::Bulkhead = __resilience::policy::bulkhead::Bulkhead {
+                    pool: "REPORTS",
+                    ..__resilience::policy::bulkhead::Bulkhead::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "report"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __TIMEOUT_2: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_2,
+                );
+                let edge = ::resilience::__private::edge::<Result<Report, Error>>();
+                let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();
+                let pool: &'static __resilience::Pool = &REPORTS;
+                let mut self_slot = __resilience::slot(self);
+                let mut title_slot = __resilience::slot::<String>(title);
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
+                    'bulkhead : { let place = match pool.admit(& __SITE). await {
+                    ::core::result::Result::Ok(place) => place,
+                    ::core::result::Result::Err(rejection) => { break
+                    'bulkhead::core::result::Result::Err(rejection.into()); } }; crossing.run(pool, &
+                    __SITE, place, { let this = __resilience::hand_over(__resilience::hand_out(& mut
+                    self_slot, retry.last())); let title =
+                    __resilience::hand_over(__resilience::hand_out(& mut title_slot, retry.last()));
+                    async move { { let timed = ::core::pin::pin!(edge.attempt(async { if false {
+                    return __resilience::never:: < Result < Report, Error > > (); } let this = this;
+                    let mut title = title; title.push('!'); this.write(& title). await }));
+                    __TIMEOUT_2.cut(timed). await } } }). await }; let
+                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
+                    __resilience::pause(wait). await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

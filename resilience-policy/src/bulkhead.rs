@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::time::same_option;
+use crate::violation::same_str;
 use crate::{Facts, StateOf, Text, Violation};
 
 const MOST_CALLS: u32 = 100_000;
@@ -18,11 +19,13 @@ pub struct Bulkhead {
     pub max_wait: Option<Duration>,
     /// Whose state it has.
     pub state: StateOf,
+    /// The place of the pool that runs what is below, as written.
+    pub pool: &'static str,
 }
 
 impl Bulkhead {
     /// What stands where nothing is written. `max` is always written.
-    pub const DEFAULT: Self = Self { max: 1, queue: 0, max_wait: None, state: StateOf::OWN };
+    pub const DEFAULT: Self = Self { max: 1, queue: 0, max_wait: None, state: StateOf::OWN, pool: "" };
 
     pub(crate) const fn facts(&self) -> Facts {
         Facts { waits: self.max_wait, holds: true, ..Facts::NONE }
@@ -56,6 +59,7 @@ impl Bulkhead {
             && self.queue == other.queue
             && same_option(self.max_wait, other.max_wait)
             && self.state.same(&other.state)
+            && same_str(self.pool, other.pool)
     }
 }
 
@@ -95,7 +99,7 @@ mod tests {
     fn the_same_is_the_same_in_everything() {
         let one = Bulkhead { max: 2, queue: 3, max_wait: Some(Duration::from_millis(5)), ..Bulkhead::DEFAULT };
         assert!(one.same(&one));
-        for other in [Bulkhead { max: 1, ..one }, Bulkhead { queue: 1, ..one }, Bulkhead { max_wait: None, ..one }] {
+        for other in [Bulkhead { max: 1, ..one }, Bulkhead { queue: 1, ..one }, Bulkhead { max_wait: None, ..one }, Bulkhead { pool: "P", ..one }] {
             assert!(!one.same(&other) && !other.same(&one), "{other:?}");
         }
     }

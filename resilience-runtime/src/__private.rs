@@ -4,7 +4,9 @@ pub use linkme;
 pub use resilience_policy as policy;
 
 pub use crate::budget::RetryBudget;
-pub use crate::bulkhead::{Admission, Bulkhead, Place};
+pub use crate::bulkhead::{
+    Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, crossing_of, hand_over,
+};
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{

@@ -28,6 +28,11 @@ pub fn enter<F>(future: Pin<&mut F>) -> Call<'_, F> {
     Call { future, context: None, timer: None }
 }
 
+/// A part of a call on another thread, with the context that came along.
+pub(crate) fn go_on<F>(future: Pin<&mut F>, context: Context) -> Call<'_, F> {
+    Call { future, context: Some(context), timer: None }
+}
+
 impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
     type Output = Outcome<T, E>;
 

@@ -4,6 +4,8 @@
 //! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along. Over the network it goes in
 //! headers, by the module `propagation` of the feature `http`.
 
+mod tally;
+
 use std::cell::RefCell;
 use std::mem::swap;
 use std::pin::Pin;
@@ -17,6 +19,7 @@ use crate::key::IdempotencyKey;
 use crate::replicas::Path;
 use crate::replicas::picks::{self, Picks};
 use crate::time::{Instant, Tick};
+pub(crate) use tally::Tally;
 
 thread_local! {
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::NONE) };

@@ -14,6 +14,8 @@ pub struct Gauges {
     pub running: usize,
     /// Calls that wait for a place, or for a rate limit.
     pub waiting: usize,
+    /// Of those in a place, bodies on a thread of a pool that still run though their caller is gone.
+    pub abandoned: usize,
     /// Probes of half-open breakers.
     pub probes: usize,
     /// Keys that calls under way have chosen.
@@ -27,6 +29,7 @@ impl std::ops::Add for Gauges {
         Self {
             running: self.running + other.running,
             waiting: self.waiting + other.waiting,
+            abandoned: self.abandoned + other.abandoned,
             probes: self.probes + other.probes,
             keys: self.keys + other.keys,
         }

@@ -38,7 +38,7 @@ pub mod __private;
 
 pub use backend::OpenError;
 pub use budget::RetryBudget;
-pub use bulkhead::Bulkhead;
+pub use bulkhead::{Bulkhead, Pool, Returnable, Sendable};
 pub use circuit_breaker::{CircuitBreaker, State};
 pub use edge::{CarriesRejection, Kept, PolicyError, Repeatable, Returns};
 pub use error::{Error, Kind};

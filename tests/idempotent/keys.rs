@@ -143,3 +143,18 @@ async fn the_key_is_the_same_for_every_attempt_and_the_fence_rises_with_every_cl
     assert!(all[0].1 < all[1].1 && all[1].1 < all[2].1, "{all:?}");
     assert_eq!((context::idempotency_key(), context::fencing_token()), (None, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_can_be_computed() {
+    #[idempotent(key = order % 10, scope = tenant & 3, fingerprint = order / 10 + 1)]
+    async fn call(order: u64, tenant: u8) -> Result<u64, resilience::Error> {
+        Ok(order)
+    }
+    let test = async {
+        assert_eq!(call(17, 1).await, Ok(17));
+        assert_eq!(call(17, 1).await, Ok(17));
+        assert_eq!(call(27, 1).await.map_err(|error| error.kind()), Err(resilience::Kind::KeyReused));
+        assert_eq!(call(27, 2).await, Ok(27));
+    };
+    resilience::Runtime::builder().memory().build().scope(test).await;
+}

@@ -19,6 +19,8 @@ usage: cargo xtask <command>
   ci                 fmt, clippy and docs with warnings as errors, then test
   smoke              the checkout example: no order charged twice, none lost
   rules [--check]    writes docs/rules from the rule book, or compares them with it
+  soak [SECONDS]     every policy at the machine's full rate, for ten minutes: nobody holds anything
+                     afterwards, and memory is flat
   loom               the model test of the lock-free parts (slow)
   bench              what policies add to a call, and ledgers beside their peers
 ";
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         ["smoke"] => steps::run(&[Step::check("checkout", smoke::run)]),
         ["rules"] => steps::run(&[Step::check("rule pages", rules::write)]),
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
+        ["soak"] => steps::run(&[soak("600")]),
+        ["soak", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[soak(seconds)]),
         ["loom"] => steps::run(&[loom()]),
         ["bench"] => steps::run(&bench()),
         ["help" | "--help" | "-h"] => {
@@ -78,6 +82,7 @@ fn test(filters: &[&str]) -> Vec<Step> {
             "errors of other crates",
             &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
         ),
+        Step::cargo("opinions", &["test", "--features=strict", "--test=ui_strict", "--"]).args(filters),
         Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
     ]
 }
@@ -103,6 +108,11 @@ fn bench() -> Vec<Step> {
         Step::cargo("benches beside peers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
             .args(&["--bench=rate_limit", "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
     ]
+}
+
+fn soak(seconds: &str) -> Step {
+    Step::cargo("soak", &["test", "--release", "--package=resilience", "--test=soak", "--", "--nocapture"])
+        .env("RESILIENCE_SOAK_SECONDS", seconds)
 }
 
 /// A folder of its own: other flags would rebuild everything else.

@@ -12,7 +12,7 @@ pub(crate) struct Step {
 
 enum Action {
     /// Runs cargo.
-    Cargo { args: Vec<String>, env: Option<(&'static str, &'static str)> },
+    Cargo { args: Vec<String>, env: Option<(&'static str, String)> },
     /// Looks for itself.
     Check(fn() -> Result<(), String>),
 }
@@ -33,9 +33,9 @@ impl Step {
         self
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
         if let Action::Cargo { env, .. } = &mut self.action {
-            *env = Some((name, value));
+            *env = Some((name, value.to_owned()));
         }
         self
     }
@@ -46,7 +46,7 @@ impl Step {
             Action::Check(check) => return check(),
             Action::Cargo { args, env } => (args, env),
         };
-        let status = cargo().args(args).envs(env.iter().copied()).status();
+        let status = cargo().args(args).envs(env.iter().cloned()).status();
         match status {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("cargo ended with {status}")),
@@ -59,7 +59,7 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.name)?;
         if let Action::Cargo { args, env } = &self.action {
-            let env = env.map(|(name, value)| format!(" {name}=\"{value}\"")).unwrap_or_default();
+            let env = env.as_ref().map(|(name, value)| format!(" {name}=\"{value}\"")).unwrap_or_default();
             write!(f, ":{env} cargo {}", args.join(" "))?;
         }
         Ok(())

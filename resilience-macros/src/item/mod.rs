@@ -3,16 +3,16 @@
 mod shape;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token, Type,
-    Visibility,
+    Attribute, Expr, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token,
+    Type, Visibility,
 };
 
 use crate::error::{Errors, at, at_span, attribute};
-pub(crate) use shape::{Body, nameable};
+pub(crate) use shape::{Body, nameable, rename};
 
 /// A function as it was written.
 #[derive(Clone)]
@@ -112,8 +112,10 @@ impl Function {
     /// Takes the `mut`s off those arguments that are bound once more inside.
     pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
-            if let FnArg::Typed(arg) = arg {
-                strip(&mut arg.pat, &bound);
+            match arg {
+                FnArg::Typed(arg) => strip(&mut arg.pat, &bound),
+                FnArg::Receiver(receiver) if bound(&receiver.self_token.into()) => receiver.mutability = None,
+                FnArg::Receiver(_) => {}
             }
         }
     }
@@ -187,6 +189,21 @@ fn strip(pat: &mut Pat, bound: &impl Fn(&Ident) -> bool) {
 /// underline them all is made by `syn::Error::new_spanned`.
 pub(crate) fn join(tokens: &impl ToTokens) -> Span {
     syn::spanned::Spanned::span(tokens)
+}
+
+/// A borrow of the expression; of each part, if it is a tuple, so that no part moves.
+pub(crate) fn borrowed(expr: &Expr) -> TokenStream {
+    match expr {
+        Expr::Tuple(tuple) => {
+            let parts = tuple.elems.iter().map(borrowed);
+            quote_spanned!(join(expr)=> &(#(#parts,)*))
+        }
+        Expr::Paren(paren) => borrowed(&paren.expr),
+        Expr::Group(group) => borrowed(&group.expr),
+        // These bind less than the borrow does.
+        Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) => quote_spanned!(join(expr)=> &(#expr)),
+        _ => quote_spanned!(join(expr)=> &#expr),
+    }
 }
 
 /// Refuses a result that is borrowed: a ledger gives it back after the call that it was borrowed from.

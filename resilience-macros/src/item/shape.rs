@@ -112,7 +112,8 @@ fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> Tok
     TokenTree::Group(changed)
 }
 
-fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
+/// The tokens with another name for `self`.
+pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     let mut tokens = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
     while let Some(token) = tokens.next() {
@@ -249,11 +250,16 @@ impl Bare {
     /// Nobody in the stack answers a rejection.
     pub(crate) fn refuse(&self, way_out: &str) -> Errors {
         let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
-        let help = format!(
-            "return `Result<{}, E>`, where `E` has `From<resilience::Error>`; or answer every rejection: \
-             `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, without `when`{way_out}",
-            self.ty
-        );
+        // The policies of a block stand above those of its method.
+        let way_out = match way_out {
+            "" => {
+                "; or answer every rejection: `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, \
+                 without `when`"
+            }
+            way_out => way_out,
+        };
+        let help =
+            format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`{way_out}", self.ty);
         at(self.place, wrong, help).into()
     }
 }

@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::circuit_breaker::{CircuitBreaker, Window};
 use syn::{Expr, ExprLit, Lit};
 
 use super::Parsed;
-use super::retry::quoted;
-use super::state::{self, State, Stateful};
 use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value, find_ident};
+use crate::engine::{Engine, Kind};
 use crate::error::{Result, at_span};
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, verdict};
+use crate::layer::{At, Code, Needs, Wrap, verdict};
+use crate::params::{Constant, Fields, quoted};
 use crate::paths::local;
 
 struct Gate {
-    state: State,
+    engine: Engine,
     when: Option<Expr>,
     when_ok: Option<Expr>,
 }
 
-const BREAKER: Stateful =
-    Stateful { noun: "breaker", name: "BREAKER", engine: "CircuitBreaker", own: &["when", "when_ok"] };
+const BREAKER: Kind =
+    Kind { noun: "breaker", name: "BREAKER", ty: "CircuitBreaker", own: &["when", "when_ok"] };
 
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let mut fields = Fields::new(CircuitBreaker::DEFAULT);
@@ -44,9 +44,9 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         let help = "say how long a slow call is: `slow_call = \"1s\"`";
         args.errors.push(at_span(slow_rate, "`slow_rate` counts slow calls, and no call is slow", help));
     }
-    let state = state::read(&mut args, &mut fields, &BREAKER, |breaker| &mut breaker.state);
+    let engine = Engine::read(&mut args, &mut fields, &BREAKER, |breaker| &mut breaker.state);
     let params = fields.finish("circuit_breaker", "CircuitBreaker", false, Policy::CircuitBreaker);
-    args.finish(Some((params, Box::new(Gate { state, when, when_ok }) as _)))
+    args.finish(Some((params, Box::new(Gate { engine, when, when_ok }) as _)))
 }
 
 type Breaker = Fields<CircuitBreaker>;
@@ -131,29 +131,13 @@ impl Wrap for Gate {
         Needs { rejects: true, classifies: self.when.is_none(), ..Needs::default() }
     }
 
-    fn state(&self, at: &At<'_>) -> TokenStream {
-        self.state.declare(&BREAKER, at)
-    }
-
-    fn prepare(&self, at: &At<'_>) -> TokenStream {
-        self.state.prepare(&BREAKER, at)
-    }
-
-    fn gauge(&self, at: &At<'_>) -> Option<Ident> {
-        self.state.gauge(&BREAKER, at)
-    }
-
-    fn holds(&self) -> Option<&Expr> {
-        self.state.mentions()
-    }
-
-    fn is_of_one_type(&self) -> bool {
-        self.state.is_own()
+    fn engine(&self) -> Option<&Engine> {
+        Some(&self.engine)
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("breaker");
-        let (inner, admission) = (inner.outcome(), self.state.admit(&BREAKER, at, None));
+        let (inner, admission) = (inner.outcome(), self.engine.admit(at, None));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
@@ -173,7 +157,7 @@ impl Wrap for Gate {
     }
 
     fn mentions(&self) -> TokenStream {
-        let (shared, when, when_ok) = (self.state.mentions(), &self.when, &self.when_ok);
+        let (shared, when, when_ok) = (self.engine.place(), &self.when, &self.when_ok);
         quote!(#shared #when #when_ok)
     }
 }

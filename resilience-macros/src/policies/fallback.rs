@@ -9,10 +9,10 @@ use resilience_policy::fallback::Fallback;
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::quoted;
 use crate::args::{Args, Given, Value};
 use crate::error::{Place, Result, at_span};
-use crate::layer::{At, Code, Fields, Needs, Wrap, predicate, source};
+use crate::layer::{At, Code, Needs, Wrap, predicate};
+use crate::params::{Fields, quoted, source};
 use crate::paths::local;
 pub(crate) use answer::{Answer, split};
 

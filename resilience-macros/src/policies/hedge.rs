@@ -9,11 +9,12 @@ use resilience_policy::hedge::{After, Hedge};
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::{budget, quoted};
+use super::retry::budget;
 use crate::args::{Arg, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::join;
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Constant, Fields, quoted};
 use crate::paths::{item, local};
 
 struct Race {

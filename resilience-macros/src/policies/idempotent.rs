@@ -9,8 +9,9 @@ use syn::Expr;
 use super::Parsed;
 use crate::args::{Arg, Args, Bare, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
-use crate::item::join;
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source};
+use crate::item::{borrowed, join};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Constant, Fields, source};
 use crate::paths::{item, local};
 
 struct Remember {
@@ -104,19 +105,6 @@ impl Constant for Guarantee {
     }
 }
 
-/// A borrow of the expression; of each part, if it is a tuple, so that no part moves.
-fn borrow(expr: &Expr) -> TokenStream {
-    match expr {
-        Expr::Tuple(tuple) => {
-            let parts = tuple.elems.iter().map(borrow);
-            quote_spanned!(join(expr)=> &(#(#parts,)*))
-        }
-        Expr::Paren(paren) => borrow(&paren.expr),
-        Expr::Group(group) => borrow(&group.expr),
-        _ => quote_spanned!(join(expr)=> &#expr),
-    }
-}
-
 impl Wrap for Remember {
     fn needs(&self) -> Needs {
         Needs { rejects: true, classifies: self.asks, keeps: true, ..Needs::default() }
@@ -146,7 +134,7 @@ impl Wrap for Remember {
         };
         let lets = self.names.iter().map(|(name, expr)| {
             let variable = local(name);
-            let borrowed = borrow(expr);
+            let borrowed = borrowed(expr);
             let call = match *name {
                 "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
                 _ => quote_spanned!(join(expr)=> #runtime::Encoded::of(#borrowed)),

@@ -7,7 +7,6 @@ mod hedge;
 mod idempotent;
 mod rate_limit;
 mod retry;
-mod state;
 mod timeout;
 
 use proc_macro2::TokenStream;
@@ -16,7 +15,8 @@ pub(crate) use fallback::Answer;
 
 use crate::args::Args;
 use crate::error::{Place, Result};
-use crate::layer::{Params, Wrap};
+use crate::layer::Wrap;
+use crate::params::Params;
 
 /// What an attribute says.
 pub(crate) type Parsed = (Params, Box<dyn Wrap>);

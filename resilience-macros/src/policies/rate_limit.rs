@@ -1,24 +1,24 @@
 //! `#[rate_limit(permits = 100, per = "1s")]`
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::rate_limit::{RateLimit, Weight};
 use syn::{Expr, ExprPath, ExprUnary, Path, UnOp};
 
 use super::Parsed;
-use super::state::{self, State, Stateful};
 use crate::args::{Arg, Args, FromArg, Number, Time, Value};
+use crate::engine::{Engine, Kind};
 use crate::error::{Result, at_span};
 use crate::item::join;
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Constant, Fields, source};
 use crate::paths::local;
 
-const LIMIT: Stateful =
-    Stateful { noun: "rate limit", name: "RATE_LIMIT", engine: "RateLimit", own: &["weight"] };
+const LIMIT: Kind = Kind { noun: "rate limit", name: "RATE_LIMIT", ty: "RateLimit", own: &["weight"] };
 
 struct Limit {
-    state: State,
+    engine: Engine,
     /// The weight, where only the call knows it.
     computed: Option<Expr>,
     /// What is computed is computed in written order.
@@ -45,8 +45,8 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("burst", burst, true, |limit, burst| limit.burst = Some(burst));
     fields.set("weight", weight, false, |limit, weight| limit.weight = weight.known_value());
     fields.set("max_wait", max_wait, true, |limit, wait| limit.max_wait = Some(wait));
-    let state = state::read(&mut args, &mut fields, &LIMIT, |limit| &mut limit.state);
-    if is_missing && !matches!(state, State::Shared(_)) && (nothing_written || args.nothing_wrong()) {
+    let engine = Engine::read(&mut args, &mut fields, &LIMIT, |limit| &mut limit.state);
+    if is_missing && !engine.is_shared() && (nothing_written || args.nothing_wrong()) {
         let help = "give it a number: `#[rate_limit(permits = 100, per = \"1s\")]`";
         args.errors.push(at_span(
             args.place,
@@ -58,7 +58,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let all = ["permits", "per", "burst", "weight", "max_wait", "key"];
     let whole = all.iter().all(|name| fields.written(name).is_some());
     let params = fields.finish("rate_limit", "RateLimit", whole, Policy::RateLimit);
-    args.finish(Some((params, Box::new(Limit { state, computed, key_comes_first }) as _)))
+    args.finish(Some((params, Box::new(Limit { engine, computed, key_comes_first }) as _)))
 }
 
 /// A number for every call, which the rules judge; or an expression that each call computes.
@@ -145,28 +145,12 @@ impl Wrap for Limit {
         Needs { rejects: true, ..Needs::default() }
     }
 
-    fn state(&self, at: &At<'_>) -> TokenStream {
-        self.state.declare(&LIMIT, at)
-    }
-
-    fn gauge(&self, at: &At<'_>) -> Option<Ident> {
-        self.state.gauge(&LIMIT, at)
-    }
-
-    fn holds(&self) -> Option<&Expr> {
-        self.state.mentions()
-    }
-
-    fn is_of_one_type(&self) -> bool {
-        self.state.is_own()
-    }
-
-    fn mentions(&self) -> TokenStream {
-        self.state.mentions().to_token_stream()
+    fn engine(&self) -> Option<&Engine> {
+        Some(&self.engine)
     }
 
     fn prepare(&self, at: &At<'_>) -> TokenStream {
-        let (weight, key) = (at.local("weight"), self.state.prepare(&LIMIT, at));
+        let (weight, key) = (at.local("weight"), self.engine.prepare(at));
         let computed = self.computed.as_ref().map(|expr| {
             let ty = number(expr);
             quote_spanned!(Span::mixed_site()=> let #weight: #ty = #expr;)
@@ -181,7 +165,7 @@ impl Wrap for Limit {
             Some(_) => quote!(#weight),
             None => quote!(#params.weight.fixed()),
         };
-        let (inner, turn) = (inner.outcome(), self.state.admit(&LIMIT, at, Some(&weight)));
+        let (inner, turn) = (inner.outcome(), self.engine.admit(at, Some(&weight)));
         quote_spanned! {Span::mixed_site()=>
             #label: {
                 if let ::core::result::Result::Err(#rejection) = #turn.await {

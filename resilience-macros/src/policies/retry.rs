@@ -10,10 +10,11 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
 use super::Parsed;
-use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Given, Number, Time, Value, keyword};
+use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at, list, nearest};
 use crate::item::join;
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap, source, verdict};
+use crate::layer::{At, Code, Needs, Wrap, verdict};
+use crate::params::{Constant, Fields, quoted};
 use crate::paths::{item, local};
 
 struct Repeat {
@@ -41,19 +42,6 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let when_ok = quoted(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
     let params = fields.finish("retry", "Retry", false, Policy::Retry);
     args.finish(Some((params, Box::new(Repeat { budget, when, when_ok }) as _)))
-}
-
-/// An expression of the user; its source goes into the parameters, where the manifest and the rules see it.
-pub(super) fn quoted<P: Copy + 'static>(
-    args: &mut Args,
-    fields: &mut Fields<P>,
-    name: &'static str,
-    set: impl Fn(&mut P, &'static str) + 'static,
-) -> Option<Expr> {
-    let given = args.value::<Expr>(name)?;
-    let text = Given { value: Value::Literal(source(Some(&given.value))), place: given.place };
-    fields.set(name, Some(text), false, set);
-    Some(given.value)
 }
 
 impl Wrap for Repeat {

@@ -11,7 +11,8 @@ use syn::{Expr, ExprLit, Lit};
 use super::Parsed;
 use crate::args::{Arg, ArgValue, Args, FromArg, Number, Time, Value};
 use crate::error::{Result, at, at_span};
-use crate::layer::{At, Code, Constant, Fields, Needs, Wrap};
+use crate::layer::{At, Code, Needs, Wrap};
+use crate::params::{Constant, Fields};
 use crate::paths::{item, local};
 
 struct Cut;

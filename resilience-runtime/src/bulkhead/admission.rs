@@ -51,21 +51,39 @@ struct Wait<'a> {
 struct End {
     at: Tick,
     kind: Kind,
+    /// A timeout further out cuts the call in the same poll, unless this call was moved away from under it.
+    yields: bool,
 }
 
 impl End {
     fn of(params: &Params, context: &mut Context) -> Option<Self> {
-        // A timeout cuts the call at its own limit, unless this call was moved away from under it: then a little later
-        // is soon enough.
-        let grace = |watched| if watched { Duration::from_millis(1) } else { Duration::ZERO };
-        let deadline = context.limit.map(|limit| context.resolve(limit).after(grace(limit.is_watched)));
-        let deadline = deadline.map(|at| Self { at, kind: Kind::DeadlineExceeded });
-        let own = params.max_wait.map(|wait| Self { at: Tick::now().after(wait), kind: Kind::BulkheadFull });
+        let deadline = context.limit.map(|limit| Self {
+            at: context.resolve(limit),
+            kind: Kind::DeadlineExceeded,
+            yields: limit.is_watched,
+        });
+        let own = params.max_wait.map(|wait| Self {
+            at: Tick::now().after(wait),
+            kind: Kind::BulkheadFull,
+            yields: false,
+        });
         match (own, deadline) {
             (Some(own), Some(deadline)) if deadline.at < own.at => Some(deadline),
             (None, deadline) => deadline,
             (own, _) => own,
         }
+    }
+
+    /// Whether it has come.
+    fn has_come(&mut self, context: &mut Context) -> bool {
+        if !context.reached(self.at) {
+            return false;
+        }
+        if !std::mem::take(&mut self.yields) {
+            return true;
+        }
+        self.at = Tick::now().after(Duration::from_millis(1));
+        context.reached(self.at)
     }
 }
 
@@ -121,8 +139,8 @@ impl<'a> Admission<'a> {
 
     /// Goes on with the wait, unless it is over.
     fn wait(&mut self, mut wait: Wait<'a>) -> Poll<Result<Place<'a>, Error>> {
-        if let Some(end) = wait.end
-            && context::with(|context| context.reached(end.at))
+        if let Some(end) = &mut wait.end
+            && context::with(|context| end.has_come(context))
         {
             // A place that comes in this very moment goes on to the next.
             drop(wait.ticket.take());

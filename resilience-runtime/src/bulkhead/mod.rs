@@ -1,7 +1,9 @@
 //! The engine of `#[bulkhead]`.
 
 mod admission;
+mod crossing;
 mod places;
+mod pool;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use resilience_policy::Policy;
 use resilience_policy::bulkhead::Bulkhead as Params;
 
 pub use admission::{Admission, Place};
+pub use crossing::{Crossing, HandedOver, Returnable, Sendable, crossing, crossing_of, hand_over};
 pub(crate) use places::Places;
+pub use pool::Pool;
 
 use crate::Site;
 use crate::call::enter;
@@ -78,9 +82,13 @@ impl Bulkhead {
     }
 
     const fn with(mut self, params: Params) -> Self {
+        self.set(params);
+        self
+    }
+
+    const fn set(&mut self, params: Params) {
         sane(Policy::Bulkhead(params));
         self.params = params;
-        self
     }
 
     /// Runs `body` in a place of this bulkhead, at once or after a wait, or rejects it.

@@ -17,6 +17,7 @@ impl<'a, T> Reply<'a, T> {
         Self::Now(ready(answer))
     }
 
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "the ledger in memory answers at once"))]
     pub(crate) fn later(answer: impl Future<Output = Answer<T>> + Send + 'a) -> Self {
         Self::Later(Box::pin(answer))
     }
