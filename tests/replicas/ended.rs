@@ -1,6 +1,8 @@
 //! What is recorded on the member that an attempt has picked.
 
-use resilience::{Replicas, Retry, retry, spawn, timeout};
+use std::sync::Arc;
+
+use resilience::{Pool, Replicas, Retry, bulkhead, retry, spawn, timeout};
 
 use super::support::{
     Fault, Good, Hang, Panic, Permanent, Reply, Service, Throttled, Transient, dropped_after, pass,
@@ -166,11 +168,24 @@ async fn without_a_retry_nobody_records() {
 #[tokio::test(start_paused = true)]
 async fn a_task_is_no_part_of_the_attempt() {
     #[retry(attempts = 1, repeatable)]
-    async fn spawns(nodes: std::sync::Arc<Replicas<Service>>) -> Reply {
+    async fn spawns(nodes: Arc<Replicas<Service>>) -> Reply {
         spawn(async move { nodes.pick()?.call().await }).await.expect("no panic")
     }
-    let nodes = std::sync::Arc::new(nodes(touchy(), [Transient]));
-    assert_eq!(spawns(std::sync::Arc::clone(&nodes)).await, Err(Fault::Transient(1)));
+    let nodes = Arc::new(nodes(touchy(), [Transient]));
+    assert_eq!(spawns(Arc::clone(&nodes)).await, Err(Fault::Transient(1)));
+    assert_eq!(states(&nodes), "c");
+}
+
+#[tokio::test]
+async fn nor_is_a_body_on_the_threads_of_a_pool() {
+    static POOL: Pool = Pool::new("nodes").threads(1);
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    #[bulkhead(pool = POOL)]
+    async fn elsewhere(nodes: Arc<Replicas<Service>>) -> Reply {
+        nodes.pick()?.call().await
+    }
+    let nodes = Arc::new(nodes(touchy(), [Transient]));
+    assert_eq!(elsewhere(Arc::clone(&nodes)).await, Err(Fault::Transient(2)));
     assert_eq!(states(&nodes), "c");
 }
 
