@@ -90,7 +90,7 @@ async fn once(plan: Plan) -> Reply {
 async fn replicated(plan: Plan) -> Reply {
     NODES.pick()?;
     plan.run().await?;
-    NODES.run(async |_| plan.run().await).await
+    NODES.run(async |()| plan.run().await).await
 }
 
 /// Functions within functions, and tasks.
