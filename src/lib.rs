@@ -39,6 +39,9 @@
 //!
 //! Every decision is a `tracing` event of the target `resilience`.
 //!
+//! Together in one service: `examples/checkout`, which charges each order once, and `examples/storefront`, whose page stays
+//! up while three of its six dependencies do not.
+//!
 //! # Features
 //!
 //! | feature | gives |

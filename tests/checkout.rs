@@ -2,11 +2,14 @@
 #![cfg(unix)]
 #![allow(missing_docs)]
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -39,7 +42,7 @@ fn signal_group(checkout: &Child, signal: &str) {
 
 /// Stops a run two times, a third and two thirds through its orders, and lets it end.
 fn survives(name: &str, stop: impl Fn(&mut Child)) {
-    let example = example();
+    let example = example::build("checkout");
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("checkout-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
     for orders in [ORDERS / 3, ORDERS * 2 / 3] {
@@ -84,20 +87,4 @@ fn charges(dir: &Path) -> HashMap<String, u32> {
         }
     }
     charges
-}
-
-/// The example, built as this test was. Cargo builds it for a test only where nobody names targets, so one that is
-/// there may be old.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("target/debug");
-    let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != "debug");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--example=checkout", "--profile", name.unwrap_or("dev")]);
-    if cfg!(feature = "test-util") {
-        build.arg("--features=test-util");
-    }
-    let status = build.arg("--target-dir").arg(profile.parent().expect("target")).status();
-    assert!(status.expect("cargo starts").success(), "the example does not build");
-    profile.join("examples/checkout")
 }

@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(missing_docs)]
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -54,7 +57,7 @@ impl Place {
         let dir =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        Self { dir, tool: example() }
+        Self { dir, tool: example::build("ledger") }
     }
 
     fn url(&self) -> String {
@@ -213,19 +216,4 @@ fn bad_arguments_are_told_apart_from_bad_luck() {
     let none = said(command);
     assert!(none.code == 2 && none.err.contains("or the variable RESILIENCE_BACKEND"), "{}", none.err);
     assert!(place.run(&["--help"]).out.contains("`Runtime::operator()`"));
-}
-
-/// The example, built as this test was; Cargo builds it for a test only where nobody names targets.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("target/debug");
-    let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != "debug");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--example=ledger", "--profile", name.unwrap_or("dev")]);
-    if cfg!(feature = "test-util") {
-        build.arg("--features=test-util");
-    }
-    let status = build.arg("--target-dir").arg(profile.parent().expect("target")).status();
-    assert!(status.expect("cargo starts").success(), "the example does not build");
-    profile.join("examples/ledger")
 }

@@ -1,9 +1,9 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use crate::plan::{Faults, Plan};
+use crate::shared::flags::Flags;
 
 /// The hidden first argument that makes this program the gateway.
 pub(crate) const GATEWAY: &str = "gateway";
@@ -64,35 +64,23 @@ impl Default for Options {
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter().peekable();
     let is_gateway = args.next_if(|arg| arg == GATEWAY).is_some();
+    let mut flags = Flags::new(args);
     let mut options = Options::default();
     let mut book = None;
 
-    while let Some(arg) = args.next() {
-        // Both `--seed 7` and `--seed=7`.
-        let (flag, inline) = match arg.split_once('=') {
-            Some((flag, value)) => (flag, Some(value.to_owned())),
-            None => (arg.as_str(), None),
-        };
-        let is_switch = ["--unprotected", "--json", "--help", "-h"].contains(&flag);
-        if let (true, Some(value)) = (is_switch, &inline) {
-            return Err(format!("{flag}: takes no value, got {value:?}"));
-        }
-        let mut value = |expected: &str| {
-            let value = inline.clone().or_else(|| args.next()).filter(|value| !value.is_empty());
-            value.ok_or(format!("{flag}: no value; expected {expected}"))
-        };
-        match flag {
-            "--orders" => options.orders = number(flag, value, 1, MOST_ORDERS)?,
-            "--seed" => options.plan.seed = number(flag, value, 0, u64::MAX)?,
-            "--faults" => options.plan.faults = faults(flag, &value(FAULTS)?)?,
-            "--unprotected" => options.unprotected = true,
-            "--json" => options.json = true,
-            "--dir" => options.dir = Some(value("a folder")?.into()),
-            "--backend" => options.backend = Some(value("memory: or file:PATH")?),
-            "--picture" => options.picture = Some(value("a file")?.into()),
-            "--help" | "-h" => return Ok(Command::Help),
-            "--book" if is_gateway => book = Some(value("a file")?.into()),
-            _ => return Err(format!("{arg:?}: no such argument; expected {FLAGS}")),
+    while let Some(flag) = flags.next() {
+        match flag.as_str() {
+            "--orders" => options.orders = flags.number(1, MOST_ORDERS)?,
+            "--seed" => options.plan.seed = flags.number(0, u64::MAX)?,
+            "--faults" => options.plan.faults = faults(&mut flags)?,
+            "--unprotected" => options.unprotected = flags.switch()?,
+            "--json" => options.json = flags.switch()?,
+            "--dir" => options.dir = Some(flags.value("a folder")?.into()),
+            "--backend" => options.backend = Some(flags.value("memory: or file:PATH")?),
+            "--picture" => options.picture = Some(flags.value("a file")?.into()),
+            "--help" | "-h" if flags.switch()? => return Ok(Command::Help),
+            "--book" if is_gateway => book = Some(flags.value("a file")?.into()),
+            _ => return Err(flags.unknown(FLAGS)),
         }
     }
     match (is_gateway, book) {
@@ -116,41 +104,25 @@ fn checked(options: Options) -> Result<Options, String> {
     Ok(options)
 }
 
-fn faults(flag: &str, value: &str) -> Result<Faults, String> {
+fn faults(flags: &mut Flags<impl Iterator<Item = String>>) -> Result<Faults, String> {
+    let value = flags.value(FAULTS)?;
     let known = Faults::ALL.into_iter().find(|faults| faults.name() == value);
-    known.ok_or_else(|| format!("{flag}: {value:?} is not valid; expected {FAULTS}"))
-}
-
-fn number(
-    flag: &str,
-    mut value: impl FnMut(&str) -> Result<String, String>,
-    min: u64,
-    max: u64,
-) -> Result<u64, String> {
-    let expected = format!("a whole number from {min} to {max}");
-    let value = value(&expected)?;
-    match u64::from_str(&value) {
-        Ok(number) if (min..=max).contains(&number) => Ok(number),
-        _ => Err(format!("{flag}: {value:?} is not valid; expected {expected}")),
-    }
+    known.ok_or_else(|| flags.invalid(&value, FAULTS))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Command, Faults, parse};
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(str::to_owned))
-    }
+    use crate::shared::flags::words;
 
     #[test]
     fn flags_are_read() {
-        let Ok(Command::Checkout(options)) = parsed("--orders 20 --faults=mild --seed 7 --json") else {
+        let Ok(Command::Checkout(options)) = parse(words("--orders 20 --faults=mild --seed 7 --json")) else {
             panic!()
         };
         assert_eq!((options.orders, options.plan.seed, options.plan.faults), (20, 7, Faults::Mild));
         assert!(options.json && !options.unprotected);
-        assert_eq!(parsed("--help"), Ok(Command::Help));
+        assert_eq!(parse(words("--help")), Ok(Command::Help));
     }
 
     #[test]
@@ -167,10 +139,12 @@ mod tests {
                 "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir",
             ),
         ] {
-            assert_eq!(parsed(line), Err(said.to_owned()));
+            assert_eq!(parse(words(line)), Err(said.to_owned()));
         }
         assert!(
-            parsed("--order 3").unwrap_err().starts_with("\"--order\": no such argument; expected --orders,")
+            parse(words("--order 3"))
+                .unwrap_err()
+                .starts_with("\"--order\": no such argument; expected --orders,")
         );
     }
 }

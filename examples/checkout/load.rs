@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use crate::dice::dice;
 use crate::order::Order;
+use crate::shared::dice::dice;
 use crate::shop::Shop;
 
 const ARRIVALS_PER_SECOND: u32 = 50;

@@ -15,7 +15,6 @@
 
 mod args;
 mod book;
-mod dice;
 mod folder;
 mod gateway;
 mod history;
@@ -26,10 +25,11 @@ mod order;
 mod picture;
 mod plan;
 mod process;
-mod progress;
 mod report;
 mod run;
 mod seen;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod shop;
 mod stop;
 

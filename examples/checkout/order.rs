@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dice::dice;
+use crate::shared::dice::dice;
 
 /// One order, as the shop sends it to the gateway.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::dice::dice;
+use crate::shared::dice::dice;
 
 /// No charge takes longer than this once it has begun.
 pub(crate) const SLOWEST: Duration = Duration::from_millis(900);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::args::Options;
 use crate::folder::Folder;
@@ -11,9 +11,9 @@ use crate::ledger::Doubts;
 use crate::load::{Load, Visit};
 use crate::picture::Panel;
 use crate::process::Process;
-use crate::progress;
 use crate::report::Report;
 use crate::seen::Seen;
+use crate::shared::progress::{self, Progress};
 use crate::shop::Shop;
 use crate::stop::Stop;
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(options: &Options, seen: &Seen) -> Result<Finished, Stop
 
     let visits = tokio::select! {
         visits = load.clone().run() => visits,
-        never = progress::show(&load, seen) => match never {},
+        never = progress::show(|| progress(&load, seen)) => match never {},
         status = gateway.died() => {
             return Err(io::Error::other(format!("the gateway died: {}", status?)).into());
         }
@@ -62,4 +62,15 @@ pub(crate) async fn run(options: &Options, seen: &Seen) -> Result<Finished, Stop
     let settled = doubts.settle(&before, &history);
     let report = Report::new(options, &folder, &history, settled, seen, &visits);
     Ok(Finished { report, visits, history })
+}
+
+fn progress(load: &Load, seen: &Seen) -> Progress {
+    let (done, all) = (load.done.load(Relaxed), load.orders);
+    let words = format!(
+        "{done}/{all} orders, breaker {}, {} retries, {} timeouts",
+        seen.breaker(),
+        seen.retried.load(Relaxed),
+        seen.timed_out.load(Relaxed),
+    );
+    Progress { done, all, words }
 }
