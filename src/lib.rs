@@ -25,6 +25,7 @@
 //! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | share a breaker, a bulkhead, a limit | [`CircuitBreaker`], [`Bulkhead`], [`RateLimit`] |
+//! | go on to another node | [`Replicas`] |
 //! | run code that is no function | [`Timeout`], [`Retry`], [`Hedge`], and the three above |
 //! | run blocking or hot code on threads of its own | [`Pool`] |
 //! | limit what many retries do together | [`RetryBudget`] |
@@ -90,9 +91,12 @@ pub use resilience_runtime::{
     Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
     Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
     LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable,
-    Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout, context,
-    future, manifest, spawn,
+    ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout,
+    context, future, manifest, spawn,
 };
+
+#[doc = include_str!("../docs/replicas.md")]
+pub use resilience_runtime::Replicas;
 
 #[cfg(feature = "http")]
 pub mod propagation {

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use resilience::{
-    CircuitBreaker, Failure, bulkhead, circuit_breaker, fallback, hedge, rate_limit, retry, timeout,
+    CircuitBreaker, Failure, Replicas, bulkhead, circuit_breaker, fallback, hedge, rate_limit, retry, timeout,
 };
 
 /// Counts the allocations of this thread.
@@ -35,6 +35,9 @@ static ALLOCATOR: Counting = Counting;
 
 #[derive(Debug, PartialEq, thiserror::Error, Failure)]
 enum Fault {
+    #[error("unreachable")]
+    #[failure(transient)]
+    Unreachable,
     #[error(transparent)]
     #[failure(policy)]
     Policy(resilience::Error),
@@ -130,6 +133,20 @@ async fn answered_later(order: &Order) -> Result<u64, Fault> {
     Ok(order.id)
 }
 
+#[retry(attempts = 3, backoff = none, repeatable)]
+async fn picking(nodes: &Replicas<Order>, others: &Replicas<Order>) -> Result<u64, Fault> {
+    let (node, _) = (nodes.pick()?, others.pick()?);
+    pending(node.polls).await;
+    if node.id == 0 { Err(Fault::Unreachable) } else { Ok(node.id) }
+}
+
+#[hedge(after = "1s", repeatable)]
+async fn picking_hedged(nodes: &Replicas<Order>) -> Result<u64, Fault> {
+    let node = nodes.pick()?;
+    pending(node.polls).await;
+    Ok(node.id)
+}
+
 struct Gateway;
 
 impl Gateway {
@@ -188,6 +205,18 @@ fn success_needs_no_heap() {
         assert_eq!(allocations(|| answered(&order)), 0, "fallback, {polls} polls");
         assert_eq!(allocations(|| answered_later(&order)), 0, "async fallback, {polls} polls");
         assert_eq!(allocations(|| Gateway.stacked(&order)), 0, "the stack, {polls} polls");
+    }
+}
+
+#[test]
+fn a_pick_needs_no_heap() {
+    let breaker = || CircuitBreaker::new("replicas").min_calls(10_000);
+    for polls in [0, 3] {
+        let set = || Replicas::new(breaker(), (0..3).map(|id| Order { id, polls })).expect("not too many");
+        let (nodes, others) = (set(), set());
+        assert_eq!(allocations(|| picking(&nodes, &others)), 0, "two sets, {polls} polls");
+        assert_eq!(allocations(|| picking_hedged(&nodes)), 0, "hedged, {polls} polls");
+        assert_eq!(allocations(|| nodes.run(async |node| Ok(node.id))), 0, "run, {polls} polls");
     }
 }
 

@@ -84,6 +84,7 @@ fn rings(mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool
 
 /// Does something with the context of a call in place of the one around it.
 pub(crate) fn within<R>(mine: &mut Context, work: impl FnOnce() -> R) -> R {
+    mine.place_picks();
     // Exchanged, not moved: a context is large, and every poll of every call comes by here.
     context::with(|around| std::mem::swap(around, mine));
     let _back = InPlace(mine);
@@ -96,6 +97,7 @@ struct InPlace<'a>(&'a mut Context);
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         context::with(|current| std::mem::swap(current, self.0));
+        self.0.take_picks();
     }
 }
 

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use crate::Site;
 use crate::key::IdempotencyKey;
+use crate::replicas::Path;
+use crate::replicas::picks::{self, Picks};
 use crate::time::{Instant, Tick};
 pub(crate) use tally::Tally;
 
@@ -24,7 +26,6 @@ thread_local! {
 }
 
 /// One per call: what its policies tell each other and the body.
-#[derive(Clone)]
 pub(crate) struct Context {
     /// The moment from which limits that began with the call count. Read only when somebody needs it.
     start: Option<Tick>,
@@ -48,6 +49,10 @@ pub(crate) struct Context {
     /// What happened inside the attempt that runs now, in the call or in a task of it; in a task, of the attempt that
     /// spawned it. On the heap once there is something to tell, or somebody who may.
     marks: Option<Arc<Marks>>,
+    /// A retry or a hedge of this call settles what its attempts pick among replicas.
+    settles: bool,
+    /// These picks; while the call is polled, those of the surroundings.
+    picks: Picks,
 }
 
 /// What an attempt and its tasks tell whoever is around them.
@@ -62,9 +67,9 @@ struct Marks {
 /// A limit in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Limit {
-    at: Tick,
+    pub(crate) at: Tick,
     /// It counts from the start of the call, which nobody has needed to know yet.
-    from_start: bool,
+    pub(crate) from_start: bool,
     /// A timeout further out cuts the call there, so nobody further in needs an alarm for it.
     pub(crate) is_watched: bool,
 }
@@ -77,13 +82,14 @@ impl Limit {
 }
 
 /// What each of several attempts that run side by side has to itself: the limit that its own timeouts set, and the marks
-/// of its own retries. All else is the call's.
+/// of its own retries; and what it has picked is found by its path. All else is the call's.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     limit: Option<Limit>,
     marks: Option<Arc<Marks>>,
     gave_up: bool,
     degraded: Option<bool>,
+    pub(crate) path: Path,
 }
 
 /// The operation that a claim of the ledger is for.
@@ -106,6 +112,8 @@ impl Context {
         operation: None,
         degraded: None,
         marks: None,
+        settles: false,
+        picks: Picks::NONE,
     };
 
     /// The context of a call made within this one.
@@ -178,8 +186,29 @@ impl Context {
     }
 
     /// The part of an attempt that begins now.
-    pub(crate) fn part(&self) -> Part {
-        Part { limit: self.limit, degraded: self.degraded.map(|_| false), ..Part::default() }
+    pub(crate) fn part(&self, path: Path) -> Part {
+        Part { limit: self.limit, degraded: self.degraded.map(|_| false), path, ..Part::default() }
+    }
+
+    /// What is picked in this call from here on is settled in it.
+    pub(crate) fn settle_picks(&mut self) {
+        if !std::mem::replace(&mut self.settles, true) {
+            picks::enter(&mut self.picks);
+        }
+    }
+
+    /// The call is polled.
+    pub(crate) fn place_picks(&mut self) {
+        if self.settles {
+            picks::enter(&mut self.picks);
+        }
+    }
+
+    /// It has been polled.
+    pub(crate) fn take_picks(&mut self) {
+        if self.settles {
+            picks::leave(&mut self.picks);
+        }
     }
 
     /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
@@ -192,6 +221,7 @@ impl Context {
         swap(&mut self.marks, &mut part.marks);
         swap(&mut self.gave_up, &mut part.gave_up);
         swap(&mut self.degraded, &mut part.degraded);
+        picks::exchange_path(&mut part.path);
     }
 
     /// The moment of a limit.

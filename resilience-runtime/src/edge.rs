@@ -6,6 +6,7 @@ use std::task::{self, Poll, ready};
 use crate::Error;
 use crate::context;
 use crate::failure::{Class, Failure, Verdict};
+use crate::replicas::picks;
 
 /// What the layers of a stack hand to each other.
 pub type Outcome<T, E> = Result<T, Stop<E>>;
@@ -22,6 +23,16 @@ pub enum Stop<E> {
 impl<E> From<Error> for Stop<E> {
     fn from(error: Error) -> Self {
         Self::Rejection(error)
+    }
+}
+
+impl<E> Stop<E> {
+    /// How it counts, where that does not depend on what the user's error means.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Failure(_) => None,
+            Self::Rejection(error) => Some(Verdict::on_rejection(error)),
+        }
     }
 }
 
@@ -235,10 +246,11 @@ impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
             context::attempt_started();
         }
         let result = R::into_result(ready!(this.body.poll(cx)));
-        if let Err(error) = &result
-            && (this.edge.effect)(error).happened == Happened::No
-        {
-            context::attempt_had_no_effect();
+        if let Err(error) = &result {
+            if (this.edge.effect)(error).happened == Happened::No {
+                context::attempt_had_no_effect();
+            }
+            picks::note((this.edge.class)(error));
         }
         Poll::Ready(result.map_err(Stop::Failure))
     }

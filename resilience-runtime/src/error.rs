@@ -133,9 +133,18 @@ impl Error {
     }
 
     #[must_use]
-    pub(crate) fn after(mut self, wait: Duration) -> Self {
-        if let Repr::Plain(plain) = &mut self.repr {
+    pub(crate) fn after(mut self, wait: impl Into<Option<Duration>>) -> Self {
+        if let (Repr::Plain(plain), Some(wait)) = (&mut self.repr, wait.into()) {
             plain.retry_after = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        }
+        self
+    }
+
+    /// Nothing of what it speaks of has begun, whatever runs around it.
+    #[must_use]
+    pub(crate) fn not_run(mut self) -> Self {
+        if let Repr::Plain(plain) = &mut self.repr {
+            plain.attempts = 0;
         }
         self
     }

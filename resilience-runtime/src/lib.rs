@@ -24,6 +24,7 @@ mod owner;
 #[cfg(feature = "http")]
 pub mod propagation;
 mod rate_limit;
+mod replicas;
 mod retry;
 mod runtime;
 mod site;
@@ -49,6 +50,7 @@ pub use idempotent::Stored;
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
 pub use rate_limit::RateLimit;
+pub use replicas::{Replicas, ReplicasError};
 pub use resilience_policy::retry::{Backoff, Jitter};
 pub use retry::Retry;
 pub use runtime::{Builder, InstallError, NameClash, Runtime};

@@ -18,6 +18,11 @@ impl Owner {
         Self::Name(name, OnceLock::new())
     }
 
+    /// A member of a set.
+    pub(crate) fn member(set: &'static str, index: usize) -> Self {
+        Self::Site(without_function(&format!("{set}[{index}]")))
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Site(site) => site.name(),
@@ -36,10 +41,14 @@ impl Owner {
 
 /// The site of engines that run code without an annotated function. There is one for each name, and it stays: a
 /// rejection can outlive the engine.
-fn without_function(name: &'static str) -> &'static Site {
+fn without_function(name: &str) -> &'static Site {
     static ALL: Mutex<BTreeMap<&str, &Site>> = Mutex::new(BTreeMap::new());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.entry(name).or_insert_with(|| Box::leak(Box::new(Site::without_function(name))))
+    if let Some(site) = all.get(name) {
+        return site;
+    }
+    let name = String::leak(name.to_owned());
+    all.entry(name).or_insert(Box::leak(Box::new(Site::without_function(name))))
 }
 
 /// Panics where the attribute of the same policy would not compile.

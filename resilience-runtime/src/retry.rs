@@ -8,11 +8,12 @@ use resilience_policy::retry::{Backoff, Jitter, Retry as Params};
 
 use crate::budget::RetryBudget;
 use crate::call::{enter, pause};
-use crate::context::{self, Context};
+use crate::context;
 use crate::edge::edge_classifying;
 use crate::event::{Decision, Event, emit};
 use crate::failure::Verdict;
 use crate::owner::{Owner, sane};
+use crate::replicas::picks;
 use crate::time::Tick;
 use crate::{Failure, Site};
 
@@ -216,7 +217,10 @@ impl Attempts<'_> {
     /// An attempt begins.
     pub fn begin(&mut self) {
         self.attempt += 1;
-        context::with(Context::clear_marks);
+        context::with(|context| {
+            context.clear_marks();
+            context.settle_picks();
+        });
     }
 
     /// Whether no other attempt can follow the one that runs now.
@@ -226,6 +230,7 @@ impl Attempts<'_> {
 
     /// After an attempt: how long to wait for the next one, if there is one.
     pub fn next(&self, verdict: Verdict, budget: Option<&RetryBudget>) -> Option<Duration> {
+        picks::settle(verdict);
         if matches!(verdict, Verdict::Success | Verdict::Neutral) {
             return None;
         }

@@ -12,6 +12,7 @@ use crate::context::{self, Context, Limit};
 use crate::edge::{CarriesRejection, Outcome, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::owner::{Owner, sane};
+use crate::time::Tick;
 use crate::{Kind, Site};
 
 /// A timeout for code without a function.
@@ -85,7 +86,9 @@ pub struct Timed<'a, F> {
 struct Plan {
     /// The limit around, put back at the end.
     around: Option<Limit>,
-    limit: Limit,
+    /// The limit, without what only the context needs: a call carries a plan for each of its timeouts.
+    at: Tick,
+    from_start: bool,
     cut: Cut,
 }
 
@@ -115,7 +118,11 @@ impl Plan {
             Some(outer) if context.is_over(outer) => (outer, Cut::Passed),
             Some(outer) => (outer, Cut::Around),
         };
-        Self { around, limit, cut }
+        Self { around, at: limit.at, from_start: limit.from_start, cut }
+    }
+
+    fn limit(self) -> Limit {
+        Limit { at: self.at, from_start: self.from_start, is_watched: true }
     }
 }
 
@@ -134,7 +141,8 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
             return Poll::Ready(Err(reject(Kind::DeadlineExceeded, site).into()));
         }
         if let Poll::Ready(outcome) = this.future.as_mut().poll(cx) {
-            if plan.cut != Cut::Outer && context::with(|context| context.rang && context.is_over(plan.limit))
+            if plan.cut != Cut::Outer
+                && context::with(|context| context.rang && context.is_over(plan.limit()))
             {
                 emit(&Event { site: site.name(), decision: Decision::Late });
             }
@@ -148,7 +156,7 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
             Cut::Around | Cut::Passed => (Kind::DeadlineExceeded, Duration::ZERO),
         };
         let fired = context::with(|context| {
-            let at = context.resolve(plan.limit).after(grace);
+            let at = context.resolve(plan.limit()).after(grace);
             context.reached(at)
         });
         if !fired {

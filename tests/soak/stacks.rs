@@ -1,11 +1,12 @@
 //! Every policy, alone and with others, own and shared and by key.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use resilience::{
-    Bulkhead, CircuitBreaker, Gauges, Kind, RateLimit, RetryBudget, bulkhead, circuit_breaker, fallback,
-    hedge, idempotent, rate_limit, retry, timeout,
+    Bulkhead, CircuitBreaker, Gauges, Kind, RateLimit, Replicas, RetryBudget, bulkhead, circuit_breaker,
+    fallback, hedge, idempotent, rate_limit, retry, timeout,
 };
 
 use crate::service::{Fault, Plan, Reply};
@@ -20,9 +21,14 @@ static ROOMS: Bulkhead = Bulkhead::new("rooms", 8).queue(8).max_wait(Duration::f
 static API: RateLimit =
     RateLimit::new("api", 500).per(Duration::from_millis(100)).burst(20).max_wait(Duration::from_millis(5));
 
+static NODES: LazyLock<Replicas<()>> = LazyLock::new(|| {
+    let breaker = CircuitBreaker::new("nodes").consecutive(3).open_for(Duration::from_millis(3));
+    Replicas::new(breaker, [(); 5]).expect("five are not too many")
+});
+
 /// What those that are shared hold.
-pub fn shared() -> [Gauges; 3] {
-    [GATEWAY.gauges(), ROOMS.gauges(), API.gauges()]
+pub fn shared() -> [Gauges; 4] {
+    [GATEWAY.gauges(), ROOMS.gauges(), API.gauges(), NODES.gauges()]
 }
 
 #[timeout(after = LONGEST)]
@@ -76,6 +82,17 @@ async fn once(plan: Plan) -> Reply {
     plan.run().await
 }
 
+/// Each attempt on a node of its own.
+#[timeout(ms = 20)]
+#[retry(attempts = 2, backoff = none, repeatable)]
+#[hedge(after = "1ms", repeatable)]
+#[timeout(ms = 8)]
+async fn replicated(plan: Plan) -> Reply {
+    NODES.pick()?;
+    plan.run().await?;
+    NODES.run(async |()| plan.run().await).await
+}
+
 /// Functions within functions, and tasks.
 #[timeout(ms = 50)]
 #[retry(attempts = 2, backoff = none, repeatable)]
@@ -108,7 +125,7 @@ pub fn assert_that_all_rejected() {
 
 /// One call of the stack that the plan names.
 pub async fn call(plan: Plan) -> Reply {
-    let reply = match plan.stack % 8 {
+    let reply = match plan.stack % 9 {
         0 => headline(plan).await,
         1 => by_key(plan).await,
         2 => crowded(plan).await,
@@ -116,6 +133,7 @@ pub async fn call(plan: Plan) -> Reply {
         4 => limited_by_key(plan).await,
         5 => observed(plan).await,
         6 => once(plan).await,
+        7 => replicated(plan).await,
         _ => nested(plan).await,
     };
     if let Err(Fault::Policy(rejection)) = &reply

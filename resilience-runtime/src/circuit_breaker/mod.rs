@@ -216,8 +216,23 @@ impl CircuitBreaker {
 
     /// Lets a call of `site` in, or rejects it.
     #[doc(hidden)]
-    pub fn admit(&self, site: &'static Site) -> Result<Permit<'_>, Error> {
+    pub fn admit(&self, site: &'static Site) -> Result<Permit<&Self>, Error> {
         Permit::of(self, self.home.scoped(Breaker::new), site)
+    }
+
+    /// One like this for each member of a set that has its name.
+    pub(crate) fn into_members(self, members: usize) -> Box<[Self]> {
+        let owners = (0..members).map(|index| Owner::member(self.owner.name(), index));
+        owners.map(|owner| Self { owner, params: self.params, home: Home::new(Breaker::new()) }).collect()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.in_use().is_closed()
+    }
+
+    /// What its rejections speak of, where no function is called.
+    pub(crate) fn site(&self) -> &'static Site {
+        self.owner.site()
     }
 
     fn in_use(&self) -> InUse<'_, Breaker> {
@@ -253,7 +268,7 @@ impl Keeps for CircuitBreaker {
 
 impl<'a> Chosen<'a, CircuitBreaker> {
     /// Lets a call in under its key, or rejects it.
-    pub fn admit(&self) -> Result<Permit<'a>, Error> {
+    pub fn admit(&self) -> Result<Permit<&'a CircuitBreaker>, Error> {
         let state = self.state()?;
         Permit::of(self.engine, state.or_else(|| self.engine.home.scoped(Breaker::new)), self.site)
     }

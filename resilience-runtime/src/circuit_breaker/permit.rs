@@ -1,6 +1,8 @@
 //! The permission of one call, from its admission to its end.
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::CircuitBreaker;
 use super::breaker::{Breaker, Pass};
@@ -13,29 +15,29 @@ use crate::{Error, Kind, Site};
 /// A call that the breaker has let in. Dropped without an outcome it was cancelled: neutral, and a probe is given
 /// again. Dropped by a panic it has failed.
 #[must_use = "a permit that is dropped at once counts as a cancelled call"]
-pub struct Permit<'a> {
+pub struct Permit<B: Deref<Target = CircuitBreaker>> {
     /// `None` once the call has ended.
-    engine: Option<&'a CircuitBreaker>,
+    engine: Option<B>,
     /// The state in a scope or under a key, instead of the engine's own.
     other: Option<Arc<Breaker>>,
     pass: Pass,
     start: Option<Tick>,
 }
 
-impl<'a> Permit<'a> {
-    pub(super) fn of(
-        engine: &'a CircuitBreaker,
-        other: Option<Arc<Breaker>>,
-        site: &'static Site,
-    ) -> Result<Self, Error> {
+impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
+    pub(super) fn of(engine: B, other: Option<Arc<Breaker>>, site: &'static Site) -> Result<Self, Error> {
+        Self::under(engine, other).map_err(|wait| reject(Kind::CircuitOpen, site).after(wait))
+    }
+
+    /// Asks without a rejection: refused, it gives the time until it makes sense to ask again, where that is known.
+    pub(crate) fn ask(engine: B) -> Result<Self, Option<Duration>> {
+        let scoped = engine.home.scoped(Breaker::new);
+        Self::under(engine, scoped)
+    }
+
+    fn under(engine: B, other: Option<Arc<Breaker>>) -> Result<Self, Option<Duration>> {
         let breaker = other.as_deref().unwrap_or(&engine.home.state);
-        let pass = breaker.admit(engine.owner.name(), &engine.params).map_err(|wait| {
-            let error = reject(Kind::CircuitOpen, site);
-            match wait {
-                Some(wait) => error.after(wait),
-                None => error,
-            }
-        })?;
+        let pass = breaker.admit(engine.owner.name(), &engine.params)?;
         let start = engine.params.slow_call.map(|_| Tick::now());
         Ok(Self { engine: Some(engine), other, pass, start })
     }
@@ -51,7 +53,8 @@ impl<'a> Permit<'a> {
 
     /// `failed` is `None` for a call that says nothing about the callee.
     fn end(&mut self, failed: Option<bool>) {
-        let Some(CircuitBreaker { owner, params, home }) = self.engine.take() else { return };
+        let Some(engine) = self.engine.take() else { return };
+        let CircuitBreaker { owner, params, home } = &*engine;
         let breaker = self.other.as_deref().unwrap_or(&home.state);
         let slow = || match (self.start, params.slow_call) {
             (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
@@ -62,7 +65,7 @@ impl<'a> Permit<'a> {
     }
 }
 
-impl Drop for Permit<'_> {
+impl<B: Deref<Target = CircuitBreaker>> Drop for Permit<B> {
     fn drop(&mut self) {
         self.end(std::thread::panicking().then_some(true));
     }

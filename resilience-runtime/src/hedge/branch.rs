@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use crate::context::{self, Context, Part};
+use crate::context::{self, Part};
+use crate::replicas::{Path, picks};
 use crate::time::Tick;
 
 /// An attempt, with its own part of the call's context.
@@ -18,8 +19,9 @@ pub(super) struct Branch<P> {
 
 impl<F: Future, P: DerefMut<Target = Option<F>>> Branch<P> {
     /// It begins at its first poll, which follows at once.
-    pub(super) fn new(future: Pin<P>, start: Option<Tick>) -> Self {
-        Self { future, part: context::with(|context| Context::part(context)), start }
+    pub(super) fn new(number: usize, future: Pin<P>, start: Option<Tick>) -> Self {
+        let path = picks::path().branch(number);
+        Self { future, part: context::with(|context| context.part(path)), start }
     }
 
     /// What it came to, once: it is dropped then.
@@ -48,6 +50,11 @@ impl<F: Future, P: DerefMut<Target = Option<F>>> Branch<P> {
         self.start.map_or(Duration::ZERO, |start| now.since(start))
     }
 
+    /// By which what it has picked is found.
+    pub(super) fn path(&self) -> Path {
+        self.part.path
+    }
+
     pub(super) fn part(&mut self) -> &mut Part {
         &mut self.part
     }
@@ -62,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::Site;
+    use crate::context::Context;
 
     static SITE: Site = Site::without_function("inner");
 
@@ -94,8 +102,8 @@ mod tests {
     #[test]
     fn each_has_its_own_part_while_it_is_polled() {
         let cx = &mut task::Context::from_waker(Waker::noop());
-        let mut one = Branch::new(Box::pin(Some(attempt(1))), None);
-        let mut two = Branch::new(Box::pin(Some(attempt(2))), None);
+        let mut one = Branch::new(0, Box::pin(Some(attempt(1))), None);
+        let mut two = Branch::new(1, Box::pin(Some(attempt(2))), None);
         for ends in [false, false, true] {
             assert_eq!(one.poll(cx).is_some(), ends);
             assert_eq!(two.poll(cx).is_some(), ends);
@@ -115,7 +123,7 @@ mod tests {
             context::with(|context| context.exhaust(&SITE));
             panic!("of the body");
         });
-        let mut branch = Branch::new(Box::pin(Some(panics)), None);
+        let mut branch = Branch::new(0, Box::pin(Some(panics)), None);
         assert!(catch_unwind(AssertUnwindSafe(|| branch.poll(cx))).is_err());
         assert!(!is_exhausted());
     }
@@ -130,7 +138,7 @@ mod tests {
                 drop(held);
             }
         }));
-        let mut branch = Branch::new(slot.as_mut(), None);
+        let mut branch = Branch::new(0, slot.as_mut(), None);
         assert!(branch.poll(&mut task::Context::from_waker(Waker::noop())).is_none() && branch.is_running());
         branch.stop();
         assert_eq!(std::rc::Rc::strong_count(&held), 1);

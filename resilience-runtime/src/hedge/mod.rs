@@ -17,6 +17,7 @@ use crate::context::{self, Limit};
 use crate::edge::{Outcome, edge_plain};
 use crate::event::{Decision, Event, emit};
 use crate::owner::{Owner, sane};
+use crate::replicas::{Path, picks};
 use crate::state::{Home, InUse};
 use crate::time::Tick;
 use branch::Branch;
@@ -155,10 +156,13 @@ impl Hedge {
             latencies,
             delay,
             left: self.params.max,
-            due: context::with(|context| context.limit_in(delay)),
+            due: context::with(|context| {
+                context.settle_picks();
+                context.limit_in(delay)
+            }),
             running: 1,
             make,
-            first: Branch::new(first, start),
+            first: Branch::new(0, first, start),
             extra: Vec::new(),
         }
     }
@@ -216,8 +220,9 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
         self.due = context::with(|context| context.limit_in(self.delay));
         self.running += 1;
         let start = self.latencies.is_some().then_some(now);
-        self.extra.push(Branch::new(Box::pin(Some((self.make)())), start));
-        self.tell(self.extra.len(), |attempt| Decision::HedgeStarted { attempt });
+        let number = self.extra.len() + 1;
+        self.extra.push(Branch::new(number, Box::pin(Some((self.make)())), start));
+        self.tell(number, |attempt| Decision::HedgeStarted { attempt });
         true
     }
 
@@ -232,8 +237,18 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
             self.tell(number, |attempt| Decision::HedgeWon { attempt });
         }
         self.observe(number);
+        picks::succeeded(self.path(number));
         self.first.stop();
         self.extra.iter_mut().for_each(Branch::stop);
+        // Of those that had ended nothing is left.
+        (0..=self.extra.len()).for_each(|other| picks::cancelled(self.path(other)));
+    }
+
+    fn path(&self, number: usize) -> Path {
+        match number.checked_sub(1) {
+            None => self.first.path(),
+            Some(extra) => self.extra[extra].path(),
+        }
     }
 
     /// Records the winner's time; and that of a slow one that is given up: it would have taken longer still. Without these
@@ -277,9 +292,10 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Future for Race<'_, 
                         this.settle(number);
                         return Poll::Ready(Ok(value));
                     }
-                    Some(failure) => {
+                    Some(Err(stop)) => {
+                        picks::failed(this.path(number), stop.verdict());
                         this.running -= 1;
-                        failed = Some((number, failure));
+                        failed = Some((number, Err(stop)));
                     }
                 }
                 number += 1;
