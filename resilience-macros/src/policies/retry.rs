@@ -76,9 +76,14 @@ impl Wrap for Repeat {
             #earn
             loop {
                 #retry.begin();
-                let #outcome = #inner;
-                let ::core::option::Option::Some(#wait) = #retry.next(#verdict, #budget) else { break #outcome };
-                ::core::mem::drop(#outcome);
+                // In a block of its own: dropped by hand, a borrowed outcome would still count as held during the wait.
+                let #wait = {
+                    let #outcome = #inner;
+                    match #retry.next(#verdict, #budget) {
+                        ::core::option::Option::Some(#wait) => #wait,
+                        ::core::option::Option::None => break #outcome,
+                    }
+                };
                 #runtime::pause(#wait).await;
             }
         }}
