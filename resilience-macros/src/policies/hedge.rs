@@ -9,7 +9,7 @@ use resilience_policy::hedge::{After, Hedge};
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::{budget, quoted};
+use super::retry::{budget, place_of_budget};
 use crate::args::{Arg, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::join;
@@ -27,7 +27,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let initial = args.value::<Time>("initial").map(|given| given.map(|time| time.0));
     let max = args.value::<Number<u32>>("max").map(|given| given.map(|number| number.0));
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
-    let budget = quoted(&mut args, &mut fields, "budget", |hedge, budget| hedge.budget = budget);
+    let budget = place_of_budget(&mut args, &mut fields, |hedge, budget| hedge.budget = budget);
     if after.is_none() && (nothing_written || args.nothing_wrong()) {
         let help = "give it a delay: `#[hedge(after = \"50ms\")]`, or `after = p95` for one that is observed";
         args.errors.push(at_span(args.place, "a hedge needs to know when a call is slow", help));
@@ -62,9 +62,10 @@ impl FromArg for AfterArg {
 
 /// `p95`, also in quotes, or one that is not observed.
 fn is_percentile(value: &Expr) -> bool {
-    let text = value.to_token_stream().to_string();
-    let digits = text.trim_matches('"').strip_prefix('p');
-    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    // `p99.9` is the field `9` of `p99` to the compiler.
+    let text = value.to_token_stream().to_string().replace(' ', "");
+    let number = text.trim_matches('"').strip_prefix('p');
+    number.is_some_and(|number| number.parse::<f64>().is_ok())
 }
 
 impl AfterArg {

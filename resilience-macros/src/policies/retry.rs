@@ -10,6 +10,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
 use super::Parsed;
+use super::state::is_place;
 use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Given, Number, Time, Value, keyword};
 use crate::error::{Result, at, list, nearest};
 use crate::item::join;
@@ -36,7 +37,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("nested", nested, false, |retry, nested| retry.nested = nested);
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
     fields.set("repeatable", repeatable, false, |retry, repeatable| retry.repeatable = repeatable);
-    let budget = quoted(&mut args, &mut fields, "budget", |retry, budget| retry.budget = budget);
+    let budget = place_of_budget(&mut args, &mut fields, |retry, budget| retry.budget = budget);
     let when = quoted(&mut args, &mut fields, "when", |retry, when| retry.when = when);
     let when_ok = quoted(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
     let params = fields.finish("retry", "Retry", false, Policy::Retry);
@@ -56,6 +57,20 @@ pub(super) fn quoted<P: Copy + 'static>(
     Some(given.value)
 }
 
+/// `budget = GATEWAY_BUDGET`: what sites share is made elsewhere.
+pub(super) fn place_of_budget<P: Copy + 'static>(
+    args: &mut Args,
+    fields: &mut Fields<P>,
+    set: impl Fn(&mut P, &'static str) + 'static,
+) -> Option<Expr> {
+    let budget = quoted(args, fields, "budget", set)?;
+    if !is_place(&budget) {
+        let wrong = "`budget` is the place of a retry budget";
+        args.errors.push(at(&budget, wrong, "name a `static`, or a field such as `self.budget`"));
+    }
+    Some(budget)
+}
+
 impl Wrap for Repeat {
     fn needs(&self) -> Needs {
         Needs { classifies: self.when.is_none(), repeats: true, ..Needs::default() }
@@ -69,7 +84,11 @@ impl Wrap for Repeat {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
-        let earn = self.budget.as_ref().map(borrowed).map(|budget| quote!(#budget.earn();));
+        // A const in place of a static is an error where it is spent, and not here too.
+        let earn = self.budget.as_ref().map(|budget| {
+            let (runtime, variable) = (&at.runtime, local("budget"));
+            quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable.earn(); })
+        });
         let budget = budget(self.budget.as_ref());
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();

@@ -72,7 +72,8 @@ pub(super) fn read<P: Copy + 'static>(
     }
 }
 
-fn is_place(expr: &Expr) -> bool {
+/// Whether this names a place, and computes nothing.
+pub(super) fn is_place(expr: &Expr) -> bool {
     match expr {
         Expr::Path(_) => true,
         Expr::Field(field) => is_place(&field.base),
@@ -122,8 +123,9 @@ impl State {
                 quote!(#chosen.admit(#more))
             }
             Self::Shared(place) => {
-                let (engine, shared) = (Ident::new(of.engine, Span::mixed_site()), local("shared"));
-                // A type instead of a function, which a wrong one would be shown.
+                // A type instead of a function, which a wrong one would be shown. Wholly at the place: what a block gives to
+                // ten methods is then one error.
+                let (engine, shared) = (Ident::new(of.engine, join(place)), local("shared"));
                 let shared = quote_spanned! {join(place)=>
                     { let #shared: &#runtime::#engine = &#place; #shared }
                 };
