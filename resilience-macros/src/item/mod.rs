@@ -109,6 +109,15 @@ impl Function {
         }
     }
 
+    /// The same of a `mut self` that is bound once more inside.
+    pub(crate) fn spare_mut_self(&mut self) {
+        if let Some(FnArg::Receiver(receiver)) = self.sig.inputs.first_mut()
+            && receiver.mutability.is_some()
+        {
+            receiver.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
+        }
+    }
+
     /// Takes the `mut`s off those arguments that are bound once more inside.
     pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
@@ -159,7 +168,7 @@ fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
 }
 
 fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
-    let whole = matches!(pat, Pat::Ident(_));
+    let mut whole = true;
     let mut pat = pat.clone();
     let mut open = vec![&mut pat];
     while let Some(pat) = open.pop() {
@@ -167,6 +176,7 @@ fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
             let mutable = name.mutability.is_some() && name.by_ref.is_none();
             found.push(Binding { ident: name.ident.clone(), mutable, ty: ty.clone(), whole });
         }
+        whole = false;
         open.extend(parts(pat));
     }
 }
