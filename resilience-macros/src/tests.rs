@@ -253,7 +253,8 @@ fn attempts_that_overlap_share_the_arguments() {
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
                 let call = ::core::pin::pin!(
                     async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
-                    let outcome = { let make = || edge.attempt(async { if false { return
+                    let outcome = { { let budget : & __resilience::RetryBudget = & self.budget;
+                    budget.earn(); } let make = || edge.attempt(async { if false { return
                     __resilience::never:: < Result < Reply, E > > (); } let this =
                     __resilience::again(& self); let id = __resilience::another:: < u32 > (& id);
                     this.client.load(id, name). await }); let first =

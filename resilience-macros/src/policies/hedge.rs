@@ -9,7 +9,7 @@ use resilience_policy::hedge::{After, Hedge};
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::{budget, place_of_budget};
+use super::retry::{budget, earn, place_of_budget};
 use crate::args::{Arg, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::join;
@@ -115,13 +115,18 @@ impl Wrap for Race {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, hedge) = (inner.future(), item("HEDGE", at.index));
         let (make, first) = (at.local("make"), at.local("first"));
-        let budget = budget(self.budget.as_ref());
+        let (earn, budget) = (earn(self.budget.as_ref(), at), budget(self.budget.as_ref()));
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
+            #earn
             let #make = || #inner;
             let #first = ::core::pin::pin!(::core::option::Option::Some(#make()));
             #hedge.race(#first, #make, #budget).await
         }}
+    }
+
+    fn budget(&self) -> Option<&Expr> {
+        self.budget.as_ref()
     }
 
     fn mentions(&self) -> TokenStream {

@@ -84,11 +84,7 @@ impl Wrap for Repeat {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
-        // A const in place of a static is an error where it is spent, and not here too.
-        let earn = self.budget.as_ref().map(|budget| {
-            let (runtime, variable) = (&at.runtime, local("budget"));
-            quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable.earn(); })
-        });
+        let earn = earn(self.budget.as_ref(), at);
         let budget = budget(self.budget.as_ref());
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();
@@ -108,10 +104,24 @@ impl Wrap for Repeat {
         }}
     }
 
+    fn budget(&self) -> Option<&Expr> {
+        self.budget.as_ref()
+    }
+
     fn mentions(&self) -> TokenStream {
         let (budget, when, when_ok) = (&self.budget, &self.when, &self.when_ok);
         quote!(#budget #when #when_ok)
     }
+}
+
+/// The share of this call, if it is this policy that earns it.
+pub(super) fn earn(budget: Option<&Expr>, at: &At<'_>) -> Option<TokenStream> {
+    let budget = budget.filter(|_| at.earns)?;
+    let (runtime, variable) = (&at.runtime, local("budget"));
+    // Borrowed for a moment: a const in place of a static is an error where it is spent, and not here too.
+    Some(quote_spanned! {join(budget)=>
+        { let #variable: &#runtime::RetryBudget = &#budget; #variable.earn(); }
+    })
 }
 
 /// A borrow of the user's budget. A variable of the type instead of a function, which a wrong one would be shown.
