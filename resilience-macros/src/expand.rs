@@ -2,13 +2,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
-use syn::{Path, Type};
 
 use crate::args::{NOT_CONST, names_value};
 use crate::arguments::{Arguments, Own, has_ident};
 use crate::error::{Errors, Result, at};
-use crate::item::{Binding, Body, Function, check_owned, join, nameable};
+use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs, source};
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
@@ -63,16 +63,6 @@ fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'
     names.collect()
 }
 
-/// Uses the import of a sibling up. All of it is at the attribute, where the error points if there is none.
-fn used(import: &Ident, arguments: &[Binding]) -> TokenStream {
-    let (mut name, place) = (import.clone(), import.span());
-    // An argument may bear the name, such as `timeout: Duration`, and is not meant.
-    if arguments.iter().any(|argument| argument.ident == name) {
-        name.set_span(Span::mixed_site().located_at(place));
-    }
-    quote_spanned!(place=> #[allow(unused_imports)] use #name as _;)
-}
-
 /// A call earns its share of a budget once, also where several of its policies spend from the same one: the first does.
 fn earns(stack: &Stack, index: usize) -> bool {
     let budget = |layer: &Layer| layer.kind.budget().map(|budget| source(Some(budget)));
@@ -99,8 +89,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     imports.extend(&stack.options.imports);
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
     imports.dedup_by_key(|path| path.get_ident().map(ToString::to_string));
-    let bindings = function.bindings();
-    let imports = imports.into_iter().filter_map(Path::get_ident).map(|name| used(name, &bindings));
+    let imports = function.use_up(imports);
     let name = match &stack.options.name {
         Some(name) => quote!(#name),
         None => {
@@ -112,8 +101,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
         use #facade::__private as #runtime;
-        // Inside of a user's macro the lint does not see that this uses the import up.
-        #(#imports)*
+        #imports
         #(#params)*
         #rules
         static #site: #runtime::Site =

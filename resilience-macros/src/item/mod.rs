@@ -64,7 +64,23 @@ impl Function {
     /// Keeps the compiler from complaining of a function that has lost its policies to an error.
     pub(crate) fn silence(&mut self, imports: &[Path]) {
         self.attrs.push(syn::parse_quote!(#[allow(unused)]));
-        self.prepend(&quote!(#(use #imports as _;)*));
+        let imports = self.use_up(imports);
+        self.prepend(&imports);
+    }
+
+    /// Uses the imports of siblings up. All of it is at the attribute, where the error points if there is none.
+    pub(crate) fn use_up<'a>(&self, imports: impl IntoIterator<Item = &'a Path>) -> TokenStream {
+        let arguments = self.bindings();
+        let used = imports.into_iter().filter_map(Path::get_ident).map(|import| {
+            let (mut name, place) = (import.clone(), import.span());
+            // An argument may bear the name, such as `timeout: Duration`, and is not meant.
+            if arguments.iter().any(|argument| argument.ident == name) {
+                name.set_span(Span::mixed_site().located_at(place));
+            }
+            // Inside of a user's macro the lint does not see that this uses the import up.
+            quote_spanned!(place=> #[allow(unused_imports)] use #name as _;)
+        });
+        used.collect()
     }
 
     /// Puts items in front of the body.
