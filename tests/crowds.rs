@@ -57,7 +57,7 @@ async fn a_queue_keeps_its_order_whoever_leaves() {
 
 #[tokio::test(start_paused = true)]
 async fn half_of_those_who_wait_for_a_rate_leave_their_permits_to_the_rest() {
-    static LIMIT: RateLimit = RateLimit::new("crowd", 1_000).burst(1).max_wait(Duration::from_secs(60));
+    static LIMIT: RateLimit = RateLimit::new("crowd", 1_000).burst(1).max_wait(Duration::from_mins(1));
     #[rate_limit(share = LIMIT)]
     async fn call() -> Reply {
         Ok(1)

@@ -197,6 +197,10 @@ async fn of_an_object() {
     );
 }
 
+fn count(lines: &[u32]) -> u32 {
+    u32::try_from(lines.len()).expect("few")
+}
+
 struct Order {
     id: u32,
     lines: Vec<u32>,
@@ -204,16 +208,16 @@ struct Order {
 
 #[fallback(|_| Ok(id + *first))]
 #[bulkhead(max = 2, key = id)]
-#[rate_limit(permits = 100, weight = lines.len() as u32, key = (id, *first))]
+#[rate_limit(permits = 100, weight = count(lines), key = (id, *first))]
 #[timeout(ms = 10)]
 async fn patterns(
     Order { id, ref lines }: Order,
-    (first, .., _): (&u32, u32, u32),
+    (first, ..): (&u32, u32, u32),
     [left, right]: [u8; 2],
     mut sum: u32,
     _: String,
 ) -> Reply {
-    sum += u32::from(left + right) + u32::try_from(lines.len()).expect("few");
+    sum += u32::from(left + right) + count(lines);
     if id == 0 { std::future::pending().await } else { Ok(sum + first) }
 }
 
