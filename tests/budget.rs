@@ -3,7 +3,7 @@
 
 mod support;
 
-use resilience::{RetryBudget, manifest, retry};
+use resilience::{RetryBudget, hedge, manifest, retry};
 use support::{Fault, Good, Reply, Service, Transient, events, pass, timed};
 
 #[retry(attempts = 3, backoff = fixed("10ms"), jitter = none, repeatable, budget = CALM)]
@@ -78,6 +78,30 @@ async fn a_retry_around_it_does_not_repeat_what_it_may_not() {
     }
     assert_eq!(outer(&Service::new([Transient])).await, Err(Fault::Transient(2)));
     assert_eq!(outer(&Service::new([Transient])).await, Err(Fault::Transient(1)));
+}
+
+/// A share of the calls, however many policies of a call spend from it, in whatever order.
+#[tokio::test(start_paused = true)]
+async fn a_call_earns_once() {
+    static HALF: RetryBudget = RetryBudget::new().share(0.5).floor(0).burst(1);
+    #[retry(attempts = 9, backoff = none, repeatable, budget = HALF)]
+    #[hedge(after = "10ms", repeatable, budget = HALF)]
+    async fn retry_above(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[hedge(after = "10ms", repeatable, budget = HALF)]
+    #[retry(attempts = 9, backoff = none, repeatable, budget = HALF)]
+    async fn hedge_above(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Transient]);
+    drop(retry_above(&service).await); // what is saved
+    let before = service.executions();
+    for _ in 0..10 {
+        drop(retry_above(&service).await);
+        drop(hedge_above(&service).await);
+    }
+    assert_eq!(service.executions() - before, 20 + 10);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use resilience::{retry, spawn};
+use resilience::{fallback, retry, spawn};
 use support::{Fault, Good, Permanent, Reply, Service, Step, Throttled, Transient, events};
 
 /// How one layer calls the next.
@@ -136,4 +136,32 @@ async fn each_retry_that_leaves_it_names_the_one_that_gave_up() {
     let stopped = events::stopped();
     assert_eq!(stopped.last().map(String::as_str), Some("insistent_outer"));
     assert!(!stopped.iter().any(|line| line.contains("because")), "{stopped:?}");
+}
+
+/// A fallback that answers has mended the failure: a later one of the caller's own is repeated. One that fails has not.
+#[tokio::test(start_paused = true)]
+async fn a_fallback_around_the_inner_one() {
+    #[fallback(|_| Ok(1))]
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn answers(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[fallback(Err)]
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn fails(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn above_answers(service: &Service) -> Reply {
+        answers(service).await?;
+        Err(Fault::Transient(0))
+    }
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn above_fails(service: &Service) -> Reply {
+        fails(service).await
+    }
+    let bad = Service::new([Transient]);
+    assert_eq!((above_answers(&bad).await, bad.executions()), (Err(Fault::Transient(0)), 6));
+    let bad = Service::new([Transient]);
+    assert_eq!((above_fails(&bad).await, bad.executions()), (Err(Fault::Transient(2)), 2));
 }

@@ -266,3 +266,22 @@ mod without_a_function {
         assert!(std::panic::catch_unwind(|| Bulkhead::new("x", 1).max_wait(Duration::from_secs(1))).is_err());
     }
 }
+
+/// One scope's calls wait for each other and not for those outside, also where one is dropped outside of the scope.
+#[tokio::test(start_paused = true)]
+async fn a_place_comes_back_to_its_own_scope() {
+    let scope = Runtime::builder().memory().build();
+    let (hang, good) = (Service::new([Hang]), Service::new([Good]));
+    let mut holders = Vec::new();
+    for _ in 0..2 {
+        let mut holder = Box::pin(scope.scope(one(&hang)));
+        assert!(dropped_after(0, holder.as_mut()).await.is_none());
+        holders.push(holder);
+    }
+    let mut waiter = Box::pin(scope.scope(two(&good)));
+    assert!(dropped_after(0, waiter.as_mut()).await.is_none());
+    assert_eq!(alone(one(&good)).await, Ok(1), "another scope has other rooms");
+    drop(holders);
+    assert_eq!(waiter.await, Ok(2));
+    assert_eq!(scope.scope(async { ROOMS.gauges() }).await, Gauges::default());
+}

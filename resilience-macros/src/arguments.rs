@@ -64,13 +64,14 @@ impl Arguments {
     /// `last` tells of the attempt that runs whether no other can follow.
     fn receiver(
         &mut self,
-        function: &Function,
+        function: &mut Function,
         body: &mut Body,
         needs: Needs,
         mentioned: bool,
         last: Option<&TokenStream>,
     ) -> Result<()> {
-        let Some(receiver) = function.receiver() else { return Ok(()) };
+        let Some(receiver) = function.receiver().cloned() else { return Ok(()) };
+        let receiver = &receiver;
         let (runtime, slot, this, token) =
             (paths::runtime(), local("self_slot"), local("this"), receiver.self_token);
         let value = match (Own::of(receiver), last) {
@@ -99,8 +100,10 @@ impl Arguments {
             }
             (Own::Counted | Own::Value, _) => quote_spanned!(Span::mixed_site()=> #runtime::again(&#token)),
         };
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
+        let mutable = receiver.mutability;
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #this = #value;));
         body.rename_self(&this);
+        function.spare_mut_self();
         Ok(())
     }
 

@@ -36,7 +36,8 @@ enum Whose {
     Keyed(Expr),
 }
 
-fn is_place(expr: &Expr) -> bool {
+/// Whether this names a place, and computes nothing.
+pub(crate) fn is_place(expr: &Expr) -> bool {
     match expr {
         Expr::Path(_) => true,
         Expr::Field(field) => is_place(&field.base),
@@ -132,8 +133,9 @@ impl Engine {
                 quote!(#chosen.admit(#more))
             }
             Whose::Shared(place) => {
-                let (engine, shared) = (Ident::new(self.kind.ty, Span::mixed_site()), local("shared"));
-                // A type instead of a function, which a wrong one would be shown.
+                // A type instead of a function, which a wrong one would be shown. Wholly at the place: what a block
+                // gives to ten methods is then one error.
+                let (engine, shared) = (Ident::new(self.kind.ty, join(place)), local("shared"));
                 let shared = quote_spanned! {join(place)=>
                     { let #shared: &#runtime::#engine = &#place; #shared }
                 };

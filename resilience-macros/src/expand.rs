@@ -11,6 +11,7 @@ use crate::crossing::Crossing;
 use crate::error::{Errors, Result, at};
 use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs};
+use crate::params::source;
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
 use crate::{judge, mention};
@@ -69,9 +70,17 @@ fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'
         params: item("POLICY", index),
         returns,
         absorbed: stack.absorbs(),
+        earns: earns(stack, index),
         again: mention::again(function, stack, index),
     });
     names.collect()
+}
+
+/// A call earns its share of a budget once, also where several of its policies spend from the same one: the first does.
+fn earns(stack: &Stack, index: usize) -> bool {
+    let budget = |layer: &Layer| layer.kind.budget().map(|budget| source(Some(budget)));
+    let own = budget(&stack.layers[index]);
+    own.is_some() && stack.layers[..index].iter().all(|above| budget(above) != own)
 }
 
 /// The statics of the site. They stand first, and the stack's const is the very first.
@@ -93,6 +102,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     imports.extend(&stack.options.imports);
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
     imports.dedup_by_key(|path| path.get_ident().map(ToString::to_string));
+    let imports = function.use_up(imports);
     let name = match &stack.options.name {
         Some(name) => quote!(#name),
         None => {
@@ -104,8 +114,7 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const #marker: &[#runtime::policy::Policy] = &[#(#policies),*];
         use #facade::__private as #runtime;
-        // Inside of a user's macro the lint does not see that this uses the import up.
-        #(#[allow(unused_imports)] use #imports as _;)*
+        #imports
         #(#params)*
         #rules
         static #site: #runtime::Site =

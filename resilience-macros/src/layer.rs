@@ -52,6 +52,11 @@ pub(crate) trait Wrap {
         self.engine().and_then(Engine::place).to_token_stream()
     }
 
+    /// The budget that its repeats are taken from.
+    fn budget(&self) -> Option<&Expr> {
+        None
+    }
+
     /// Whether no error of what is below gets past it, whatever it is.
     fn absorbs(&self) -> bool {
         false
@@ -128,6 +133,8 @@ pub(crate) struct At<'a> {
     pub(crate) returns: &'a syn::Type,
     /// The outermost policy absorbs every error, so that the result need not be a `Result`.
     pub(crate) absorbed: bool,
+    /// Whether it is this policy by which the call earns its share of the budget.
+    pub(crate) earns: bool,
     /// Clones of the arguments that this policy names, where it can need them once more or somebody above it does.
     pub(crate) again: TokenStream,
 }

@@ -35,7 +35,8 @@ fn stages(name: &str, args: TokenStream, function: &mut Function, imports: &[Pat
     match &stack {
         // Skipped, and without policies of its own.
         Ok(stack) if stack.layers.is_empty() => {
-            function.prepend(&quote!(#(#[allow(unused_imports)] use #imports as _;)*));
+            let imports = function.use_up(imports);
+            function.prepend(&imports);
             return Ok(function.to_token_stream());
         }
         Ok(stack) if stack.inherited > 0 => {

@@ -107,20 +107,21 @@ fn the_headline() {
                     await { __resilience::Entry::Run(claim) => claim,
                     __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let operation
                     = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut
-                    retry = __RETRY_2.start(); loop { retry.begin(); let outcome = 'breaker : { let
-                    permit = match __BREAKER_3.admit(& __SITE) { ::core::result::Result::Ok(permit)
-                    => permit, ::core::result::Result::Err(rejection) => { break
+                    retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let outcome =
+                    'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {
+                    ::core::result::Result::Ok(permit) => permit,
+                    ::core::result::Result::Err(rejection) => { break
                     'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
                     timed = ::core::pin::pin!(edge.attempt(async { if false { return
                     __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
                     await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
-                    __resilience::pause(wait). await; } } }); __TIMEOUT_1.cut(timed). await } }); let
-                    outcome = claim.keep(operation). await; claim.settle(outcome, & edge, & codec).
-                    await } }
+                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; match
+                    retry.next(edge.verdict(& outcome, ::core::option::Option::None,
+                    ::core::option::Option::None), ::core::option::Option::None) {
+                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
+                    outcome, } }; __resilience::pause(wait). await; } } }); __TIMEOUT_1.cut(timed).
+                    await } }); let outcome = claim.keep(operation). await; claim.settle(outcome, &
+                    edge, & codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -177,16 +178,17 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 let mut b_slot = __resilience::slot(b);
                 let mut a_slot = __resilience::slot(a);
                 let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
-                    edge.attempt(async { if false { return __resilience::never:: < Result < _, E > >
-                    (); } let mut word = __resilience::hand_out(& mut word_slot, retry.last()); let b
-                    = __resilience::hand_out(& mut b_slot, retry.last()); let a =
-                    __resilience::hand_out(& mut a_slot, retry.last()); let limit =
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = edge.attempt(async { if false { return __resilience::never:: <
+                    Result < _, E > > (); } let mut word = __resilience::hand_out(& mut word_slot,
+                    retry.last()); let b = __resilience::hand_out(& mut b_slot, retry.last()); let a
+                    = __resilience::hand_out(& mut a_slot, retry.last()); let limit =
                     __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
-                    await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
-                    outcome, ::core::option::Option::Some(& | error | error.may_pass(limit)),
-                    ::core::option::Option::None), ::core::option::Option::None) else { break outcome
-                    }; ::core::mem::drop(outcome); __resilience::pause(wait). await; } } }
+                    await; match retry.next(edge.verdict(& outcome, ::core::option::Option::Some(& |
+                    error | error.may_pass(limit)), ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -250,17 +252,19 @@ fn attempts_that_overlap_share_the_arguments() {
                 );
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
                 let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
-                    { let make = || edge.attempt(async { if false { return __resilience::never:: <
-                    Result < Reply, E > > (); } let this = __resilience::again(& self); let id =
-                    __resilience::another:: < u32 > (& id); this.client.load(id, name). await }); let
-                    first = ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1
-                    .race(first, make, ::core::option::Option::Some({ let budget : &
-                    __resilience::RetryBudget = & self.budget; budget })). await }; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = { { let budget : & __resilience::RetryBudget = & self.budget;
+                    budget.earn(); } let make = || edge.attempt(async { if false { return
+                    __resilience::never:: < Result < Reply, E > > (); } let this =
+                    __resilience::again(& self); let id = __resilience::another:: < u32 > (& id);
+                    this.client.load(id, name). await }); let first =
+                    ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1.race(first,
+                    make, ::core::option::Option::Some({ let budget : & __resilience::RetryBudget = &
+                    self.budget; budget })). await }; match retry.next(edge.verdict(& outcome,
                     ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
-                    __resilience::pause(wait). await; } } }
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)
@@ -512,21 +516,22 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                 };
                 let call = ::core::pin::pin!(
                     async { 'fallback_0 : { let outcome = { let mut retry = __RETRY_1.start(); loop {
-                    retry.begin(); let outcome = 'fallback_2 : { let outcome = edge.attempt(async {
-                    if false { return __resilience::never:: < Reply > (); } let name =
-                    __resilience::again:: < String > (& name); fetch(name). await }). await; let
+                    retry.begin(); let wait = { let outcome = 'fallback_2 : { let outcome = edge
+                    .attempt(async { if false { return __resilience::never:: < Reply > (); } let name
+                    = __resilience::again:: < String > (& name); fetch(name). await }). await; let
                     error = match edge.stands(& __SITE, outcome, ::core::option::Option::Some(&
                     is_down)) { ::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
                     ::core::result::Result::Err(error) => error, }; #[allow(unused_variables,
                     unused_mut)] let name = __resilience::again:: < String > (& name); let answer =
-                    __resilience::answer(& edge, error, | _ | Ok(name)); edge.answered(answer) }; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
-                    __resilience::pause(wait). await; } }; let error = match edge.stands(& __SITE,
-                    outcome, ::core::option::Option::None) { ::core::result::Result::Ok(outcome) =>
-                    break 'fallback_0 outcome, ::core::result::Result::Err(error) => error, }; let
-                    answer = __resilience::answer_later(& edge, error, async | error |
+                    __resilience::answer(& edge, error, | _ | Ok(name)); edge.answered(answer) };
+                    match retry.next(edge.verdict(& outcome, ::core::option::Option::None,
+                    ::core::option::Option::None), ::core::option::Option::None) {
+                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
+                    outcome, } }; __resilience::pause(wait). await; } }; let error = match edge
+                    .stands(& __SITE, outcome, ::core::option::Option::None) {
+                    ::core::result::Result::Ok(outcome) => break 'fallback_0 outcome,
+                    ::core::result::Result::Err(error) => error, }; let answer =
+                    __resilience::answer_later(& edge, error, async | error |
                     __resilience::awaited(cached(error)).future(). await). await; edge
                     .answered(answer) } }
                 );
@@ -650,8 +655,8 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 let mut self_slot = __resilience::slot(self);
                 let mut title_slot = __resilience::slot::<String>(title);
                 let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let outcome =
-                    'bulkhead : { let place = match pool.admit(& __SITE). await {
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = 'bulkhead : { let place = match pool.admit(& __SITE). await {
                     ::core::result::Result::Ok(place) => place,
                     ::core::result::Result::Err(rejection) => { break
                     'bulkhead::core::result::Result::Err(rejection.into()); } }; crossing.run(pool, &
@@ -661,11 +666,11 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     async move { { let timed = ::core::pin::pin!(edge.attempt(async { if false {
                     return __resilience::never:: < Result < Report, Error > > (); } let this = this;
                     let mut title = title; title.push('!'); this.write(& title). await }));
-                    __TIMEOUT_2.cut(timed). await } } }). await }; let
-                    ::core::option::Option::Some(wait) = retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
-                    __resilience::pause(wait). await; } } }
+                    __TIMEOUT_2.cut(timed). await } } }). await }; match retry.next(edge.verdict(&
+                    outcome, ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

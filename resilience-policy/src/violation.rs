@@ -40,7 +40,11 @@ impl Violation {
         if self.rule.is_none() {
             return self;
         }
-        let text = self.text.str("\n  method: `").str(method).str("`, with the policies of its block");
+        let text = self
+            .text
+            .str("\n  method: `")
+            .str(method)
+            .str("`, with the policies of its block; its own of a kind stands in for the block's");
         Self { text, ..self }
     }
 

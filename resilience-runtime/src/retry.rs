@@ -128,10 +128,15 @@ impl Retry {
             self.budget.iter().for_each(|budget| budget.earn());
             loop {
                 attempts.begin();
-                let outcome = edge.attempt(body()).await;
-                let verdict = edge.verdict(&outcome, None, None);
-                let Some(wait) = attempts.next(verdict, self.budget) else { break outcome };
-                drop(outcome);
+                // In a block of its own: the outcome need not be `Send` if it is gone before the wait.
+                let wait = {
+                    let outcome = edge.attempt(body()).await;
+                    let verdict = edge.verdict(&outcome, None, None);
+                    match attempts.next(verdict, self.budget) {
+                        Some(wait) => wait,
+                        None => break outcome,
+                    }
+                };
                 pause(wait).await;
             }
         });

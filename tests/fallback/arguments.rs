@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resilience::{fallback, retry};
+use resilience::{fallback, retry, timeout};
 
 use crate::support::{Fault, Good, Permanent, Reply, Service, Transient};
 use crate::{count, told};
@@ -134,4 +134,20 @@ async fn of_a_method() {
     assert_eq!(shop.clone().by_value(&Service::new([Transient])).await, Ok(7));
     let mut shop = shop;
     assert_eq!(shop.exclusive(&Service::new([Transient])).await, Ok(16));
+}
+
+/// The body changes its clone, and the fallback sees what the caller has passed.
+#[tokio::test(start_paused = true)]
+async fn a_method_that_uses_itself_up() {
+    #[derive(Clone)]
+    struct Client(u32);
+    impl Client {
+        #[fallback(|_| { self.0 += 100; Ok(self.0) })]
+        #[timeout(ms = 5)]
+        async fn call(mut self) -> Reply {
+            self.0 += 1;
+            std::future::pending().await
+        }
+    }
+    assert_eq!(Client(7).call().await, Ok(107));
 }

@@ -139,12 +139,13 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
                 let call = ::core::pin::pin!(
                     async { { let timed = ::core::pin::pin!(async { { let mut retry = __RETRY_1
-                    .start(); loop { retry.begin(); let outcome = edge.attempt(async { if false {
-                    return __resilience::never:: < Result < u32, E > > (); } self.get(1). await }).
-                    await; let ::core::option::Option::Some(wait) = retry.next(edge.verdict(&
-                    outcome, ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) else { break outcome }; ::core::mem::drop(outcome);
-                    __resilience::pause(wait). await; } } }); __TIMEOUT_0.cut(timed). await } }
+                    .start(); loop { retry.begin(); let wait = { let outcome = edge.attempt(async {
+                    if false { return __resilience::never:: < Result < u32, E > > (); } self.get(1).
+                    await }). await; match retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }); __TIMEOUT_0.cut(timed). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

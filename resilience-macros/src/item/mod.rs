@@ -64,7 +64,23 @@ impl Function {
     /// Keeps the compiler from complaining of a function that has lost its policies to an error.
     pub(crate) fn silence(&mut self, imports: &[Path]) {
         self.attrs.push(syn::parse_quote!(#[allow(unused)]));
-        self.prepend(&quote!(#(use #imports as _;)*));
+        let imports = self.use_up(imports);
+        self.prepend(&imports);
+    }
+
+    /// Uses the imports of siblings up. All of it is at the attribute, where the error points if there is none.
+    pub(crate) fn use_up<'a>(&self, imports: impl IntoIterator<Item = &'a Path>) -> TokenStream {
+        let arguments = self.bindings();
+        let used = imports.into_iter().filter_map(Path::get_ident).map(|import| {
+            let (mut name, place) = (import.clone(), import.span());
+            // An argument may bear the name, such as `timeout: Duration`, and is not meant.
+            if arguments.iter().any(|argument| argument.ident == name) {
+                name.set_span(Span::mixed_site().located_at(place));
+            }
+            // Inside of a user's macro the lint does not see that this uses the import up.
+            quote_spanned!(place=> #[allow(unused_imports)] use #name as _;)
+        });
+        used.collect()
     }
 
     /// Puts items in front of the body.
@@ -106,6 +122,15 @@ impl Function {
             if found.iter().any(|binding| binding.mutable && kept(&binding.ident)) {
                 arg.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
             }
+        }
+    }
+
+    /// The same of a `mut self` that is bound once more inside.
+    pub(crate) fn spare_mut_self(&mut self) {
+        if let Some(FnArg::Receiver(receiver)) = self.sig.inputs.first_mut()
+            && receiver.mutability.is_some()
+        {
+            receiver.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
         }
     }
 
@@ -161,7 +186,7 @@ fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
 }
 
 fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
-    let whole = matches!(pat, Pat::Ident(_));
+    let mut whole = true;
     let mut pat = pat.clone();
     let mut open = vec![&mut pat];
     while let Some(pat) = open.pop() {
@@ -169,6 +194,7 @@ fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
             let mutable = name.mutability.is_some() && name.by_ref.is_none();
             found.push(Binding { ident: name.ident.clone(), mutable, ty: ty.clone(), whole });
         }
+        whole = false;
         open.extend(parts(pat));
     }
 }

@@ -247,19 +247,14 @@ impl Bare {
         Self { place: Place::of(place), ty: ty.replace(' ', "") }
     }
 
-    /// Nobody in the stack answers a rejection.
+    /// Nobody in the stack answers a rejection. The policies of a block are above those of its
+    /// methods, so a method's own fallback is none on top.
     pub(crate) fn refuse(&self, way_out: &str) -> Errors {
         let wrong = "this function does not return a `Result`, so a rejection has nowhere to go";
-        // The policies of a block stand above those of its method.
-        let way_out = match way_out {
-            "" => {
-                "; or answer every rejection: `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, \
-                 without `when`"
-            }
-            way_out => way_out,
-        };
-        let help =
-            format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`{way_out}", self.ty);
+        let answered = "; or answer every rejection: `#[fallback(|error: resilience::Error| ...)]` as the topmost policy, \
+                        without `when`";
+        let or = if way_out.is_empty() { answered } else { way_out };
+        let help = format!("return `Result<{}, E>`, where `E` has `From<resilience::Error>`{or}", self.ty);
         at(self.place, wrong, help).into()
     }
 }

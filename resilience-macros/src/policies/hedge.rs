@@ -9,12 +9,12 @@ use resilience_policy::hedge::{After, Hedge};
 use syn::Expr;
 
 use super::Parsed;
-use super::retry::budget;
+use super::retry::{budget, earn, place_of_budget};
 use crate::args::{Arg, Args, Flag, FromArg, Number, Time, Value, keyword};
 use crate::error::{Result, at_span};
 use crate::item::join;
 use crate::layer::{At, Code, Needs, Wrap};
-use crate::params::{Constant, Fields, quoted};
+use crate::params::{Constant, Fields};
 use crate::paths::{item, local};
 
 struct Race {
@@ -28,7 +28,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let initial = args.value::<Time>("initial").map(|given| given.map(|time| time.0));
     let max = args.value::<Number<u32>>("max").map(|given| given.map(|number| number.0));
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
-    let budget = quoted(&mut args, &mut fields, "budget", |hedge, budget| hedge.budget = budget);
+    let budget = place_of_budget(&mut args, &mut fields, |hedge, budget| hedge.budget = budget);
     if after.is_none() && (nothing_written || args.nothing_wrong()) {
         let help = "give it a delay: `#[hedge(after = \"50ms\")]`, or `after = p95` for one that is observed";
         args.errors.push(at_span(args.place, "a hedge needs to know when a call is slow", help));
@@ -63,9 +63,10 @@ impl FromArg for AfterArg {
 
 /// `p95`, also in quotes, or one that is not observed.
 fn is_percentile(value: &Expr) -> bool {
-    let text = value.to_token_stream().to_string();
-    let digits = text.trim_matches('"').strip_prefix('p');
-    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    // `p99.9` is the field `9` of `p99` to the compiler.
+    let text = value.to_token_stream().to_string().replace(' ', "");
+    let number = text.trim_matches('"').strip_prefix('p');
+    number.is_some_and(|number| number.parse::<f64>().is_ok())
 }
 
 impl AfterArg {
@@ -115,13 +116,18 @@ impl Wrap for Race {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, hedge) = (inner.future(), item("HEDGE", at.index));
         let (make, first) = (at.local("make"), at.local("first"));
-        let budget = budget(self.budget.as_ref());
+        let (earn, budget) = (earn(self.budget.as_ref(), at), budget(self.budget.as_ref()));
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
+            #earn
             let #make = || #inner;
             let #first = ::core::pin::pin!(::core::option::Option::Some(#make()));
             #hedge.race(#first, #make, #budget).await
         }}
+    }
+
+    fn budget(&self) -> Option<&Expr> {
+        self.budget.as_ref()
     }
 
     fn mentions(&self) -> TokenStream {

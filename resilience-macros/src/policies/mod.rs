@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Policy] = &[
     Policy { name: "hedge", example: "after = \"50ms\"", per_method: None, read: hedge::read },
     Policy {
         name: "fallback",
-        example: "when = |error| ...",
+        example: "|error| ..., when = |error| ...",
         per_method: Some("a substitute is one method's own"),
         read: fallback::read,
     },

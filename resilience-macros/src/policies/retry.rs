@@ -11,6 +11,7 @@ use syn::{Expr, Token};
 
 use super::Parsed;
 use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Number, Time, Value, keyword};
+use crate::engine::is_place;
 use crate::error::{Result, at, list, nearest};
 use crate::item::join;
 use crate::layer::{At, Code, Needs, Wrap, verdict};
@@ -37,11 +38,25 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("nested", nested, false, |retry, nested| retry.nested = nested);
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
     fields.set("repeatable", repeatable, false, |retry, repeatable| retry.repeatable = repeatable);
-    let budget = quoted(&mut args, &mut fields, "budget", |retry, budget| retry.budget = budget);
+    let budget = place_of_budget(&mut args, &mut fields, |retry, budget| retry.budget = budget);
     let when = quoted(&mut args, &mut fields, "when", |retry, when| retry.when = when);
     let when_ok = quoted(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
     let params = fields.finish("retry", "Retry", false, Policy::Retry);
     args.finish(Some((params, Box::new(Repeat { budget, when, when_ok }) as _)))
+}
+
+/// `budget = GATEWAY_BUDGET`: what sites share is made elsewhere.
+pub(super) fn place_of_budget<P: Copy + 'static>(
+    args: &mut Args,
+    fields: &mut Fields<P>,
+    set: impl Fn(&mut P, &'static str) + 'static,
+) -> Option<Expr> {
+    let budget = quoted(args, fields, "budget", set)?;
+    if !is_place(&budget) {
+        let wrong = "`budget` is the place of a retry budget";
+        args.errors.push(at(&budget, wrong, "name a `static`, or a field such as `self.budget`"));
+    }
+    Some(budget)
 }
 
 impl Wrap for Repeat {
@@ -57,25 +72,44 @@ impl Wrap for Repeat {
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
-        let earn = self.budget.as_ref().map(borrowed).map(|budget| quote!(#budget.earn();));
+        let earn = earn(self.budget.as_ref(), at);
         let budget = budget(self.budget.as_ref());
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = #policy.start();
             #earn
             loop {
                 #retry.begin();
-                let #outcome = #inner;
-                let ::core::option::Option::Some(#wait) = #retry.next(#verdict, #budget) else { break #outcome };
-                ::core::mem::drop(#outcome);
+                // In a block of its own: dropped by hand, a borrowed outcome would still count as held during the wait.
+                let #wait = {
+                    let #outcome = #inner;
+                    match #retry.next(#verdict, #budget) {
+                        ::core::option::Option::Some(#wait) => #wait,
+                        ::core::option::Option::None => break #outcome,
+                    }
+                };
                 #runtime::pause(#wait).await;
             }
         }}
+    }
+
+    fn budget(&self) -> Option<&Expr> {
+        self.budget.as_ref()
     }
 
     fn mentions(&self) -> TokenStream {
         let (budget, when, when_ok) = (&self.budget, &self.when, &self.when_ok);
         quote!(#budget #when #when_ok)
     }
+}
+
+/// The share of this call, if it is this policy that earns it.
+pub(super) fn earn(budget: Option<&Expr>, at: &At<'_>) -> Option<TokenStream> {
+    let budget = budget.filter(|_| at.earns)?;
+    let (runtime, variable) = (&at.runtime, local("budget"));
+    // Borrowed for a moment: a const in place of a static is an error where it is spent, and not here too.
+    Some(quote_spanned! {join(budget)=>
+        { let #variable: &#runtime::RetryBudget = &#budget; #variable.earn(); }
+    })
 }
 
 /// A borrow of the user's budget. A variable of the type instead of a function, which a wrong one would be shown.

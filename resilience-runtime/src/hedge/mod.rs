@@ -119,6 +119,7 @@ impl Hedge {
     {
         let edge = edge_plain::<Result<T, E>>();
         let call = pin!(async {
+            self.budget.iter().for_each(|budget| budget.earn());
             let make = || edge.attempt(body());
             let first = pin!(Some(make()));
             self.race(first, make, self.budget).await
@@ -138,9 +139,6 @@ impl Hedge {
         F: Future,
         M: Fn() -> F,
     {
-        if let Some(budget) = budget {
-            budget.earn();
-        }
         let latencies = (self.params.after == After::P95).then(|| self.home.in_use(Latencies::new));
         let delay = match self.params.after {
             After::Time(delay) => delay,
