@@ -4,22 +4,24 @@
 //! `tokio::spawn` starts without it; one handed to [`spawn`](crate::spawn) takes it along. Over the network it goes in
 //! headers, by the module `propagation` of the feature `http`.
 
+mod limit;
+mod marks;
+mod part;
 mod tally;
 
 use std::cell::RefCell;
-use std::mem::swap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::Duration;
 
-use crate::Site;
+pub(crate) use limit::Limit;
+use marks::Marks;
+pub(crate) use part::{Part, within};
+pub(crate) use tally::Tally;
+
 use crate::key::IdempotencyKey;
-use crate::replicas::Path;
 use crate::replicas::picks::{self, Picks};
 use crate::time::{Instant, Tick};
-pub(crate) use tally::Tally;
 
 thread_local! {
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::NONE) };
@@ -53,43 +55,6 @@ pub(crate) struct Context {
     settles: bool,
     /// These picks; while the call is polled, those of the surroundings.
     picks: Picks,
-}
-
-/// What an attempt and its tasks tell whoever is around them.
-#[derive(Debug, Default)]
-struct Marks {
-    /// Whose retry has given up.
-    exhausted: OnceLock<&'static Site>,
-    /// A fallback has answered in a task.
-    degraded: AtomicBool,
-}
-
-/// A limit in time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Limit {
-    pub(crate) at: Tick,
-    /// It counts from the start of the call, which nobody has needed to know yet.
-    pub(crate) from_start: bool,
-    /// A timeout further out cuts the call there, so nobody further in needs an alarm for it.
-    pub(crate) is_watched: bool,
-}
-
-impl Limit {
-    /// The same, with somebody to watch it.
-    pub(crate) fn watched(self) -> Self {
-        Self { is_watched: true, ..self }
-    }
-}
-
-/// What each of several attempts that run side by side has to itself: the limit that its own timeouts set, and the marks
-/// of its own retries; and what it has picked is found by its path. All else is the call's.
-#[derive(Debug, Default)]
-pub(crate) struct Part {
-    limit: Option<Limit>,
-    marks: Option<Arc<Marks>>,
-    gave_up: bool,
-    degraded: Option<bool>,
-    pub(crate) path: Path,
 }
 
 /// The operation that a claim of the ledger is for.
@@ -148,48 +113,6 @@ impl Context {
         child
     }
 
-    /// Whose retry inside this attempt has given up, in the call or in a task of it.
-    pub(crate) fn exhausted(&self) -> Option<&'static Site> {
-        self.marks.as_ref()?.exhausted.get().copied()
-    }
-
-    /// The retry of `site`, inside this attempt, has given up.
-    pub(crate) fn exhaust(&mut self, site: &'static Site) {
-        // The first one has said it all.
-        let _ = self.marks.get_or_insert_default().exhausted.set(site);
-    }
-
-    /// A fallback has answered in this attempt, in the call or in a task of it.
-    pub(crate) fn is_degraded(&self) -> bool {
-        let in_a_task = || self.marks.as_ref().is_some_and(|marks| marks.degraded.load(Ordering::Acquire));
-        self.degraded == Some(true) || in_a_task()
-    }
-
-    /// An attempt begins: what the last one left behind is gone with its outcome.
-    pub(crate) fn clear_marks(&mut self) {
-        (self.marks, self.gave_up) = (None, false);
-        self.degraded = self.degraded.map(|_| false);
-    }
-
-    /// A fallback has answered: what went wrong before it is mended, and the call is degraded.
-    pub(crate) fn answered(&mut self) {
-        self.clear_marks();
-        self.degrade();
-    }
-
-    /// What this call returns is not all it could be.
-    pub(crate) fn degrade(&mut self) {
-        self.degraded = self.degraded.map(|_| true);
-        if let Some(marks) = &self.marks {
-            marks.degraded.store(true, Ordering::Release);
-        }
-    }
-
-    /// The part of an attempt that begins now.
-    pub(crate) fn part(&self, path: Path) -> Part {
-        Part { limit: self.limit, degraded: self.degraded.map(|_| false), path, ..Part::default() }
-    }
-
     /// What is picked in this call from here on is settled in it.
     pub(crate) fn settle_picks(&mut self) {
         if !std::mem::replace(&mut self.settles, true) {
@@ -208,79 +131,6 @@ impl Context {
     pub(crate) fn take_picks(&mut self) {
         if self.settles {
             picks::leave(&mut self.picks);
-        }
-    }
-
-    /// The attempt of this part has ended, and its outcome is the call's: so are its marks.
-    pub(crate) fn adopt(&mut self, part: Part) {
-        (self.marks, self.gave_up, self.degraded) = (part.marks, part.gave_up, part.degraded);
-    }
-
-    fn exchange(&mut self, part: &mut Part) {
-        swap(&mut self.limit, &mut part.limit);
-        swap(&mut self.marks, &mut part.marks);
-        swap(&mut self.gave_up, &mut part.gave_up);
-        swap(&mut self.degraded, &mut part.degraded);
-        picks::exchange_path(&mut part.path);
-    }
-
-    /// The moment of a limit.
-    pub(crate) fn resolve(&mut self, limit: Limit) -> Tick {
-        if !limit.from_start {
-            return limit.at;
-        }
-        self.start.get_or_insert_with(Tick::now).after(limit.at.since(Tick::BASE))
-    }
-
-    /// Sets the deadline, unless there is a nearer one. The limit before is returned.
-    fn narrow(&mut self, at: Tick) -> Option<Limit> {
-        match self.deadline() {
-            Some(nearer) if nearer <= at => self.limit,
-            _ => self.limit.replace(Limit { at, from_start: false, is_watched: false }),
-        }
-    }
-
-    /// Which of two limits comes first; of equal ones, the first.
-    pub(crate) fn comes_first(&mut self, one: Limit, two: Limit) -> bool {
-        if one.from_start && two.from_start {
-            one.at <= two.at
-        } else {
-            self.resolve(one) <= self.resolve(two)
-        }
-    }
-
-    pub(crate) fn deadline(&mut self) -> Option<Tick> {
-        self.limit.map(|limit| self.resolve(limit))
-    }
-
-    /// The limit of something that begins now, and that is watched. At the start of a call it needs no clock.
-    pub(crate) fn limit_in(&self, time: Duration) -> Limit {
-        let from_start = self.start.is_none();
-        let from = if from_start { Tick::BASE } else { Tick::now() };
-        Limit { at: from.after(time), from_start, is_watched: true }
-    }
-
-    /// Whether a limit has passed.
-    pub(crate) fn is_over(&mut self, limit: Limit) -> bool {
-        self.resolve(limit) <= Tick::now()
-    }
-
-    /// Whether the moment has come; if not, the call is polled again when it does.
-    pub(crate) fn reached(&mut self, at: Tick) -> bool {
-        if self.rang && Tick::now() >= at {
-            return true;
-        }
-        self.alarm = Some(self.alarm.map_or(at, |other| other.min(at)));
-        false
-    }
-
-    /// The outcome of this call is a failure on which the retry of `site` has given up.
-    pub(crate) fn give_up(&mut self, site: &'static Site) {
-        let degraded = self.is_degraded();
-        (self.marks, self.gave_up) = (None, true);
-        self.exhaust(site);
-        if degraded {
-            self.degrade();
         }
     }
 
@@ -306,22 +156,6 @@ pub(crate) fn with<R>(look: impl FnOnce(&mut Context) -> R) -> R {
 #[cfg(feature = "http")]
 pub(crate) fn attempt() -> u32 {
     with(|context| u32::from(context.repeats()) + 1)
-}
-
-/// Does something with the part of an attempt in place.
-pub(crate) fn within<R>(part: &mut Part, work: impl FnOnce() -> R) -> R {
-    with(|context| context.exchange(part));
-    let _back = InPlace(part);
-    work()
-}
-
-/// Puts the part of the surroundings back, also on a panic.
-struct InPlace<'a>(&'a mut Part);
-
-impl Drop for InPlace<'_> {
-    fn drop(&mut self) {
-        with(|context| context.exchange(self.0));
-    }
 }
 
 pub(crate) fn attempts() -> u32 {
