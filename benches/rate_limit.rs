@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use governor::clock::MonotonicClock;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use resilience::__private::policy::rate_limit::RateLimit;
-use resilience::__private::{Site, SiteRateLimit};
-use resilience::{Error, bulkhead, rate_limit};
+use resilience::{Error, RateLimit, Site, bulkhead, manifest, rate_limit};
 
 const CALLS: u32 = 50_000;
 const ROUNDS: usize = 15;
@@ -33,9 +31,9 @@ type StdClock = RateLimiter<
 static QUANTA: LazyLock<DefaultDirectRateLimiter> = LazyLock::new(|| RateLimiter::direct(quota()));
 static STD: LazyLock<StdClock> = LazyLock::new(|| RateLimiter::direct_with_clock(quota(), MonotonicClock));
 
-static SITE: Site = Site::new("engine", file!(), line!(), &[]);
-static PARAMS: RateLimit = RateLimit { permits: RATE, burst: Some(BURST), ..RateLimit::DEFAULT };
-static ENGINE: SiteRateLimit = SiteRateLimit::new(&SITE, &PARAMS);
+/// Any one will do: nothing is rejected.
+static SITE: LazyLock<&Site> = LazyLock::new(|| manifest().next().expect("those below"));
+static ENGINE: RateLimit = RateLimit::new("engine", RATE).burst(BURST);
 
 async fn bare(n: u32) -> Result<u32, Error> {
     Ok(black_box(n))
@@ -57,7 +55,7 @@ async fn std_clock(n: u32) -> Result<u32, Error> {
 }
 
 async fn engine(n: u32) -> Result<u32, Error> {
-    ENGINE.admit(None).await?;
+    ENGINE.admit(*SITE, 1).await?;
     bare(n).await
 }
 

@@ -94,6 +94,7 @@ fn ci() -> Vec<Step> {
             "clippy",
             &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, "--", "-D", "warnings"],
         ),
+        peers("benches", "check").args(&["--benches"]),
         Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
@@ -104,10 +105,14 @@ fn ci() -> Vec<Step> {
 fn bench() -> Vec<Step> {
     vec![
         Step::cargo("bench", &["bench", "--bench", "overhead"]),
-        // One of the peers names a newer compiler than ours, and builds with ours all the same.
-        Step::cargo("benches beside peers", &["bench", "--bench", "ledger", "--ignore-rust-version"])
-            .args(&["--bench=rate_limit", "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"]),
+        peers("benches beside peers", "bench").args(&["--bench=ledger", "--bench=rate_limit"]),
     ]
+}
+
+/// One of the peers names a newer compiler than ours, and builds with ours all the same.
+fn peers(name: &'static str, command: &str) -> Step {
+    Step::cargo(name, &[command, "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"])
+        .args(&["--ignore-rust-version"])
 }
 
 fn soak(seconds: &str) -> Step {
