@@ -35,6 +35,7 @@
 //! | read the deadline, the idempotency key, whether the answer is degraded | [`context`] |
 //! | hand a call on over the network | `propagation`, of the feature `http` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
+//! | keep results in a store of your own | [`ledger`] |
 //! | list all annotated functions | [`manifest`] |
 //!
 //! Every decision is a `tracing` event of the target `resilience`.
@@ -51,7 +52,7 @@
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
-//! | `test-util` | paused tokio time drives every policy |
+//! | `test-util` | paused tokio time drives every policy; `testing`, for those who write a ledger |
 //!
 //! # Not here
 //!
@@ -87,12 +88,14 @@ pub use resilience_macros::Failure;
 
 #[doc(hidden)]
 pub use resilience_runtime::__private;
+#[cfg(feature = "test-util")]
+pub use resilience_runtime::testing;
 pub use resilience_runtime::{
     Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
     Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
     LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable,
     ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout,
-    context, future, manifest, spawn,
+    context, future, ledger, manifest, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

@@ -20,6 +20,11 @@ impl Backend {
         Self { name: "memory", ledger: Arc::clone(&memory) as Arc<dyn Ledger>, memory: Some(memory) }
     }
 
+    /// A ledger that the program brought along.
+    pub(crate) fn own(ledger: Arc<dyn Ledger>) -> Self {
+        Self { name: "own", ledger, memory: None }
+    }
+
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
         let because = |why: String| OpenError { variable: None, url: without_password(url), why };
         match url.split_once(':') {

@@ -19,7 +19,7 @@ mod hedge;
 mod idempotent;
 mod key;
 mod keyed;
-mod ledger;
+pub mod ledger;
 mod owner;
 #[cfg(feature = "http")]
 pub mod propagation;
@@ -30,6 +30,8 @@ mod runtime;
 mod site;
 mod spawn;
 mod state;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 mod time;
 mod timeout;
 

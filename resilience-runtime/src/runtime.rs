@@ -74,11 +74,11 @@ impl Shared {
 }
 
 /// Makes a [`Runtime`] in code.
-#[derive(Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
     capacity: usize,
     chosen: bool,
+    ledger: Option<Arc<dyn Ledger>>,
 }
 
 impl Builder {
@@ -95,16 +95,29 @@ impl Builder {
         self.memory()
     }
 
+    /// Keeps results in a ledger of your own.
+    pub fn ledger(mut self, ledger: impl Ledger + 'static) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self.chosen = true;
+        self
+    }
+
     /// The runtime.
     pub fn build(self) -> Runtime {
-        Runtime::new(Backend::memory(self.capacity), self.chosen)
+        Runtime::new(self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own), self.chosen)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("memory_capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 
 impl Runtime {
     /// Starts a runtime in code.
     pub fn builder() -> Builder {
-        Builder { capacity: USUAL_CAPACITY, chosen: false }
+        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None }
     }
 
     /// The runtime that the variable `RESILIENCE_BACKEND` asks for, as [`open`](Self::open) reads it; the default where
@@ -139,7 +152,7 @@ impl Runtime {
     /// A runtime over a ledger that a test made.
     #[cfg(test)]
     pub(crate) fn over(ledger: Arc<dyn Ledger>) -> Self {
-        Self::new(Backend { name: "test", ledger, memory: None }, true)
+        Self::new(Backend::own(ledger), true)
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,

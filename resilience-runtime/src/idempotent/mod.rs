@@ -1,5 +1,6 @@
 //! The engine of `#[idempotent]`.
 
+mod asking;
 mod claim;
 mod codec;
 mod faithful;
@@ -22,6 +23,7 @@ use crate::key::{Encoded, KeyError, Namespace};
 use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record, later};
 use crate::time::{self, Instant};
 use crate::{Error, Kind, Site, runtime};
+use asking::Asking;
 use codec::Fault;
 pub(crate) use codec::encode;
 
@@ -128,12 +130,7 @@ impl SiteLedger {
         }
         let mut start = None;
         loop {
-            // Once more, by the same owner: where only the answer was lost, the claim is ours.
-            let claimed = match ledger.claim(&request).await {
-                Err(_) => ledger.claim(&request).await,
-                claimed => claimed,
-            };
-            match claimed.map_err(|error| self.store(error))? {
+            match Asking::of(ledger, &request).answer().await.map_err(|error| self.store(error))? {
                 Claimed::Granted { fence } => {
                     return Ok(Ok(Claim::new(self, shared.clone(), &request, fence)));
                 }
@@ -148,7 +145,10 @@ impl SiteLedger {
                     };
                     // A lease that ends first can be taken over.
                     let wake = until.min(now + left);
-                    let _ = tokio::time::timeout_at(wake, ledger.ended(request.key, fence)).await;
+                    let ended = tokio::time::timeout_at(wake, ledger.ended(request.key, fence)).await;
+                    if let Ok(Some(record)) = ended {
+                        return Ok(Err(record));
+                    }
                 }
             }
         }

@@ -117,7 +117,11 @@ impl Ledger for Flaky {
         self.memory.abandon(hold, may_have_run);
     }
 
-    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn ended(
+        &self,
+        key: IdempotencyKey,
+        fence: u64,
+    ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
         self.memory.ended(key, fence)
     }
 

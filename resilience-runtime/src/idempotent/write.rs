@@ -39,6 +39,7 @@ impl Write {
             }
             wait = (wait * 2).min(Duration::from_secs(5));
         }
+        self.shared.ledger().abandon(self.hold, self.result.is_some());
     }
 }
 

@@ -1,52 +1,68 @@
-//! Where the results of idempotent operations are kept.
+//! Where the results of idempotent operations are kept, and the trait for a ledger of your own.
+//!
+//! The ledgers of this crate are chosen by URL ([`Runtime::open`](crate::Runtime::open)). One of your own implements
+//! [`Ledger`], and goes to [`Builder::ledger`](crate::Builder::ledger). The suite that all of them pass is
+//! `testing::ledger_conformance`, of the feature `test-util`.
 
+mod answer;
 #[cfg(feature = "durable")]
 pub(crate) mod durable;
 pub(crate) mod memory;
 mod operator;
 mod record;
-mod shards;
-#[cfg(test)]
-pub(crate) mod tests;
-
 mod reply;
+mod request;
+mod shards;
 
 use std::cmp::Reverse;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use reply::Reply;
-
+pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
 pub use operator::{Entry, EntryState, Operator};
+pub use reply::Reply;
+pub(crate) use request::AsWritten;
+pub use request::Request;
 
 use crate::key::IdempotencyKey;
 use crate::time::Instant;
 
-/// Why a ledger could not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct LedgerError(pub(crate) String);
-
-/// A store of claims and results. Every write carries the owner and the fence of its claim; only the ledger's own
-/// clock judges a lease.
+/// A store of claims and results.
 ///
-/// It is not open to other crates until three kinds of ledger stand behind it.
-pub(crate) trait Ledger: Send + Sync {
+/// A record goes from *running* to *done*, *released* or *in doubt*; from the last two a claim makes it running again,
+/// but under `at_most_once` what is in doubt waits for an operator. Each grant has a fence, and the fences of one key
+/// rise, also over a record that was removed. Every write names owner and fence of its claim: one that is not the last
+/// changes nothing and is told [`Written::LeaseLost`]. Only the clock of the store judges a lease.
+///
+/// Any of the futures may be dropped before it is ready, as a caller goes away: what was sent may still happen, and
+/// must do no harm. An `Err` means that nobody knows whether it happened: claims and writes are sent again, by the same
+/// owner, and must then give the same answer. After an `Err` of the second claim the call fails, and its body does not
+/// run.
+pub trait Ledger: Send + Sync {
     /// Asks for the right to run an operation. Asked again by the same owner, it gives the same answer.
+    ///
+    /// Values are compared before all else: a record with another fingerprint answers [`Claimed::Mismatch`] in
+    /// whatever state it is, and stays as it is.
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed>;
 
-    /// Lets the claim stand for another lease.
+    /// The caller of a claim went away, or gave up, before it had an answer. If the claim was granted, or still is,
+    /// it may be released. Called from `drop`: it must not block. A ledger that does nothing here, as by default,
+    /// lets the key wait until the lease ends; one that answers at once has nothing to do.
+    fn withdraw(&self, _key: IdempotencyKey, _owner: u128) {}
+
+    /// Lets the claim stand for another lease, from now on.
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written>;
 
-    /// Writes the result, to be kept for `ttl`.
+    /// Writes the result, to be kept for `ttl`. Also for a claim whose lease is over, if nobody took it over. The
+    /// answer says that the result is as safe as this ledger makes it.
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written>;
 
-    /// Gives the claim back: the operation certainly has not happened, or may be run again.
+    /// Gives the claim back: the operation certainly has not happened, or may be run again. The record stays for the
+    /// `ttl` of its request, so that fence, attempt and fingerprint do.
     fn release(&self, hold: Hold) -> Reply<'_, Written>;
 
     /// The call went away without a word: nobody knows whether the operation happened. One that cannot have run is
-    /// released. Called from `drop`: it must not block.
+    /// released. Called from `drop`: it must not block, and may write later.
     fn abandon(&self, hold: Hold, may_have_run: bool);
 
     /// It will take nothing more, whatever is tried.
@@ -54,22 +70,29 @@ pub(crate) trait Ledger: Send + Sync {
         false
     }
 
-    /// Waits until the claim with this fence has ended, or may have.
-    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Waits until the claim with this fence has ended, or may have; the caller claims again. Where the ledger knows
+    /// the result without another look, it gives it.
+    fn ended(
+        &self,
+        key: IdempotencyKey,
+        fence: u64,
+    ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>>;
 
-    /// What is in doubt, oldest first.
+    /// What is in doubt, oldest first. A claim whose lease is over is in doubt since then.
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>>;
 
-    /// The records that are [`called`] so, of any site, oldest first. It may look at every record.
+    /// The records whose key as written is `text`, or ends with `/` and `text`, of any site, oldest first. It may look
+    /// at every record.
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>>;
 
     /// One record.
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>>;
 
-    /// Removes a record that is not running and still has this fence.
+    /// Removes a record that is not running and still has this fence; says whether it did.
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool>;
 
-    /// Makes a record that is in doubt, and still has this fence, a result.
+    /// Makes a record that is in doubt, and still has this fence, a result of the version of its claim; says whether it
+    /// did. The owner of the claim, if he comes after all, has lost it.
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool>;
 }
 
@@ -88,72 +111,4 @@ fn oldest(mut entries: Vec<Entry>, most: usize) -> Vec<Entry> {
 /// Whether the key as written is `name`, or ends with it as its last parts.
 fn called(text: &str, name: &str) -> bool {
     text.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
-}
-
-/// The key as written. It is asked for where a claim is granted: a replay does not need it.
-pub(crate) trait AsWritten {
-    fn as_written(&self) -> String;
-}
-
-/// What a claim is for.
-pub(crate) struct Request<'a> {
-    pub(crate) key: IdempotencyKey,
-    /// For the eyes of operators.
-    pub(crate) site: &'static str,
-    pub(crate) text: &'a (dyn AsWritten + Sync),
-    /// Made by the client, so that a claim whose answer was lost can be asked for again.
-    pub(crate) owner: u128,
-    pub(crate) fingerprint: Option<[u8; 32]>,
-    pub(crate) version: u32,
-    pub(crate) lease: Duration,
-    pub(crate) ttl: Duration,
-    pub(crate) at_most_once: bool,
-}
-
-/// A claim that was granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hold {
-    pub(crate) key: IdempotencyKey,
-    pub(crate) owner: u128,
-    pub(crate) fence: u64,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Claimed {
-    Granted {
-        fence: u64,
-    },
-    /// Somebody else runs it; the rest of their lease.
-    Running {
-        fence: u64,
-        left: Duration,
-    },
-    Done(Stored),
-    /// It was interrupted, and must not be run again.
-    InDoubt,
-    /// The key stands for other values.
-    Mismatch,
-}
-
-/// Whether a write found its claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    Yes,
-    LeaseLost,
-}
-
-/// A result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) version: u32,
-    pub(crate) body: Body,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// As JSON.
-    Value(Arc<str>),
-    Error(Arc<str>),
-    /// It succeeded, and that is all that is known.
-    NotKept,
 }

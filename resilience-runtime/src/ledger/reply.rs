@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,19 +8,23 @@ use super::LedgerError;
 type Answer<T> = Result<T, LedgerError>;
 
 /// The answer of a ledger: at once, or after a while. What is there at once costs no allocation.
-pub(crate) enum Reply<'a, T> {
+#[must_use = "futures do nothing unless polled"]
+pub struct Reply<'a, T>(When<'a, T>);
+
+enum When<'a, T> {
     Now(Ready<Answer<T>>),
     Later(Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>),
 }
 
 impl<'a, T> Reply<'a, T> {
-    pub(crate) fn now(answer: Answer<T>) -> Self {
-        Self::Now(ready(answer))
+    /// It is known.
+    pub fn now(answer: Answer<T>) -> Self {
+        Self(When::Now(ready(answer)))
     }
 
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "the ledger in memory answers at once"))]
-    pub(crate) fn later(answer: impl Future<Output = Answer<T>> + Send + 'a) -> Self {
-        Self::Later(Box::pin(answer))
+    /// It is what this future gives.
+    pub fn later(answer: impl Future<Output = Answer<T>> + Send + 'a) -> Self {
+        Self(When::Later(Box::pin(answer)))
     }
 }
 
@@ -27,9 +32,15 @@ impl<T> Future for Reply<'_, T> {
     type Output = Answer<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T>> {
-        match &mut *self {
-            Self::Now(answer) => Pin::new(answer).poll(cx),
-            Self::Later(answer) => answer.as_mut().poll(cx),
+        match &mut self.0 {
+            When::Now(answer) => Pin::new(answer).poll(cx),
+            When::Later(answer) => answer.as_mut().poll(cx),
         }
+    }
+}
+
+impl<T> fmt::Debug for Reply<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
     }
 }

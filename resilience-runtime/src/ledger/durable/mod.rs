@@ -262,7 +262,11 @@ impl Ledger for DurableLedger {
         self.core.journal.check().is_err()
     }
 
-    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn ended(
+        &self,
+        key: IdempotencyKey,
+        fence: u64,
+    ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
         let mut slots = self.core.table.of(key);
         match slots.get_mut(&key) {
             // After a failure nobody is woken any more: it is set before they are.
@@ -270,9 +274,13 @@ impl Ledger for DurableLedger {
                 if !self.has_stopped() && slot.record.as_ref().is_some_and(|record| waits(record, fence)) =>
             {
                 // Made under the lock, so that no end of the claim falls between the look and the wait.
-                Box::pin(slot.waiters().notified_owned())
+                let woken = slot.waiters().notified_owned();
+                Box::pin(async {
+                    woken.await;
+                    None
+                })
             }
-            _ => Box::pin(std::future::ready(())),
+            _ => Box::pin(std::future::ready(None)),
         }
     }
 

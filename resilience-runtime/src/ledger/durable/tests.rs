@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::journal::Group;
 use super::*;
-use crate::ledger::tests::{Op, conforms, op};
+use crate::testing::ledger_conformance;
+use crate::testing::op::{Op, op};
 
 #[tokio::test]
 async fn it_conforms() {
     let folder = tempfile::tempdir().expect("a folder");
-    conforms(&DurableLedger::open(folder.path()).expect("it opens")).await;
+    ledger_conformance(&DurableLedger::open(folder.path()).expect("it opens")).await;
 }
 
 /// A ledger that writes when the test says so.

@@ -111,7 +111,11 @@ impl Ledger for MemoryLedger {
         self.write(hold, Change::Abandon { may_have_run });
     }
 
-    fn ended(&self, key: IdempotencyKey, fence: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn ended(
+        &self,
+        key: IdempotencyKey,
+        fence: u64,
+    ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
         let mut shard = self.shards.of(key);
         let waiters = match shard.records.get_mut(&key) {
             Some(slot)
@@ -119,10 +123,14 @@ impl Ledger for MemoryLedger {
             {
                 Arc::clone(slot.waiters.get_or_insert_default())
             }
-            _ => return Box::pin(std::future::ready(())),
+            _ => return Box::pin(std::future::ready(None)),
         };
         // Made under the lock, so that no end of the claim falls between the look and the wait.
-        Box::pin(waiters.notified_owned())
+        let woken = waiters.notified_owned();
+        Box::pin(async {
+            woken.await;
+            None
+        })
     }
 
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 
 use super::MemoryLedger;
 use super::lines::Kind;
-use crate::ledger::tests::{Op, conforms, op};
 use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Stored, Written};
+use crate::testing::ledger_conformance;
+use crate::testing::op::{Op, op};
 
 /// The ledger in memory answers without waiting.
 mod futures_now {
@@ -39,8 +40,8 @@ fn claim(ledger: &MemoryLedger, op: &Op, owner: u128) -> Hold {
 
 #[tokio::test(start_paused = true)]
 async fn it_conforms() {
-    conforms(&MemoryLedger::new(100)).await;
-    conforms(&MemoryLedger::new(100_000)).await;
+    ledger_conformance(&MemoryLedger::new(100)).await;
+    ledger_conformance(&MemoryLedger::new(100_000)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +156,7 @@ struct Model {
     last_fence: u64,
 }
 
-const LEASE: u64 = 400;
+const LEASE: u64 = 800; // of the claims of `op`
 const TTL: u64 = 600_000;
 
 /// The odd keys are `at_most_once`.

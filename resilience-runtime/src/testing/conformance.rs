@@ -1,98 +1,42 @@
-//! What every ledger must do. A new one calls [`conforms`] with a fresh instance.
-//!
-//! Leases are waited out with tokio's sleep: paused time drives the ledger in memory, and real time any other.
+//! What every ledger must do.
 
 use std::time::Duration;
 
-use super::{AsWritten, Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
-use crate::key::IdempotencyKey;
+use super::op::{A_WHILE, LEASE, Op, Suite, TTL, complete, lapse, leave, value};
+use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written};
 
-/// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
-const LEASE: Duration = Duration::from_millis(400);
-const TTL: Duration = Duration::from_mins(10);
-
-/// One operation, as the engine asks for it.
-#[derive(Clone)]
-pub(crate) struct Op {
-    pub(crate) key: IdempotencyKey,
-    pub(crate) at_most_once: bool,
-    pub(crate) fingerprint: Option<[u8; 32]>,
-    pub(crate) ttl: Duration,
-    pub(crate) text: String,
+/// Holds a ledger to what every ledger must do. It panics, and says at which claim or write.
+///
+/// Each run has keys of its own, so that a ledger in which other things are kept will do; `in_doubt` is looked at for
+/// the oldest thousand. Leases are waited out with tokio's sleep, about ten seconds in all: do not pause the time of a
+/// ledger that has a clock of its own.
+///
+/// ```
+/// # async fn example(my_ledger: impl resilience_runtime::ledger::Ledger) {
+/// resilience_runtime::testing::ledger_conformance(&my_ledger).await;
+/// # }
+/// ```
+pub async fn ledger_conformance(ledger: &dyn Ledger) {
+    let suite = Suite { ledger, run: fastrand::u64(..) };
+    a_result_is_kept(&suite).await;
+    a_running_claim_stands(&suite).await;
+    a_lapsed_claim_is_taken_over(&suite).await;
+    a_late_owner_changes_nothing(&suite).await;
+    a_release_lets_the_next_run(&suite).await;
+    an_abandoned_claim(&suite).await;
+    a_withdrawn_claim(&suite).await;
+    at_most_once_waits_for_an_operator(&suite).await;
+    other_values_are_refused(&suite).await;
+    operators_name_the_fence(&suite).await;
+    the_fence_rises_over_a_removal(&suite).await;
+    who_waits_is_woken(&suite).await;
+    doubts_come_oldest_first(&suite).await;
+    operators_find_by_the_key_as_written(&suite).await;
 }
 
-pub(crate) fn op(name: &str) -> Op {
-    let key = IdempotencyKey::of("conformance", None::<&str>, name).expect("a good key");
-    Op { key, at_most_once: false, fingerprint: None, ttl: TTL, text: name.to_owned() }
-}
-
-impl AsWritten for Op {
-    fn as_written(&self) -> String {
-        self.text.clone()
-    }
-}
-
-impl Op {
-    pub(crate) fn request(&self, owner: u128) -> Request<'_> {
-        Request {
-            key: self.key,
-            site: "conformance",
-            text: self,
-            owner,
-            fingerprint: self.fingerprint,
-            version: 3,
-            lease: LEASE,
-            ttl: self.ttl,
-            at_most_once: self.at_most_once,
-        }
-    }
-
-    async fn claim(&self, ledger: &dyn Ledger, owner: u128) -> Claimed {
-        ledger.claim(&self.request(owner)).await.expect("the ledger answers")
-    }
-
-    async fn granted(&self, ledger: &dyn Ledger, owner: u128) -> Hold {
-        match self.claim(ledger, owner).await {
-            Claimed::Granted { fence } => Hold { key: self.key, owner, fence },
-            other => panic!("not granted: {other:?}"),
-        }
-    }
-
-    async fn state(&self, ledger: &dyn Ledger) -> Option<EntryState> {
-        ledger.inspect(self.key).await.expect("the ledger answers").map(|entry| entry.state)
-    }
-}
-
-fn value(text: &str) -> Stored {
-    Stored { version: 3, body: Body::Value(text.into()) }
-}
-
-async fn complete(ledger: &dyn Ledger, hold: Hold, text: &str) -> Written {
-    ledger.complete(hold, value(text), TTL).await.expect("the ledger answers")
-}
-
-async fn lapse() {
-    tokio::time::sleep(LEASE + Duration::from_millis(50)).await;
-}
-
-pub(crate) async fn conforms(ledger: &dyn Ledger) {
-    a_result_is_kept(ledger).await;
-    a_running_claim_stands(ledger).await;
-    a_lapsed_claim_is_taken_over(ledger).await;
-    a_late_owner_changes_nothing(ledger).await;
-    a_release_lets_the_next_run(ledger).await;
-    an_abandoned_claim(ledger).await;
-    at_most_once_waits_for_an_operator(ledger).await;
-    other_values_are_refused(ledger).await;
-    operators_name_the_fence(ledger).await;
-    the_fence_rises_over_a_removal(ledger).await;
-    who_waits_is_woken(ledger).await;
-    doubts_come_oldest_first(ledger).await;
-    operators_find_by_the_key_as_written(ledger).await;
-}
-
-async fn a_result_is_kept(ledger: &dyn Ledger) {
-    let op = op("kept");
+async fn a_result_is_kept(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("kept");
     let hold = op.granted(ledger, 1).await;
     assert_eq!(op.state(ledger).await, Some(EntryState::Running));
     assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
@@ -104,7 +48,7 @@ async fn a_result_is_kept(ledger: &dyn Ledger) {
     }
     assert_eq!(op.state(ledger).await, Some(EntryState::Done));
 
-    let brief = Op { ttl: LEASE, ..self::op("brief") };
+    let brief = Op { ttl: LEASE, ..suite.op("brief") };
     let hold = brief.granted(ledger, 1).await;
     ledger.complete(hold, value("9"), LEASE).await.expect("the ledger answers");
     lapse().await;
@@ -112,8 +56,9 @@ async fn a_result_is_kept(ledger: &dyn Ledger) {
     brief.granted(ledger, 2).await;
 }
 
-async fn a_running_claim_stands(ledger: &dyn Ledger) {
-    let op = op("running");
+async fn a_running_claim_stands(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("running");
     let hold = op.granted(ledger, 1).await;
     assert_eq!(op.granted(ledger, 1).await, hold, "asked again, the same owner gets the same answer");
     let Claimed::Running { fence, left } = op.claim(ledger, 2).await else { panic!("taken over") };
@@ -128,8 +73,9 @@ async fn a_running_claim_stands(ledger: &dyn Ledger) {
     assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
 }
 
-async fn a_lapsed_claim_is_taken_over(ledger: &dyn Ledger) {
-    let op = op("lapsed");
+async fn a_lapsed_claim_is_taken_over(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("lapsed");
     let first = op.granted(ledger, 1).await;
     lapse().await;
     assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
@@ -139,7 +85,7 @@ async fn a_lapsed_claim_is_taken_over(ledger: &dyn Ledger) {
     assert_eq!((entry.attempt, entry.fence, entry.site.as_str()), (2, second.fence, "conformance"));
 
     // A lapsed claim that nobody has taken is still its owner's.
-    let idle = self::op("lapsed and idle");
+    let idle = suite.op("lapsed and idle");
     let hold = idle.granted(ledger, 1).await;
     lapse().await;
     assert_eq!(complete(ledger, hold, "7").await, Written::Yes);
@@ -147,17 +93,18 @@ async fn a_lapsed_claim_is_taken_over(ledger: &dyn Ledger) {
 }
 
 /// Every write that may come too late, against every state that the successor may have reached.
-async fn a_late_owner_changes_nothing(ledger: &dyn Ledger) {
+async fn a_late_owner_changes_nothing(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
     for (index, settled) in [None, Some("complete"), Some("release"), Some("abandon")].into_iter().enumerate()
     {
-        let op = op(&format!("late {index}"));
+        let op = suite.op(&format!("late {index}"));
         let late = op.granted(ledger, 1).await;
-        ledger.abandon(late, true);
+        leave(ledger, late, true).await;
         let owner = op.granted(ledger, 2).await;
         match settled {
             Some("complete") => drop(complete(ledger, owner, "7").await),
             Some("release") => drop(ledger.release(owner).await),
-            Some(_) => ledger.abandon(owner, true),
+            Some(_) => leave(ledger, owner, true).await,
             None => {}
         }
         let before = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
@@ -169,14 +116,16 @@ async fn a_late_owner_changes_nothing(ledger: &dyn Ledger) {
             ledger.abandon(hold, true);
             ledger.abandon(hold, false);
         }
+        tokio::time::sleep(A_WHILE).await;
         let after = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
         assert_eq!((after.state, after.fence), (before.state, before.fence), "{settled:?}");
     }
 }
 
-async fn a_release_lets_the_next_run(ledger: &dyn Ledger) {
+async fn a_release_lets_the_next_run(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
     for at_most_once in [false, true] {
-        let op = Op { at_most_once, ..op(&format!("released {at_most_once}")) };
+        let op = Op { at_most_once, ..suite.op(&format!("released {at_most_once}")) };
         let first = op.granted(ledger, 1).await;
         assert_eq!(ledger.release(first).await.expect("the ledger answers"), Written::Yes);
         assert_eq!(op.state(ledger).await, Some(EntryState::Released));
@@ -184,7 +133,7 @@ async fn a_release_lets_the_next_run(ledger: &dyn Ledger) {
         let second = op.granted(ledger, 2).await;
         assert!(second.fence > first.fence);
         // A caller who goes away before the body could run leaves no doubt.
-        ledger.abandon(second, false);
+        leave(ledger, second, false).await;
         assert_eq!(op.state(ledger).await, Some(EntryState::Released));
         let third = op.granted(ledger, 3).await;
         let entry = ledger.inspect(op.key).await.expect("the ledger answers").expect("a record");
@@ -192,10 +141,11 @@ async fn a_release_lets_the_next_run(ledger: &dyn Ledger) {
     }
 }
 
-async fn an_abandoned_claim(ledger: &dyn Ledger) {
-    let op = op("abandoned");
+async fn an_abandoned_claim(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("abandoned");
     let first = op.granted(ledger, 1).await;
-    ledger.abandon(first, true);
+    leave(ledger, first, true).await;
     assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt));
     assert_eq!(complete(ledger, first, "7").await, Written::LeaseLost);
     // At once: only a dead process waits out its lease.
@@ -203,14 +153,29 @@ async fn an_abandoned_claim(ledger: &dyn Ledger) {
     assert!(second.fence > first.fence);
     assert_eq!(complete(ledger, second, "7").await, Written::Yes);
     ledger.abandon(second, true);
+    tokio::time::sleep(A_WHILE).await;
     assert_eq!(op.state(ledger).await, Some(EntryState::Done), "a result outlives its caller");
 }
 
-async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
-    let abandoned = Op { at_most_once: true, ..op("once, abandoned") };
+async fn a_withdrawn_claim(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("withdrawn");
+    let first = op.granted(ledger, 1).await;
+    ledger.withdraw(op.key, 1);
+    lapse().await; // as long as a ledger needs that does nothing about it
+    let second = op.granted(ledger, 2).await;
+    assert!(second.fence > first.fence);
+    ledger.withdraw(op.key, 1);
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(complete(ledger, second, "7").await, Written::Yes, "it is not the claim that was withdrawn");
+}
+
+async fn at_most_once_waits_for_an_operator(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let abandoned = Op { at_most_once: true, ..suite.op("once, abandoned") };
     let hold = abandoned.granted(ledger, 1).await;
-    ledger.abandon(hold, true);
-    let lapsed = Op { at_most_once: true, ttl: LEASE, ..op("once, lapsed") };
+    leave(ledger, hold, true).await;
+    let lapsed = Op { at_most_once: true, ttl: LEASE, ..suite.op("once, lapsed") };
     let other = lapsed.granted(ledger, 1).await;
     lapse().await;
     lapse().await; // also beyond its ttl
@@ -232,13 +197,14 @@ async fn at_most_once_waits_for_an_operator(ledger: &dyn Ledger) {
 }
 
 /// In whatever state a record is, one that asks with other values changes nothing of it.
-async fn other_values_are_refused(ledger: &dyn Ledger) {
+async fn other_values_are_refused(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
     for state in ["running", "lapsed", "in doubt", "released", "done"] {
-        let op = Op { fingerprint: Some([1; 32]), ..op(&format!("fingerprint, {state}")) };
+        let op = Op { fingerprint: Some([1; 32]), ..suite.op(&format!("fingerprint, {state}")) };
         let hold = op.granted(ledger, 1).await;
         match state {
             "lapsed" => lapse().await,
-            "in doubt" => ledger.abandon(hold, true),
+            "in doubt" => leave(ledger, hold, true).await,
             "released" => drop(ledger.release(hold).await),
             "done" => drop(complete(ledger, hold, "7").await),
             _ => {}
@@ -264,14 +230,15 @@ async fn other_values_are_refused(ledger: &dyn Ledger) {
     }
 }
 
-async fn operators_name_the_fence(ledger: &dyn Ledger) {
-    let op = op("operator");
+async fn operators_name_the_fence(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("operator");
     let hold = op.granted(ledger, 1).await;
     let body = || Body::Value("7".into());
     let forget = async |fence| ledger.forget(op.key, fence).await.expect("the ledger answers");
     let resolve = async |fence| ledger.resolve(op.key, fence, body()).await.expect("the ledger answers");
     assert!(!forget(hold.fence).await && !resolve(hold.fence).await, "it is running");
-    ledger.abandon(hold, true);
+    leave(ledger, hold, true).await;
     assert!(!forget(hold.fence + 1).await && !resolve(hold.fence + 1).await, "of another fence");
     assert!(resolve(hold.fence).await);
     assert!(!resolve(hold.fence).await, "it is in doubt no longer");
@@ -280,23 +247,25 @@ async fn operators_name_the_fence(ledger: &dyn Ledger) {
     assert_eq!(op.state(ledger).await, None);
 }
 
-async fn the_fence_rises_over_a_removal(ledger: &dyn Ledger) {
-    let op = op("removed");
+async fn the_fence_rises_over_a_removal(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("removed");
     let mut last = 0;
     for owner in 1..5 {
         let hold = op.granted(ledger, owner).await;
         assert!(hold.fence > last, "{} after {last}", hold.fence);
         last = hold.fence;
-        ledger.abandon(hold, true);
+        leave(ledger, hold, true).await;
         assert!(ledger.forget(op.key, hold.fence).await.expect("the ledger answers"));
         assert_eq!(complete(ledger, hold, "7").await, Written::LeaseLost, "removed, it cannot come back");
         assert_eq!(op.state(ledger).await, None);
     }
 }
 
-async fn who_waits_is_woken(ledger: &dyn Ledger) {
+async fn who_waits_is_woken(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
     for ending in ["complete", "release", "abandon"] {
-        let op = op(&format!("woken by {ending}"));
+        let op = suite.op(&format!("woken by {ending}"));
         let hold = op.granted(ledger, 1).await;
         let mut waiting = ledger.ended(op.key, hold.fence);
         let early = tokio::time::timeout(LEASE / 10, &mut waiting).await;
@@ -306,17 +275,21 @@ async fn who_waits_is_woken(ledger: &dyn Ledger) {
             "release" => drop(ledger.release(hold).await),
             _ => ledger.abandon(hold, true),
         }
-        tokio::time::timeout(LEASE, waiting).await.expect("woken before the lease ends");
+        let known = tokio::time::timeout(LEASE, waiting).await.expect("woken before the lease ends");
+        if let Some(result) = known {
+            assert_eq!((ending, result), ("complete", value("7")));
+        }
         // Too late to wait for it.
         tokio::time::timeout(LEASE, ledger.ended(op.key, hold.fence)).await.expect("over already");
     }
 }
 
-async fn doubts_come_oldest_first(ledger: &dyn Ledger) {
-    let (one, two) = (op("doubt one"), op("doubt two"));
+async fn doubts_come_oldest_first(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let (one, two) = (suite.op("doubt one"), suite.op("doubt two"));
     for op in [&one, &two] {
         let hold = op.granted(ledger, 1).await;
-        ledger.abandon(hold, true);
+        leave(ledger, hold, true).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let all = ledger.in_doubt(1_000).await.expect("the ledger answers");
@@ -329,21 +302,24 @@ async fn doubts_come_oldest_first(ledger: &dyn Ledger) {
     assert_eq!(some.len(), 1);
 }
 
-async fn operators_find_by_the_key_as_written(ledger: &dyn Ledger) {
-    let find = async |text| ledger.find(text, 10).await.expect("the ledger answers");
-    let (one, two) = (op("found"), Op { text: "tenant/found".to_owned(), ..op("found elsewhere") });
-    let unlike = Op { text: "notfound".to_owned(), ..op("not found") };
+async fn operators_find_by_the_key_as_written(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let find = async |text: &str| ledger.find(text, 10).await.expect("the ledger answers");
+    let one = suite.op("found");
+    let name = one.text.as_str();
+    let two = Op { text: format!("tenant/{name}"), ..suite.op("found elsewhere") };
+    let unlike = Op { text: format!("not{name}"), ..suite.op("not found") };
     unlike.granted(ledger, 1).await;
     let hold = one.granted(ledger, 1).await;
-    assert_eq!(find("found").await.len(), 1);
+    assert_eq!(find(name).await.len(), 1);
     assert_eq!(complete(ledger, hold, "{\"cents\":7}").await, Written::Yes);
     tokio::time::sleep(Duration::from_millis(20)).await;
     two.granted(ledger, 1).await;
-    let found = find("found").await;
+    let found = find(name).await;
     let shown: Vec<_> = found.iter().map(|entry| (entry.key, entry.state, entry.result.as_deref())).collect();
     let expected = [(one.key, EntryState::Done, Some("{\"cents\":7}")), (two.key, EntryState::Running, None)];
     assert_eq!(shown, expected);
-    assert_eq!(ledger.find("found", 1).await.expect("the ledger answers").len(), 1);
-    assert_eq!(find("tenant/found").await.len(), 1);
-    assert_eq!(find("foun").await, []);
+    assert_eq!(ledger.find(name, 1).await.expect("the ledger answers").len(), 1);
+    assert_eq!(find(&two.text).await.len(), 1);
+    assert_eq!(find(&name[1..]).await, []);
 }

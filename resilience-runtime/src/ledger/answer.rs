@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::key::IdempotencyKey;
+
+/// Why a ledger could not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LedgerError(pub(crate) String);
+
+impl LedgerError {
+    /// With a sentence for the log of whoever asks why calls fail.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+/// A claim that was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The operation.
+    pub key: IdempotencyKey,
+    /// Who claimed it.
+    pub owner: u128,
+    /// The fencing token of the grant.
+    pub fence: u64,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone)]
+pub enum Claimed {
+    /// The caller runs it.
+    Granted {
+        /// Higher than that of any earlier grant of this key.
+        fence: u64,
+    },
+    /// Somebody else runs it.
+    Running {
+        /// Of their claim.
+        fence: u64,
+        /// The rest of their lease.
+        left: Duration,
+    },
+    /// It has run.
+    Done(Stored),
+    /// It was interrupted, and must not be run again.
+    InDoubt,
+    /// The key stands for other values.
+    Mismatch,
+}
+
+/// Whether a write found its claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It did, or had before.
+    Yes,
+    /// Somebody else has it, or an operator has decided, or it was given back.
+    LeaseLost,
+}
+
+/// A result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The version that its site wrote. Another one is not decoded.
+    pub version: u32,
+    /// The result itself.
+    pub body: Body,
+}
+
+/// What is kept of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The value, as JSON.
+    Value(Arc<str>),
+    /// The failure, as JSON.
+    Error(Arc<str>),
+    /// It succeeded, and that is all that is known.
+    NotKept,
+}
