@@ -33,13 +33,14 @@ impl Backend {
                 let path = folder(path).map_err(|why| because(why.to_owned()))?;
                 durable(path.to_owned()).await.map_err(|LedgerError(why)| because(why))
             }
+            Some(("postgres" | "postgresql", _)) => postgres(url).await.map_err(|LedgerError(why)| because(why)),
             _ => Err(because(EXPECTED.to_owned())),
         }
     }
 }
 
-const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process) or `file:PATH` \
-                        (results are kept in that folder)";
+const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process) `file:PATH` (results \
+                        are kept in that folder) or `postgres://USER@HOST/DATABASE` (on a server)";
 
 /// The path of `file:PATH`, as written; `file:///PATH` is the same.
 fn folder(path: &str) -> Result<&str, &'static str> {
@@ -69,9 +70,22 @@ async fn durable(_: String) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `durable` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message.
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<Backend, LedgerError> {
+    let ledger = Arc::new(crate::ledger::postgres::open(url).await?);
+    Ok(Backend { name: "postgres", ledger, memory: None })
+}
+
+#[cfg(not(feature = "postgres"))]
+#[allow(clippy::unused_async)] // as the other one
+async fn postgres(_: &str) -> Result<Backend, LedgerError> {
+    Err(LedgerError("this program was built without the feature `postgres` of `resilience`".to_owned()))
+}
+
+/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows.
 fn without_password(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), _) if url.contains("password=") => format!("{}://***", &url[..scheme]),
         (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
         _ => url.to_owned(),
     }

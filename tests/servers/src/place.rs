@@ -62,11 +62,6 @@ impl Place {
         written.expect("before the end").expect("the watchdog reads");
     }
 
-    /// Kills the server. It can be waited for when this returns.
-    pub(crate) fn end(&self) {
-        drop(self.told.lock().map(|mut told| told.take()));
-    }
-
     /// Moves what is in it elsewhere; on another file system it is copied.
     pub(crate) fn give(&self, name: &str, to: &Path) -> std::io::Result<()> {
         let from = self.folder.join(name);
@@ -76,7 +71,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.end();
+        drop(self.told.lock().map(|mut told| told.take()));
         let _ = self.watchdog.wait(); // it has ended, or is of no use any more
     }
 }

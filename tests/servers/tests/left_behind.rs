@@ -52,16 +52,24 @@ impl Trace {
     }
 }
 
-/// Marks of PostgreSQL's that no process holds.
-fn shared_memory() -> usize {
-    let marks = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-    marks.lines().skip(1).filter(|mark| mark.split_whitespace().nth(6) == Some("0")).count()
+/// PostgreSQL's mark of a running server, which outlives one that was killed.
+struct Mark(String);
+
+impl Mark {
+    fn of(server: &Postgres) -> Self {
+        let file = std::fs::read_to_string(server.folder().join("data/postmaster.pid")).expect("it runs");
+        Self(file.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)).expect("a mark").to_owned())
+    }
+
+    fn is_there(&self) -> bool {
+        let marks = std::fs::read_to_string("/proc/sysvipc/shm").expect("Linux");
+        marks.lines().any(|mark| mark.split_whitespace().nth(1) == Some(&self.0))
+    }
 }
 
 #[test]
 fn of_a_dropped_server() {
     need!(Postgres, Redis);
-    let before = shared_memory();
     let (postgres, redis) = (Postgres::start(), Redis::start(Persistence::AofEverySecond));
     let traces = [Trace::of(&postgres), Trace::of(&redis)];
     traces.iter().for_each(Trace::is_there);
@@ -71,9 +79,11 @@ fn of_a_dropped_server() {
     paused.pause();
     down.kill9();
     let traces = [Trace::of(&paused), Trace::of(&down)];
+    let marks = [Mark::of(&paused), Mark::of(&down)];
+    assert!(marks.iter().all(Mark::is_there));
     drop((paused, down));
     traces.iter().for_each(Trace::is_gone);
-    assert!(shared_memory() <= before);
+    assert!(!marks.iter().any(Mark::is_there));
 }
 
 #[test]
