@@ -19,6 +19,8 @@ tokio::task_local! {
 pub(crate) enum Guarantee {
     Dedup,
     AtMostOnce,
+    /// As the first, with a lease that outlives the restart of a server.
+    Patient,
 }
 
 impl Guarantee {
@@ -26,6 +28,7 @@ impl Guarantee {
         match name {
             "dedup" => Self::Dedup,
             "at_most_once" => Self::AtMostOnce,
+            "patient" => Self::Patient,
             other => panic!("no such guarantee: {other}"),
         }
     }
@@ -85,6 +88,11 @@ async fn at_most_once(key: u64, body: Body) -> Result<u64, Error> {
     body.run(key).await
 }
 
+#[idempotent(key = key, lease = "30s", wait = "5s")]
+async fn patient(key: u64, body: Body) -> Result<u64, Error> {
+    body.run(key).await
+}
+
 /// How a call ended.
 pub(crate) struct Called {
     pub(crate) result: Result<u64, Kind>,
@@ -97,6 +105,7 @@ pub(crate) async fn call(key: u64, guarantee: Guarantee, body: Body) -> Called {
         let result = match guarantee {
             Guarantee::Dedup => dedup(key, body).await,
             Guarantee::AtMostOnce => at_most_once(key, body).await,
+            Guarantee::Patient => patient(key, body).await,
         };
         let replayed = result.is_ok() && !RAN.with(Cell::get);
         Called { result: result.map_err(|error| error.kind()), replayed }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::types::ToSql;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
 use super::pool::{Pool, Statement};
@@ -112,7 +112,12 @@ impl PostgresStore {
             &found.state,
             &found.lease_until,
         ];
-        self.calls.ask(&self.statements.take_over, values).await?.first().map(|row| row::number(row, 0)).transpose()
+        self.calls
+            .ask(&self.statements.take_over, values)
+            .await?
+            .first()
+            .map(|row| row::number(row, 0))
+            .transpose()
     }
 
     async fn read(&self, pool: &Pool, key: &[u8]) -> Result<Option<Found>, Fault> {
@@ -160,8 +165,7 @@ impl PostgresStore {
         }
         let key = key.as_bytes().as_slice();
         let (fence, ttl) = (self::fence(record), row::millis(ttl.unwrap_or(record.ttl)));
-        let values: &[&(dyn ToSql + Sync)] =
-            &[&key, owner, &fence, was, lease_until, &state, &body, &ttl,];
+        let values: &[&(dyn ToSql + Sync)] = &[&key, owner, &fence, was, lease_until, &state, &body, &ttl];
         Ok(!self.chores.ask_once(&self.statements.decide, values).await?.is_empty())
     }
 }

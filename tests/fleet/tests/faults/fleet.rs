@@ -90,7 +90,8 @@ impl Fleet {
 pub(crate) struct Worker {
     child: Arc<Mutex<Child>>,
     said: BufReader<ChildStdout>,
-    stdin: ChildStdin,
+    /// As long as it is open, the process stays.
+    stdin: Option<ChildStdin>,
 }
 
 #[derive(Clone)]
@@ -100,7 +101,7 @@ impl Worker {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let stdin = child.stdin.take().expect("a pipe");
+        let stdin = child.stdin.take();
         Self { child: Arc::new(Mutex::new(child)), said, stdin }
     }
 
@@ -116,12 +117,18 @@ impl Worker {
 
     /// Lets it call.
     pub(crate) fn call(&mut self) {
-        self.stdin.write_all(b"go\n").expect("it listens");
+        self.stdin.as_mut().expect("it is open").write_all(b"go\n").expect("it listens");
+    }
+
+    /// How the call ended, in a process that then stays.
+    pub(crate) fn said(&mut self) -> Option<String> {
+        self.line()
     }
 
     /// How the call ended; nothing, where the process died.
     pub(crate) fn outcome(mut self) -> Option<String> {
         let said = self.line();
+        self.stdin = None;
         let start = Instant::now();
         while self
             .handle()

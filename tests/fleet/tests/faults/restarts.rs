@@ -16,7 +16,7 @@ fn the_server_is_killed_in_the_middle(fleet: &Fleet) {
     // What was promised before is still there.
     fleet.store.kill9();
     fleet.store.start_again();
-    assert_eq!(fleet.direct("one 1 dedup").ready().called(), Some(kept));
+    assert_eq!(fleet.direct("one 1 patient").ready().called(), Some(kept));
 }
 
 fn the_server_stands_still(fleet: &Fleet) {
@@ -40,18 +40,19 @@ fn every_connection_is_cut(fleet: &Fleet) {
 
 /// Something happens while a body runs, after its effect. What whoever asks then is told.
 fn disturbed(fleet: &Fleet, disturb: impl FnOnce(&Fleet)) -> String {
-    let mut worker = fleet.proxied("one 1 dedup waits-after").ready();
+    let mut worker = fleet.proxied("one 1 patient waits-after").ready();
     worker.call();
     while fleet.history().effects(1).is_empty() {
         sleep(Duration::from_millis(2));
     }
     disturb(fleet);
     let start = Instant::now();
-    let ran = worker.outcome().expect("it lives");
+    let ran = worker.said().expect("it lives");
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     let effect = ran.strip_prefix("ran ").unwrap_or_else(|| panic!("{ran}"));
     let kept = format!("replayed {effect}");
-    assert_eq!(fleet.direct("one 1 dedup").ready().called().as_deref(), Some(kept.as_str()));
+    // It waits for a result that is still on its way.
+    assert_eq!(fleet.direct("one 1 patient").ready().called().as_deref(), Some(kept.as_str()));
     assert_eq!(fleet.history().effects(1).len(), 1);
     kept
 }
