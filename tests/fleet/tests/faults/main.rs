@@ -8,20 +8,22 @@ mod restarts;
 mod steps;
 mod storm;
 
-/// The same test on both servers.
+/// The same test on both servers, and what else it needs.
 macro_rules! on_both {
-    ($($name:ident)*) => { $(mod $name {
+    ($($name:ident)*) => { $(crate::on_both! { @ $name })* };
+    ($name:ident, $($need:ident),+) => { crate::on_both! { @ $name $(, $need)+ } };
+    (@ $name:ident $(, $need:ident)*) => { mod $name {
         #[test]
         fn on_postgres() {
-            resilience_servers::need!(Postgres);
+            resilience_servers::need!(Postgres $(, $need)*);
             super::$name(&crate::fleet::Fleet::postgres());
         }
 
         #[test]
         fn on_redis() {
-            resilience_servers::need!(Redis);
+            resilience_servers::need!(Redis $(, $need)*);
             super::$name(&crate::fleet::Fleet::redis());
         }
-    })* };
+    } };
 }
 pub(crate) use on_both;

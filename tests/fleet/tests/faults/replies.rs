@@ -1,12 +1,14 @@
 //! The server did it, and the reply is lost; or the server does not answer at all.
 
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use resilience_servers::Kind;
+
 use crate::fleet::{Fleet, Worker};
 
-crate::on_both!(the_reply_to_a_claim_is_lost the_reply_to_a_result_is_lost nobody_answers an_hour_off);
+crate::on_both!(the_reply_to_a_claim_is_lost the_reply_to_a_result_is_lost nobody_answers);
+crate::on_both!(an_hour_off, Faketime);
 
 fn the_reply_to_a_claim_is_lost(fleet: &Fleet) {
     loses(fleet, 1);
@@ -46,14 +48,7 @@ fn nobody_answers(fleet: &Fleet) {
 
 /// The clock of a process says nothing: only the server's does.
 fn an_hour_off(fleet: &Fleet) {
-    let Some(library) = faketime() else {
-        assert!(
-            !resilience_servers::are_required(),
-            "libfaketime is missing; `cargo xtask servers` sets it up"
-        );
-        eprintln!("skipped an_hour_off: no libfaketime");
-        return;
-    };
+    let library = Kind::Faketime.program().expect("it was asked for");
     for (key, offset) in [(1, "+1h"), (2, "-1h")] {
         let mut command = fleet.command(fleet.store.port(), &format!("one {key} dedup waits-after"));
         command.env("LD_PRELOAD", &library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
@@ -68,10 +63,4 @@ fn an_hour_off(fleet: &Fleet) {
         assert_eq!(twin.strip_prefix("replayed "), off.strip_prefix("ran "), "{off}, {twin}");
         assert_eq!(fleet.history().effects(key).len(), 1);
     }
-}
-
-fn faketime() -> Option<PathBuf> {
-    let libraries = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
-    let paths = libraries.map(|folder| format!("{folder}/faketime/libfaketime.so.1").into());
-    paths.into_iter().find(|path: &PathBuf| path.exists())
 }
