@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod layout;
 mod rules;
+mod servers;
 mod smoke;
 mod steps;
 
@@ -14,9 +15,11 @@ use steps::Step;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [FILTER...]   the rule pages, then unit, behaviour, UI and doc tests
+  test [FILTER...]   servers, the rule pages, then unit, behaviour, UI and doc tests
                      (with cargo-nextest if it is installed, with cargo test if not)
-  ci                 fmt, clippy and docs with warnings as errors, then test
+  servers            looks for PostgreSQL and Redis or Valkey, which tests start, and installs them
+                     from the system's packages where it may (as root or by sudo, with apt-get)
+  ci                 servers, then fmt, clippy and docs with warnings as errors, then test
   smoke              the checkout example: no order charged twice, none lost
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   soak [SECONDS]     every policy at the machine's full rate, for ten minutes: nobody holds anything
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test", filters @ ..] => steps::run(&test(filters)),
         ["ci"] => steps::run(&ci()),
+        ["servers"] => steps::run(&[servers()]),
         ["smoke"] => steps::run(&[Step::check("checkout", smoke::run)]),
         ["rules"] => steps::run(&[Step::check("rule pages", rules::write)]),
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
@@ -67,6 +71,16 @@ fn root() -> &'static Path {
 }
 
 fn test(filters: &[&str]) -> Vec<Step> {
+    let mut steps = vec![servers()];
+    steps.extend(tests(filters));
+    steps
+}
+
+fn servers() -> Step {
+    Step::check("servers", servers::set_up)
+}
+
+fn tests(filters: &[&str]) -> Vec<Step> {
     let tests = ["--workspace", "--lib", "--bins", "--tests", "--examples", FEATURES];
     let run = if steps::has_nextest() {
         // A filter may be meant for the doc tests alone.
@@ -89,6 +103,7 @@ fn test(filters: &[&str]) -> Vec<Step> {
 
 fn ci() -> Vec<Step> {
     let mut steps = vec![
+        servers(),
         Step::cargo("fmt", &["fmt", "--all", "--check"]),
         Step::cargo(
             "clippy",
@@ -98,7 +113,7 @@ fn ci() -> Vec<Step> {
         Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
-    steps.extend(test(&[]));
+    steps.extend(tests(&[]));
     steps
 }
 
