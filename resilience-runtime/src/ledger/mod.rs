@@ -10,6 +10,8 @@ pub(crate) mod durable;
 pub(crate) mod memory;
 mod operator;
 mod record;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 #[cfg(any(test, feature = "postgres", feature = "redis"))]
 mod remote;
 mod reply;
