@@ -34,7 +34,7 @@ impl IdempotencyKey {
         Ok(Namespace::of(name).key(scope.as_ref(), &Encoded::of(key)?))
     }
 
-    #[cfg(feature = "durable")]
+    #[cfg(any(feature = "durable", feature = "redis"))]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

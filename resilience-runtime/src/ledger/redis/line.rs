@@ -3,10 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
 use tokio::runtime::Handle;
 
 use super::url::Settings;
@@ -38,8 +41,85 @@ impl Line {
     /// One command, one answer. An error of the way says nothing about whether the server did it.
     pub(crate) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::One(link) => link.ask(command).await,
+            Self::One(link) => {
+                link.with(async |mut connection| command.query_async(&mut connection).await).await
+            }
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
+        }
+    }
+
+    /// All that take writes, and only they.
+    pub(super) async fn nodes(&self) -> RedisResult<Vec<Node>> {
+        let Self::Cluster(connection) = self else { return Ok(vec![Node::Only]) };
+        let all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let answers = connection.clone().route_command(redis::cmd("PING"), all).await?;
+        let answers: std::collections::BTreeMap<String, Value> = redis::from_redis_value(answers)?;
+        let node = |name: &String| {
+            let (host, port) = name.rsplit_once(':')?;
+            Some(Node::At { host: host.to_owned(), port: port.parse().ok()? })
+        };
+        let nodes: Option<_> = answers.keys().map(node).collect();
+        nodes.ok_or_else(|| (ErrorKind::Parse, "a node with an address that is none").into())
+    }
+
+    /// A command that is about one node, and not about a key.
+    pub(super) async fn ask_at(&self, node: &Node, command: Cmd) -> RedisResult<Value> {
+        match (self, node.route()) {
+            (Self::Cluster(connection), Some(route)) => {
+                connection.clone().route_command(command, RoutingInfo::SingleNode(route)).await
+            }
+            _ => self.ask(&command).await,
+        }
+    }
+
+    /// The same with many of them, all in one round trip. One that failed is an answer of its own.
+    pub(super) async fn ask_all(&self, node: &Node, commands: Pipeline) -> RedisResult<Vec<Value>> {
+        let count = commands.len();
+        match (self, node.route()) {
+            (Self::Cluster(connection), Some(route)) => {
+                connection.clone().route_pipeline(commands, 0, count, route).await
+            }
+            (Self::Cluster(connection), None) => {
+                connection.clone().req_packed_commands(&commands, 0, count).await
+            }
+            (Self::One(link), _) => {
+                link.with(async |mut connection| connection.req_packed_commands(&commands, 0, count).await)
+                    .await
+            }
+        }
+    }
+
+    /// What each of them says of itself. Nothing, where it may not be asked.
+    pub(super) async fn info(&self) -> RedisResult<Vec<Option<String>>> {
+        let mut infos = Vec::new();
+        for node in self.nodes().await? {
+            infos.push(match self.ask_at(&node, redis::cmd("INFO")).await {
+                Ok(info) => Some(redis::from_redis_value(info)?),
+                Err(error) if error.code() == Some("NOPERM") => None,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(infos)
+    }
+}
+
+/// One of those that keep records.
+pub(super) enum Node {
+    /// There is no other.
+    Only,
+    At {
+        host: String,
+        port: u16,
+    },
+}
+
+impl Node {
+    fn route(&self) -> Option<SingleNodeRoutingInfo> {
+        match self {
+            Self::Only => None,
+            Self::At { host, port } => {
+                Some(SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port })
+            }
         }
     }
 }
@@ -79,7 +159,7 @@ impl Link {
             .nodes
             .first()
             .cloned()
-            .ok_or(RedisError::from((redis::ErrorKind::InvalidClientConfig, "no host")))?;
+            .ok_or(RedisError::from((ErrorKind::InvalidClientConfig, "no host")))?;
         Ok(Self {
             client: Client::open(node)?,
             config: AsyncConnectionConfig::new()
@@ -114,7 +194,7 @@ impl Link {
         let connect = async move { client.get_multiplexed_async_connection_with_config(&config).await };
         let connected = match self.background.spawn(connect).await {
             Ok(connected) => connected,
-            Err(_) => Err((redis::ErrorKind::Client, "the runtime that opened the ledger has ended").into()),
+            Err(_) => Err((ErrorKind::Client, "the runtime that opened the ledger has ended").into()),
         };
         let connection = backoff.note(connected, Tick::now())?;
         let mut held = self.held();
@@ -123,11 +203,13 @@ impl Link {
         Ok((held.number, connection))
     }
 
-    async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
-        let (number, mut connection) = self.connection().await?;
-        let answer = command.query_async(&mut connection).await;
-        // Where no answer came in time, the connection may be one of which the other end knows nothing any more.
-        if answer.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
+    async fn with<T>(
+        &self,
+        ask: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
+        let (number, connection) = self.connection().await?;
+        let answer = ask(connection).await;
+        if answer.as_ref().is_err_and(is_of_no_use) {
             let mut held = self.held();
             if held.number == number {
                 held.connection = None;
@@ -135,6 +217,14 @@ impl Link {
         }
         answer
     }
+}
+
+/// Whether another connection may do better. Where no answer came in time, it may be one of which the other end knows
+/// nothing any more; and what has become a replica may have left its name to the new primary.
+fn is_of_no_use(error: &RedisError) -> bool {
+    error.is_unrecoverable_error()
+        || error.is_timeout()
+        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
 /// When to connect again.
@@ -186,7 +276,7 @@ mod tests {
     use super::*;
 
     fn refused() -> RedisResult<()> {
-        Err((redis::ErrorKind::Io, "refused").into())
+        Err((ErrorKind::Io, "refused").into())
     }
 
     #[test]

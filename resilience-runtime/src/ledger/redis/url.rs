@@ -35,11 +35,6 @@ const EXPECTED: &str =
     "expected redis://USER:PASSWORD@HOST:PORT/DATABASE, or redis+cluster://HOST:PORT,HOST:PORT";
 const OPTIONS: &str = "the options are `timeout`, `connect_timeout`, `prefix` and `durable`";
 
-/// Whether a URL is one of ours.
-pub(crate) fn is_meant(scheme: &str) -> bool {
-    Scheme::read(scheme).is_some()
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scheme {
     tls: bool,
