@@ -4,6 +4,7 @@
 mod layout;
 mod rules;
 mod servers;
+mod skipped;
 mod smoke;
 mod steps;
 

@@ -45,7 +45,7 @@ fn install(packages: &[&str]) {
     // One that would ask for a password is no way.
     let ways: [&[&str]; 2] = [&["sh"], &["sudo", "-n", "sh"]];
     let Some(way) = ways.into_iter().find(|way| is_root(way)) else { return };
-    println!("    {} apt-get install {}", way[..way.len() - 1].join(" "), packages.join(" "));
+    println!("    apt-get install {}, with {}", packages.join(" "), way.join(" "));
     let status =
         Command::new(way[0]).args(&way[1..]).args(["-c", INSTALL, "install"]).args(packages).status();
     match status {

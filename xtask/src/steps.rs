@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::skipped;
+
 /// One thing to do, and its name in the summary.
 pub(crate) struct Step {
     name: &'static str,
@@ -68,7 +70,9 @@ impl std::fmt::Display for Step {
 
 /// The cargo that runs this program.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo.env(resilience_servers::SKIPPED, skipped::list());
+    cargo
 }
 
 pub(crate) fn has_nextest() -> bool {
@@ -80,6 +84,7 @@ pub(crate) fn has_nextest() -> bool {
 pub(crate) fn run(steps: &[Step]) -> ExitCode {
     let mut summary = Vec::new();
     let mut failure = None;
+    skipped::forget();
     for step in steps {
         if failure.is_some() {
             summary.push(format!("{:12} not run", step.name));
@@ -93,6 +98,9 @@ pub(crate) fn run(steps: &[Step]) -> ExitCode {
         failure = result.err();
     }
     println!("\n{}", summary.join("\n"));
+    if let Some(skipped) = skipped::told() {
+        println!("\n{skipped}");
+    }
     let Some(failure) = failure else { return ExitCode::SUCCESS };
     eprintln!("\nxtask: {failure}");
     ExitCode::FAILURE

@@ -7,6 +7,8 @@
 //! # fn a_test() {
 //! need!(Postgres);
 //! let server = Postgres::start();
+//! let proxy = Proxy::start(server.port());
+//! proxy.swallow_reply(1);
 //! server.kill9();
 //! server.start_again();
 //! # }
@@ -21,6 +23,7 @@ mod kind;
 mod place;
 mod port;
 mod postgres;
+mod proxy;
 mod redis;
 mod resp;
 mod server;
@@ -29,6 +32,7 @@ mod template;
 
 pub use kind::{Kind, Missing, available};
 pub use postgres::Postgres;
+pub use proxy::{Counts, Fate, Message, Proxy, Side};
 pub use redis::{Persistence, Redis};
 pub use server::Server;
 pub use skip::{SKIPPED, are_required, can_run};

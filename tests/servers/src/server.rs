@@ -84,11 +84,7 @@ impl Server {
 
     /// `kill -9` of the server and all it has forked, at one moment.
     pub fn kill9(&self) {
-        let mut running = self.running();
-        let mut child = running.take().unwrap_or_else(|| panic!("{} does not run", self.recipe.name()));
-        family::kill(Pid::from_child(&child));
-        child.wait().expect("it was killed");
-        self.place.watch(None);
+        assert!(self.kill(), "{} does not run", self.recipe.name());
     }
 
     /// Stops it in good order: what it still holds in memory is written.
@@ -180,6 +176,15 @@ impl Server {
         Ok(())
     }
 
+    /// Whether there was one to be killed.
+    fn kill(&self) -> bool {
+        let Some(mut child) = self.running().take() else { return false };
+        family::kill(Pid::from_child(&child));
+        child.wait().expect("it was killed");
+        self.place.watch(None);
+        true
+    }
+
     fn pid(&self) -> Pid {
         let running = self.running();
         running.as_ref().map_or_else(|| panic!("{} does not run", self.recipe.name()), Pid::from_child)
@@ -193,9 +198,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.place.end();
-        if let Some(child) = self.running().as_mut() {
-            let _ = child.wait(); // killed by the watchdog
-        }
+        // The place goes next. Its watchdog would kill it too, and is there for a test that cannot do it itself.
+        self.kill();
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn put(name: &str, to: &Path, owner: Option<Owner>, make: impl FnOnce
 fn shelf() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    target.map_or_else(std::env::temp_dir, Path::to_owned).join("servers")
+    target.map_or_else(|| std::env::temp_dir().join("resilience-servers"), |target| target.join("servers"))
 }
 
 pub(crate) fn copy(from: &Path, to: &Path, owner: Option<Owner>) -> io::Result<()> {
