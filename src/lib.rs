@@ -41,7 +41,7 @@
 //! Every decision is a `tracing` event of the target `resilience`.
 //!
 //! Together in one service: `examples/checkout`, which charges each order once, and `examples/storefront`, whose page stays
-//! up while three of its six dependencies do not.
+//! up while three of its six dependencies do not. `examples/leader` has two replicas that both believe they lead.
 //!
 //! # Features
 //!

@@ -163,6 +163,12 @@ async fn nightly() -> Result<u64, PayError> {
     Ok(1)
 }
 
+#[fallback(|_| 0)]
+#[exclusive(key = name)]
+async fn rank(name: &str) -> usize {
+    name.len()
+}
+
 #[retry(attempts = ATTEMPTS, repeatable = "it starts where it stopped")]
 #[exclusive(key = (region, day), lease = BUDGET, otherwise = wait)]
 #[idempotent(key = day)]
@@ -175,6 +181,7 @@ async fn settle<'a, T: resilience::Key>(mut region: String, day: &'a T) -> Resul
 
 fn main() {
     drop(nightly());
+    drop(rank("tea"));
     drop(settle(String::new(), &7));
     drop(price("tea"));
     drop(length(String::new()));
