@@ -82,9 +82,9 @@ async fn once(plan: Plan) -> Reply {
     plan.run().await
 }
 
-#[timeout(ms = 20)]
-#[exclusive(key = plan.key % 50, lease = "200ms", otherwise = wait)]
-#[timeout(ms = 10)]
+#[timeout(ms = 6)]
+#[exclusive(key = plan.key % 4, lease = "200ms", otherwise = wait)]
+#[timeout(ms = 4)]
 async fn in_turn(plan: Plan) -> Reply {
     plan.run().await
 }
