@@ -24,7 +24,7 @@ pub(crate) struct Pause {
 const ROUNDS: u32 = 3;
 
 /// At most one of the replicas, as long as none stands still for longer than its lease.
-#[exclusive(lease = "300ms", otherwise = wait)]
+#[exclusive(lease = "1s", otherwise = wait)]
 pub(crate) async fn lead(replica: &Replica, store: &Store) -> Result<(), resilience::Error> {
     let token = context::fencing_token().unwrap_or_default(); // there is one in every exclusive function
     replica.say(format_args!("leads, with token {token}"));

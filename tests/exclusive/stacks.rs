@@ -145,10 +145,10 @@ async fn two_rights_in_one_stack() {
 
 static POOL: resilience::Pool = resilience::Pool::new("exclusive").threads(1);
 
-#[exclusive(key = "pool", lease = "150ms")]
+#[exclusive(key = "pool", lease = "1s")]
 #[bulkhead(pool = POOL)]
 async fn on_a_pool() -> Result<(Option<u64>, bool), Error> {
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    std::thread::sleep(std::time::Duration::from_millis(1_300));
     Ok((context::fencing_token(), context::idempotency_key().is_some()))
 }
 
