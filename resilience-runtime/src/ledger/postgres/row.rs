@@ -84,7 +84,10 @@ pub(super) fn written(body: &Body) -> (i16, Option<&[u8]>) {
     }
 }
 
-pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(row: &Row, column: usize) -> Result<T, Fault> {
+pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(
+    row: &Row,
+    column: usize,
+) -> Result<T, Fault> {
     T::try_from(row.try_get(column)?).map_err(unreadable)
 }
 

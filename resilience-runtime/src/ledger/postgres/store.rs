@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::types::ToSql;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
 use super::pool::{Pool, Statement};
@@ -20,7 +20,7 @@ use crate::time::Tick;
 pub(crate) struct PostgresStore {
     pub(super) statements: Arc<Statements>,
     /// For calls, and those who wait.
-    pub(super) calls: Arc<Pool>,
+    pub(super) calls: Pool,
     /// For operators and the sweep: what they ask may take long, and takes no connection from a call.
     pub(super) chores: Arc<Pool>,
     pub(super) _sweeper: Sweeper,
@@ -112,7 +112,12 @@ impl PostgresStore {
             &found.state,
             &found.lease_until,
         ];
-        self.calls.ask(&self.statements.take_over, values).await?.first().map(|row| row::number(row, 0)).transpose()
+        self.calls
+            .ask(&self.statements.take_over, values)
+            .await?
+            .first()
+            .map(|row| row::number(row, 0))
+            .transpose()
     }
 
     async fn read(&self, pool: &Pool, key: &[u8]) -> Result<Option<Found>, Fault> {
@@ -160,8 +165,7 @@ impl PostgresStore {
         }
         let key = key.as_bytes().as_slice();
         let (fence, ttl) = (self::fence(record), row::millis(ttl.unwrap_or(record.ttl)));
-        let values: &[&(dyn ToSql + Sync)] =
-            &[&key, owner, &fence, was, lease_until, &state, &body, &ttl,];
+        let values: &[&(dyn ToSql + Sync)] = &[&key, owner, &fence, was, lease_until, &state, &body, &ttl];
         Ok(!self.chores.ask_once(&self.statements.decide, values).await?.is_empty())
     }
 }
@@ -188,10 +192,8 @@ impl Store for PostgresStore {
                 // Gone again before the second look.
                 None => continue,
             };
-            let answer = match found.record.has_expired(found.now) {
-                true => None,
-                false => found.record.answer(request, found.now),
-            };
+            let live = !found.record.has_expired(found.now);
+            let answer = if live { found.record.answer(request, found.now) } else { None };
             if let Some(answer) = answer {
                 return Ok(answer);
             }
