@@ -1,5 +1,7 @@
 //! Against a server of its own for each test.
 
+#[cfg(feature = "tls")]
+mod encrypted;
 mod faults;
 mod keeping;
 mod opening;
