@@ -20,7 +20,7 @@ use crate::time::Tick;
 pub(crate) struct PostgresStore {
     pub(super) statements: Arc<Statements>,
     /// For calls, and those who wait.
-    pub(super) calls: Arc<Pool>,
+    pub(super) calls: Pool,
     /// For operators and the sweep: what they ask may take long, and takes no connection from a call.
     pub(super) chores: Arc<Pool>,
     pub(super) _sweeper: Sweeper,
@@ -193,10 +193,8 @@ impl Store for PostgresStore {
                 // Gone again before the second look.
                 None => continue,
             };
-            let answer = match found.record.has_expired(found.now) {
-                true => None,
-                false => found.record.answer(request, found.now),
-            };
+            let live = !found.record.has_expired(found.now);
+            let answer = if live { found.record.answer(request, found.now) } else { None };
             if let Some(answer) = answer {
                 return Ok(answer);
             }
