@@ -88,12 +88,11 @@ async fn redis(_: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `redis` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message. A path may have an `@`.
+/// A password has no place in a message.
 fn without_password(url: &str) -> String {
-    match (url.split_once(':'), url.rsplit_once('@')) {
-        (Some((scheme, rest)), Some((_, host))) if scheme != "file" && rest.contains('@') => {
-            format!("{scheme}{}***@{host}", if rest.starts_with("//") { "://" } else { ":" })
-        }
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+        (None, Some(at)) if !url.starts_with("file:") => format!("***{}", &url[at..]),
         _ => url.to_owned(),
     }
 }
@@ -126,7 +125,7 @@ mod tests {
             ("memory", "`memory`: expected `memory:`"),
             ("memory:1", "`memory:1`: expected `memory:`"),
             ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
-            ("mysql:root:secret@host/x", "`mysql:***@host/x`: expected `memory:`"),
+            ("mysql:root:secret@host/x", "`***@host/x`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
             ("file://", "`file://`: a ledger on disk is on this machine"),
             ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),
