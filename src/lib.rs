@@ -53,6 +53,8 @@
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
+//! | `redis` | the ledger on Redis or Valkey: `RESILIENCE_BACKEND=redis://HOST` |
+//! | `tls` | TLS to the servers of ledgers: `rediss://` |
 //! | `test-util` | paused tokio time drives every policy; `testing`, for those who write a ledger |
 //!
 //! # Not here

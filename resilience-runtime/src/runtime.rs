@@ -137,10 +137,26 @@ impl Runtime {
     /// | --- | --- |
     /// | `memory:` | in memory; they end with the process |
     /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
+    /// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | on a Redis or Valkey server; feature `redis` |
+    /// | `rediss://...` | the same over TLS; features `redis` and `tls` |
+    /// | `redis+cluster://HOST:PORT,HOST:PORT` | on a cluster, some of whose nodes are named; `rediss+cluster://` over TLS |
     ///
     /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
     /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
     /// for the disk.
+    ///
+    /// A Redis that is not there, refuses the password or is older than version 6 is an error at once; one that may forget
+    /// what it is given is warned of. What follows a `?`, with `&` in between:
+    ///
+    /// | option | default | meaning |
+    /// | --- | --- | --- |
+    /// | `timeout=500ms` | 2 s | how long an answer may take. Whether the server has done it is open then |
+    /// | `connect_timeout=500ms` | 1 s | how long a new connection may take |
+    /// | `prefix=shop:` | `resilience:` | in front of every key |
+    /// | `durable=required` | | a server that may forget is refused |
+    ///
+    /// A call waits for both times at most. Where one tokio runtime opens a ledger on a server and others use it too, the
+    /// first must outlive them: its connections are driven there.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self::new(Backend::open(url).await?, true))
     }

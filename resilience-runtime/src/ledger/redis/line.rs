@@ -194,7 +194,7 @@ impl Link {
         let connect = async move { client.get_multiplexed_async_connection_with_config(&config).await };
         let connected = match self.background.spawn(connect).await {
             Ok(connected) => connected,
-            Err(_) => Err((ErrorKind::Client, "the runtime that opened the ledger has ended").into()),
+            Err(error) => Err(ended(&error)),
         };
         let connection = backoff.note(connected, Tick::now())?;
         let mut held = self.held();
@@ -217,6 +217,17 @@ impl Link {
         }
         answer
     }
+}
+
+/// Why nobody connects any more.
+fn ended(error: &tokio::task::JoinError) -> RedisError {
+    let why = if error.is_panic() {
+        // rustls panics where several of its providers are built in, and none is chosen.
+        "TLS cannot be set up: choose a provider with rustls's `CryptoProvider::install_default` at the start"
+    } else {
+        "the tokio runtime that opened the ledger has ended"
+    };
+    (ErrorKind::Client, why).into()
 }
 
 /// Whether another connection may do better. Where no answer came in time, it may be one of which the other end knows

@@ -64,6 +64,10 @@ impl Settings {
             return Err("this program was built without the feature `tls` of `resilience`".to_owned());
         }
         let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+        if options.contains('@') {
+            // It would be printed as an option.
+            return Err("an `@` behind the `?`; in a password a `?` is written `%3F`".to_owned());
+        }
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         // A password may hold an `@` of its own.
         let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -167,6 +171,8 @@ mod tests {
             ("redis://user:secret@", "expected redis://"),
             ("redis://host:port", "expected redis://"),
             ("redis+sentinel://host", "expected redis://"),
+            ("redis://:pass?secret@host", "in a password a `?` is written `%3F`"),
+            ("redis://:pass/secret@host", "expected redis://"),
             ("redis://host/x", "Invalid database number"),
             ("redis://one,two", "several hosts are a cluster"),
             ("redis+cluster://host/1", "a cluster has one database"),
