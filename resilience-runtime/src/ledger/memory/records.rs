@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use tokio::sync::Notify;
 
 use super::lines::Seat;
 use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
-use crate::ledger::shards::KeyMap;
 
 /// Where a record lies, for as long as it is kept.
 pub(super) type Number = NonZeroU32;
@@ -19,7 +19,8 @@ const PIECE: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Records {
-    numbers: KeyMap<Number>,
+    /// With the hash of the key. The key itself stands in the record: what is looked through stays small.
+    numbers: HashTable<(u64, Number)>,
     pieces: Vec<Vec<Option<Slot>>>,
     /// Empty slots. The last one is taken first: it is still in the processor's cache.
     free: Vec<Number>,
@@ -47,19 +48,23 @@ impl Slot {
 
 impl Records {
     pub(super) fn find(&self, key: IdempotencyKey) -> Option<Number> {
-        self.numbers.get(&key).copied()
+        let hash = hash(key);
+        let is_it = |&(of, number): &(u64, Number)| of == hash && self[number].record.key == key;
+        self.numbers.find(hash, is_it).map(|&(_, number)| number)
     }
 
     /// Takes in a record whose key has none.
     pub(super) fn add(&mut self, record: Record) {
         let number = self.free.pop().unwrap_or_else(|| self.room());
-        self.numbers.insert(record.key, number);
+        self.numbers.insert_unique(hash(record.key), (hash(record.key), number), |&(hash, _)| hash);
         *self.slot(number) = Some(Slot::of(record));
     }
 
     pub(super) fn remove(&mut self, number: Number) {
-        let key = self[number].record.key;
-        self.numbers.remove(&key);
+        let hash = hash(self[number].record.key);
+        if let Ok(found) = self.numbers.find_entry(hash, |&(_, other)| other == number) {
+            found.remove();
+        }
         *self.slot(number) = None;
         self.free.push(number);
     }
@@ -96,6 +101,11 @@ impl Records {
         let (piece, place) = place(number);
         &mut self.pieces[piece][place]
     }
+}
+
+/// Keys are hashes already.
+fn hash(key: IdempotencyKey) -> u64 {
+    key.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 /// The piece of a slot, and its place in there.
