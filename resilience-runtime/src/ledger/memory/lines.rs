@@ -112,3 +112,47 @@ impl Lines {
 fn seat(records: &mut Records, number: Number) -> &mut Seat {
     records[number].seat.as_mut().expect("who is in a line has a seat")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::tests::op;
+
+    /// Records that have been released, each of them in no line yet.
+    fn released(records: &mut Records, count: u8) -> Vec<Number> {
+        let now = Tick::now();
+        let mut released = |name: u8| {
+            let op = op(&name.to_string());
+            let record = Record::granted(&op.request(1), u64::from(name), 1, now);
+            records.add(Record { state: State::Released, expires: Some(now.after(op.ttl)), ..record });
+            records.find(op.key).expect("it was added")
+        };
+        (0..count).map(&mut released).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_as_a_list(moves in prop::collection::vec(0..8usize, 1..60)) {
+            let (mut records, mut lines, mut list) = (Records::default(), Lines::default(), Vec::new());
+            let all = released(&mut records, 8);
+            for number in moves.into_iter().map(|index| all[index]) {
+                if let Some(place) = list.iter().position(|other| *other == number) {
+                    lines.leave(&mut records, number);
+                    list.remove(place);
+                } else {
+                    lines.join(&mut records, number);
+                    list.push(number);
+                }
+                prop_assert_eq!(lines.count(Kind::Spare), list.len());
+                prop_assert_eq!(lines.oldest(Kind::Spare), list.first().copied());
+            }
+            for number in list {
+                prop_assert_eq!(lines.oldest(Kind::Spare), Some(number));
+                lines.leave(&mut records, number);
+            }
+            prop_assert_eq!((lines.oldest(Kind::Spare), lines.count(Kind::Spare)), (None, 0));
+        }
+    }
+}
