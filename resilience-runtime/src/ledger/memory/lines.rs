@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::tests::op;
+    use crate::testing::op::op;
 
     /// Records that have been released, each of them in no line yet.
     fn released(records: &mut Records, count: u8) -> Vec<Number> {
