@@ -2,8 +2,10 @@
 //! round trip and touches one slot of a cluster. Only the clock of the server is asked. A record that has had its time is
 //! removed by the server.
 
+mod backoff;
 mod health;
 mod line;
+mod link;
 mod row;
 mod scan;
 mod script;

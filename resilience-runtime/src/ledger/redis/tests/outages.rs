@@ -24,11 +24,11 @@ async fn over_a_kill(persistence: Persistence, before: Duration) -> (usize, usiz
         });
     }
     tokio::time::sleep(before + Duration::from_millis(500)).await;
-    let end = Instant::now() - before;
+    let end = Instant::now();
     server.kill9();
     let acknowledged = workers.join_all().await.into_iter().flatten();
     let acknowledged: Vec<Op> =
-        acknowledged.filter(|(_, at)| before.is_zero() || *at < end).map(|(op, _)| op).collect();
+        acknowledged.filter(|(_, at)| before.is_zero() || *at + before < end).map(|(op, _)| op).collect();
     server.start_again();
     let mut kept = 0;
     for op in &acknowledged {
