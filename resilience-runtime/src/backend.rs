@@ -33,6 +33,9 @@ impl Backend {
                 let path = folder(path).map_err(|why| because(why.to_owned()))?;
                 durable(path.to_owned()).await.map_err(|LedgerError(why)| because(why))
             }
+            Some(("postgres" | "postgresql", _)) => {
+                postgres(url).await.map_err(|LedgerError(why)| because(why))
+            }
             Some((scheme, _)) if is_redis(scheme) => {
                 redis(url).await.map_err(|LedgerError(why)| because(why))
             }
@@ -41,8 +44,8 @@ impl Backend {
     }
 }
 
-const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process), `file:PATH` \
-                        (results are kept in that folder) or `redis://HOST` (results are kept on that server)";
+const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process), `file:PATH` (they are \
+                        kept in that folder), `postgres://USER@HOST/DATABASE` or `redis://HOST` (on that server)";
 
 /// The path of `file:PATH`, as written; `file:///PATH` is the same.
 fn folder(path: &str) -> Result<&str, &'static str> {
@@ -72,6 +75,18 @@ async fn durable(_: String) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `durable` of `resilience`".to_owned()))
 }
 
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<Backend, LedgerError> {
+    let ledger = Arc::new(crate::ledger::postgres::open(url).await?);
+    Ok(Backend { name: "postgres", ledger, memory: None })
+}
+
+#[cfg(not(feature = "postgres"))]
+#[allow(clippy::unused_async)] // as the other one
+async fn postgres(_: &str) -> Result<Backend, LedgerError> {
+    Err(LedgerError("this program was built without the feature `postgres` of `resilience`".to_owned()))
+}
+
 fn is_redis(scheme: &str) -> bool {
     matches!(scheme.trim_end_matches("+cluster"), "redis" | "rediss" | "valkey" | "valkeys")
 }
@@ -88,11 +103,16 @@ async fn redis(_: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `redis` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message.
+/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows. A path
+/// may have an `@`.
 fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
-        (None, Some(at)) if !url.starts_with("file:") => format!("***{}", &url[at..]),
+    match (url.split_once(':'), url.rsplit_once('@')) {
+        (Some((scheme, rest)), _) if scheme != "file" && rest.contains("password=") => {
+            format!("{scheme}://***")
+        }
+        (Some((scheme, rest)), Some((_, host))) if scheme != "file" && rest.contains('@') => {
+            format!("{scheme}{}***@{host}", if rest.starts_with("//") { "://" } else { ":" })
+        }
         _ => url.to_owned(),
     }
 }
@@ -125,7 +145,7 @@ mod tests {
             ("memory", "`memory`: expected `memory:`"),
             ("memory:1", "`memory:1`: expected `memory:`"),
             ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
-            ("mysql:root:secret@host/x", "`***@host/x`: expected `memory:`"),
+            ("mysql:root:secret@host/x", "`mysql:***@host/x`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
             ("file://", "`file://`: a ledger on disk is on this machine"),
             ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),

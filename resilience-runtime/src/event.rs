@@ -44,6 +44,12 @@ pub(crate) enum Decision {
     NoLedgerChosen,
     /// A ledger was opened on a server that may forget. It belongs to no site.
     LedgerAtRisk(Risk),
+    /// Only the callers in this process exclude each other, because nobody chose a ledger.
+    NoFleet,
+    /// A call has the exclusive right.
+    Elected { token: u64 },
+    /// It has lost the right before its end.
+    LeaseLost { why: &'static str },
 }
 
 /// What a server may do to the records of a ledger.
@@ -136,6 +142,12 @@ pub(crate) fn emit(event: &Event<'_>) {
             target: "resilience", event = "no_ledger_chosen", site,
             "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND"
         ),
+        Decision::NoFleet => tracing::warn!(
+            target: "resilience", event = "no_ledger_chosen", site,
+            "only callers in this process exclude each other; choose the ledger of the fleet with RESILIENCE_BACKEND"
+        ),
+        Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
+        Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
 }
 

@@ -172,7 +172,7 @@ impl Runtime {
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
-    /// or if two functions would keep results under one name.
+    /// or if two functions would keep results, or exclude each other, under one name.
     pub fn install(self) -> Result<(), InstallError> {
         if let Some(clash) = manifest().find_map(namesake) {
             return Err(InstallError::NameClash(clash));
@@ -222,33 +222,34 @@ pub enum InstallError {
         "an annotated function has run already: install the runtime at the start of the program, before any call"
     )]
     TooLate,
-    /// Two functions would keep results under one name.
+    /// Two functions would keep results, or exclude each other, under one name.
     #[error(transparent)]
     NameClash(NameClash),
 }
 
-/// Two sites that would replay each other's results.
+/// Two sites that would replay each other's results, or keep each other from running.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "two idempotent functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
+    "two {what} functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
      `#[policies(name = \"...\")]`"
 )]
 pub struct NameClash {
+    what: &'static str,
     name: &'static str,
     one: String,
     two: String,
 }
 
-/// Another site that keeps results under the name of this one.
+/// Another site that keeps results under the name of this one, or excludes its runners.
 pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
-    if !site.remembers() {
-        return None;
-    }
-    let same =
-        |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && other.remembers();
-    let other = manifest().find(same)?;
-    let place = |site: &Site| format!("{}:{}", site.file(), site.line());
-    Some(NameClash { name: site.name(), one: place(site), two: place(other) })
+    type Is = fn(&Site) -> bool;
+    let kinds: [(_, Is); 2] = [("idempotent", Site::remembers), ("exclusive", Site::excludes)];
+    kinds.into_iter().filter(|(_, is)| is(site)).find_map(|(what, is)| {
+        let same = |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && is(other);
+        let other = manifest().find(same)?;
+        let place = |site: &Site| format!("{}:{}", site.file(), site.line());
+        Some(NameClash { what, name: site.name(), one: place(site), two: place(other) })
+    })
 }
 
 /// The runtime of the scope that polls now, if there is one. Without one the process-wide runtime is in use from now

@@ -9,6 +9,8 @@ mod answer;
 pub(crate) mod durable;
 pub(crate) mod memory;
 mod operator;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod record;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
@@ -24,6 +26,8 @@ use std::time::Duration;
 
 pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
 pub use operator::{Entry, EntryState, Operator};
+#[cfg(feature = "postgres")]
+pub use postgres::POSTGRES_SCHEMA;
 pub use reply::Reply;
 pub(crate) use request::AsWritten;
 pub use request::Request;

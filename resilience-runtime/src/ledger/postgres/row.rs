@@ -1,0 +1,113 @@
+//! A row of the table as the record that it stands for, on the clock of the server.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::Row;
+
+use super::fault::Fault;
+use crate::key::IdempotencyKey;
+use crate::ledger::record::{Record, State};
+use crate::ledger::{Body, Stored};
+use crate::time::Tick;
+
+pub(super) const RUNNING: i16 = 0;
+pub(super) const IN_DOUBT: i16 = 1;
+pub(super) const RELEASED: i16 = 2;
+const VALUE: i16 = 3;
+const ERROR: i16 = 4;
+const NOT_KEPT: i16 = 5;
+
+/// A century: more than anybody means, and within what the server can add.
+const LONGEST: Duration = Duration::from_hours(24 * 366 * 100);
+
+/// A record as it was read.
+pub(super) struct Found {
+    pub(super) record: Record,
+    /// The moment of the answer.
+    pub(super) now: Tick,
+    /// With these a write finds out whether it is still so.
+    pub(super) owner: Vec<u8>,
+    pub(super) state: i16,
+    pub(super) lease_until: SystemTime,
+}
+
+/// The columns in the order of `statements::COLUMNS`.
+pub(super) fn read(row: &Row) -> Result<Found, Fault> {
+    let owner: Vec<u8> = row.try_get(3)?;
+    let fingerprint: Option<&[u8]> = row.try_get(6)?;
+    let state: i16 = row.try_get(10)?;
+    let lease_until: SystemTime = row.try_get(12)?;
+    let version = number(row, 7)?;
+    let key: &[u8] = row.try_get(0)?;
+    let record = Record {
+        key: IdempotencyKey::from_bytes(key.try_into().map_err(unreadable)?),
+        site: Cow::Owned(row.try_get(1)?),
+        text: row.try_get(2)?,
+        // Nobody's, where an operator has decided: the writes compare what the row has.
+        owner: <[u8; 16]>::try_from(&*owner).map_or(0, u128::from_be_bytes),
+        fingerprint: fingerprint.map(TryInto::try_into).transpose().map_err(unreadable)?,
+        version,
+        ttl: Duration::from_millis(number(row, 8)?),
+        at_most_once: row.try_get(9)?,
+        state: match state {
+            RUNNING => State::Running { until: tick(lease_until) },
+            IN_DOUBT => State::InDoubt,
+            RELEASED => State::Released,
+            _ => State::Done(stored(state, version, row.try_get(14)?)?),
+        },
+        fence: number(row, 4)?,
+        attempt: number(row, 5)?,
+        since: tick(row.try_get(11)?),
+        expires: row.try_get::<_, Option<SystemTime>>(13)?.map(tick),
+    };
+    Ok(Found { record, now: tick(row.try_get(15)?), owner, state, lease_until })
+}
+
+pub(super) fn stored(state: i16, version: u32, body: Option<&[u8]>) -> Result<Stored, Fault> {
+    let json = || std::str::from_utf8(body.unwrap_or_default()).map(Into::into).map_err(unreadable);
+    let body = match state {
+        VALUE => Body::Value(json()?),
+        ERROR => Body::Error(json()?),
+        NOT_KEPT => Body::NotKept,
+        other => return Err(unreadable(format!("a state {other}"))),
+    };
+    Ok(Stored { version, body })
+}
+
+/// The state of a result, and its bytes.
+pub(super) fn written(body: &Body) -> (i16, Option<&[u8]>) {
+    match body {
+        Body::Value(json) => (VALUE, Some(json.as_bytes())),
+        Body::Error(json) => (ERROR, Some(json.as_bytes())),
+        Body::NotKept => (NOT_KEPT, None),
+    }
+}
+
+pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(
+    row: &Row,
+    column: usize,
+) -> Result<T, Fault> {
+    T::try_from(row.try_get(column)?).map_err(unreadable)
+}
+
+fn unreadable(why: impl std::fmt::Display) -> Fault {
+    Fault::new(format!("a row of resilience_record cannot be read: {why}"))
+}
+
+/// Only distances between the moments of one clock count.
+fn tick(time: SystemTime) -> Tick {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Tick::of(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Not shorter than it was said.
+pub(super) fn millis(time: Duration) -> i64 {
+    let time = time.min(LONGEST);
+    i64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// A text of PostgreSQL has no NUL. It is for people, and for them this is one.
+pub(super) fn text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}

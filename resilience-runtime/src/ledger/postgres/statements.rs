@@ -1,0 +1,216 @@
+//! What is said to the server. The rules are `record.rs`'s: here they are conditions of writes.
+
+use tokio_postgres::types::Type;
+
+use super::pool::Statement;
+
+/// A record, as `row::read` wants it.
+const COLUMNS: &str = "key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, at_most_once, state, \
+                       since, lease_until, expires_at, body, clock_timestamp()";
+/// A claim of $9 ms that is remembered for $7 ms.
+const LEASE: &str = "t + $9 * interval '1 ms'";
+const EXPIRY: &str = "CASE WHEN $8 THEN NULL ELSE t + ($9 + $7) * interval '1 ms' END";
+const HOUR: &str = "ceil(extract(epoch FROM t + ($9 + $7) * interval '1 ms') / 3600)::int8";
+const CLOCK: &str = "(SELECT clock_timestamp() AS t) AS clock";
+/// The claim stands.
+const HELD: &str = "key = $1 AND owner = $2 AND fence = $3 AND state = 0";
+const NOT_EXPIRED: &str = "(expires_at IS NULL OR expires_at > now())";
+const OLDEST_FIRST: &str =
+    "ORDER BY CASE WHEN state = 0 AND lease_until <= now() THEN lease_until ELSE since END LIMIT $1";
+
+const BYTES: Type = Type::BYTEA;
+const TEXT: Type = Type::TEXT;
+const LONG: Type = Type::INT8;
+const SHORT: Type = Type::INT2;
+
+pub(super) struct Statements {
+    /// No row: somebody's was committed after the snapshot of this statement. No owner in it: it is granted.
+    pub(super) claim: Statement,
+    pub(super) take_over: Statement,
+    pub(super) renew: Statement,
+    pub(super) complete: Statement,
+    /// Released, or in doubt.
+    pub(super) end: Statement,
+    pub(super) is_settled: Statement,
+    pub(super) withdraw: Statement,
+    pub(super) look: Statement,
+    pub(super) inspect: Statement,
+    pub(super) in_doubt: Statement,
+    pub(super) find: Statement,
+    pub(super) decide: Statement,
+    /// Removes some of what has expired.
+    pub(super) sweep: Statement,
+    /// What has not expired at its hour after all is looked at again later, so that no sweep sees it twice.
+    pub(super) postpone: Statement,
+}
+
+impl Statements {
+    /// Over the tables of this schema.
+    pub(super) fn new(schema: &str) -> Self {
+        let table = format!("{schema}.resilience_record");
+        // A literal, as the name of a table in a text.
+        let fence = format!("nextval('{}.resilience_fence')", schema.replace('\'', "''"));
+        Self {
+            claim: claim(&table, &fence),
+            take_over: take_over(&table, &fence),
+            renew: renew(&table),
+            complete: complete(&table),
+            end: end(&table),
+            is_settled: is_settled(&table),
+            withdraw: withdraw(&table),
+            look: look(&table),
+            inspect: inspect(&table),
+            in_doubt: in_doubt(&table),
+            find: find(&table),
+            decide: decide(&table),
+            sweep: sweep(&table),
+            postpone: postpone(&table),
+        }
+    }
+}
+
+fn statement(sql: String, types: &'static [Type]) -> Statement {
+    Statement { sql, types }
+}
+
+fn claim(table: &str, fence: &str) -> Statement {
+    let sql = format!(
+        "WITH granted AS (INSERT INTO {table} (key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, \
+         at_most_once, state, since, lease_until, expires_at, sweep_hour) \
+         SELECT $1, $2, $3, $4, {fence}, 1, $5, $6, $7, $8, 0, t, {LEASE}, {EXPIRY}, {HOUR} FROM {CLOCK} \
+         ON CONFLICT (key) DO NOTHING RETURNING fence) \
+         SELECT $1, '', '', NULL::bytea, fence, 1::int8, NULL::bytea, 0::int8, 0::int8, false, 0::int2, \
+         NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::bytea, NULL::timestamptz FROM granted \
+         UNION ALL SELECT key, '', '', owner, fence, attempt, fingerprint, version, ttl_ms, at_most_once, state, \
+         since, lease_until, expires_at, body, clock_timestamp() FROM {table} WHERE key = $1"
+    );
+    statement(sql, &[BYTES, TEXT, TEXT, BYTES, BYTES, LONG, LONG, Type::BOOL, LONG])
+}
+
+/// What was read of the record is still so, and with it what was decided: each change changes one of these.
+fn take_over(table: &str, fence: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET site = $2, text = $3, owner = $4, fence = greatest(fence + 1, {fence}), attempt = $10, \
+         fingerprint = $5, version = $6, ttl_ms = $7, at_most_once = $8, state = 0, since = t, lease_until = {LEASE}, \
+         expires_at = {EXPIRY}, sweep_hour = greatest(sweep_hour, {HOUR}), body = NULL FROM {CLOCK} \
+         WHERE key = $1 AND owner = $11 AND fence = $12 AND state = $13 AND lease_until = $14 RETURNING fence"
+    );
+    let types = &[
+        BYTES,
+        TEXT,
+        TEXT,
+        BYTES,
+        BYTES,
+        LONG,
+        LONG,
+        Type::BOOL,
+        LONG,
+        LONG,
+        BYTES,
+        LONG,
+        SHORT,
+        Type::TIMESTAMPTZ,
+    ];
+    statement(sql, types)
+}
+
+/// An operator's word: about the record as he saw it, and nobody owns it from here on.
+fn decide(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET owner = ''::bytea, state = $6, body = $7, since = clock_timestamp(), \
+         expires_at = clock_timestamp() + $8 * interval '1 ms' \
+         WHERE key = $1 AND owner = $2 AND fence = $3 AND state = $4 AND lease_until = $5 RETURNING fence"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT, Type::TIMESTAMPTZ, SHORT, BYTES, LONG])
+}
+
+fn renew(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET lease_until = clock_timestamp() + $4 * interval '1 ms', expires_at = CASE \
+         WHEN at_most_once THEN NULL ELSE clock_timestamp() + ($4 + ttl_ms) * interval '1 ms' END \
+         WHERE {HELD} RETURNING fence"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, LONG])
+}
+
+fn complete(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET state = $4, version = $5, body = $6, since = clock_timestamp(), \
+         expires_at = clock_timestamp() + $7 * interval '1 ms' WHERE {HELD} RETURNING fence"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT, LONG, BYTES, LONG])
+}
+
+/// What waits for an operator waits for as long as it takes.
+fn end(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET state = $4, since = clock_timestamp(), expires_at = CASE \
+         WHEN at_most_once AND $4 = 1 THEN NULL ELSE clock_timestamp() + ttl_ms * interval '1 ms' END \
+         WHERE {HELD} RETURNING fence"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT])
+}
+
+/// As it was to be, or with a result.
+fn is_settled(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT state >= 3 OR state = $4 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3 AND state <> 0"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT])
+}
+
+fn withdraw(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET state = 2, since = clock_timestamp(), \
+         expires_at = clock_timestamp() + ttl_ms * interval '1 ms' \
+         WHERE key = $1 AND owner = $2 AND state = 0 RETURNING fence"
+    );
+    statement(sql, &[BYTES, BYTES])
+}
+
+fn look(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT state, lease_until <= clock_timestamp(), version, body FROM {table} WHERE key = $1 AND fence = $2"
+    );
+    statement(sql, &[BYTES, LONG])
+}
+
+fn inspect(table: &str) -> Statement {
+    statement(format!("SELECT {COLUMNS} FROM {table} WHERE key = $1"), &[BYTES])
+}
+
+fn in_doubt(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {table} WHERE (state = 1 OR state = 0 AND lease_until <= now()) AND {NOT_EXPIRED} \
+         {OLDEST_FIRST}"
+    );
+    statement(sql, &[LONG])
+}
+
+fn find(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {table} WHERE (text = $2 OR right(text, char_length($2) + 1) = '/' || $2) \
+         AND {NOT_EXPIRED} {OLDEST_FIRST}"
+    );
+    statement(sql, &[LONG, TEXT])
+}
+
+/// Only `now()` and an integer go by the index: `clock_timestamp()` or a fraction would read the whole table.
+fn sweep(table: &str) -> Statement {
+    let sql = format!(
+        "DELETE FROM {table} WHERE key IN (SELECT key FROM {table} \
+         WHERE sweep_hour <= floor(extract(epoch FROM now()) / 3600)::int8 AND expires_at <= now() \
+         ORDER BY sweep_hour LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1"
+    );
+    statement(sql, &[LONG])
+}
+
+fn postpone(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} SET sweep_hour = 1 + ceil(extract(epoch FROM coalesce(expires_at, now() + interval '1 day')) \
+         / 3600)::int8 WHERE key IN (SELECT key FROM {table} \
+         WHERE sweep_hour <= floor(extract(epoch FROM now()) / 3600)::int8 AND {NOT_EXPIRED} \
+         ORDER BY sweep_hour LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1"
+    );
+    statement(sql, &[LONG])
+}

@@ -1,0 +1,275 @@
+//! The records of the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::fault::Fault;
+use super::pool::{Pool, Statement};
+use super::row::{self, Found};
+use super::statements::Statements;
+use super::sweep::Sweeper;
+use crate::key::IdempotencyKey;
+use crate::ledger::record::Record;
+use crate::ledger::remote::{Answer, Seen, Store};
+use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::time::Tick;
+
+pub(crate) struct PostgresStore {
+    pub(super) statements: Arc<Statements>,
+    /// For calls, and those who wait.
+    pub(super) calls: Pool,
+    /// For operators and the sweep: what they ask may take long, and takes no connection from a call.
+    pub(super) chores: Arc<Pool>,
+    pub(super) _sweeper: Sweeper,
+}
+
+/// A claim as parameters of statements.
+struct Asked<'a> {
+    key: &'a [u8],
+    site: &'a str,
+    text: String,
+    owner: Vec<u8>,
+    fingerprint: Option<&'a [u8]>,
+    version: i64,
+    ttl: i64,
+    at_most_once: bool,
+    lease: i64,
+}
+
+impl<'a> Asked<'a> {
+    fn of(request: &'a Request<'_>) -> Self {
+        Self {
+            key: request.key.as_bytes(),
+            site: request.site,
+            text: row::text(&request.as_written()).into_owned(),
+            owner: request.owner.to_be_bytes().to_vec(),
+            fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
+            version: request.version.into(),
+            ttl: row::millis(request.ttl),
+            at_most_once: request.at_most_once,
+            lease: row::millis(request.lease),
+        }
+    }
+}
+
+/// A hold as parameters of statements.
+struct Held<'a> {
+    key: &'a [u8],
+    owner: [u8; 16],
+    fence: i64,
+}
+
+impl<'a> Held<'a> {
+    /// A fence that is too large for a row is in no row.
+    fn of(hold: &'a Hold) -> Self {
+        let fence = i64::try_from(hold.fence).unwrap_or(-1);
+        Self { key: hold.key.as_bytes(), owner: hold.owner.to_be_bytes(), fence }
+    }
+}
+
+impl PostgresStore {
+    /// What a claim finds, or the fence of its grant. Nothing, where the winner's row came after the look.
+    async fn try_claim(&self, asked: &Asked<'_>) -> Result<Option<Result<Found, u64>>, Fault> {
+        let values: &[&(dyn ToSql + Sync)] = &[
+            &asked.key,
+            &asked.site,
+            &asked.text,
+            &asked.owner,
+            &asked.fingerprint,
+            &asked.version,
+            &asked.ttl,
+            &asked.at_most_once,
+            &asked.lease,
+        ];
+        match self.calls.ask(&self.statements.claim, values).await?.first() {
+            Some(row) if row.try_get::<_, Option<&[u8]>>(3)?.is_none() => Ok(Some(Err(row::number(row, 4)?))),
+            Some(row) => Ok(Some(Ok(row::read(row)?))),
+            None => Ok(self.read(&self.calls, asked.key).await?.map(Ok)),
+        }
+    }
+
+    /// The fence, if the record is still as it was found.
+    async fn take_over(&self, asked: &Asked<'_>, found: &Found) -> Result<Option<u64>, Fault> {
+        let expired = found.record.has_expired(found.now);
+        let attempt = if expired { 1 } else { i64::from(found.record.attempt) + 1 };
+        let fence = fence(&found.record);
+        let values: &[&(dyn ToSql + Sync)] = &[
+            &asked.key,
+            &asked.site,
+            &asked.text,
+            &asked.owner,
+            &asked.fingerprint,
+            &asked.version,
+            &asked.ttl,
+            &asked.at_most_once,
+            &asked.lease,
+            &attempt,
+            &found.owner,
+            &fence,
+            &found.state,
+            &found.lease_until,
+        ];
+        self.calls
+            .ask(&self.statements.take_over, values)
+            .await?
+            .first()
+            .map(|row| row::number(row, 0))
+            .transpose()
+    }
+
+    async fn read(&self, pool: &Pool, key: &[u8]) -> Result<Option<Found>, Fault> {
+        pool.ask(&self.statements.inspect, &[&key]).await?.first().map(row::read).transpose()
+    }
+
+    /// Writes with the hold as the first three parameters, where the claim stands. One that is sent again after its answer
+    /// was lost finds what it wrote.
+    async fn write(
+        &self,
+        hold: Hold,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+        to: i16,
+    ) -> Answer<Written> {
+        let Held { key, owner, fence } = Held::of(&hold);
+        let owner = owner.as_slice();
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &owner, &fence];
+        parameters.extend(values);
+        if !self.calls.ask(statement, &parameters).await?.is_empty() {
+            return Ok(Written::Yes);
+        }
+        let rows = self.calls.ask(&self.statements.is_settled, &[&key, &owner, &fence, &to]).await?;
+        let settled = rows.first().map(|row| row.try_get(0)).transpose().map_err(Fault::from)?;
+        Ok(if settled == Some(true) { Written::Yes } else { Written::LeaseLost })
+    }
+
+    async fn end(&self, hold: Hold, state: i16) -> Answer<Written> {
+        self.write(hold, &self.statements.end, &[&state], state).await
+    }
+
+    /// An operator decides over a record of this fence that he may decide over. Sent once: a second answer would be about
+    /// the first.
+    async fn decide(
+        &self,
+        key: IdempotencyKey,
+        fence: u64,
+        may: fn(EntryState) -> bool,
+        (state, body): (i16, Option<&[u8]>),
+        ttl: Option<Duration>,
+    ) -> Answer<bool> {
+        let Some(found) = self.read(&self.chores, key.as_bytes()).await? else { return Ok(false) };
+        let Found { record, now, owner, state: was, lease_until } = &found;
+        if record.fence != fence || record.has_expired(*now) || !may(record.shown(*now)) {
+            return Ok(false);
+        }
+        let key = key.as_bytes().as_slice();
+        let (fence, ttl) = (self::fence(record), row::millis(ttl.unwrap_or(record.ttl)));
+        let values: &[&(dyn ToSql + Sync)] = &[&key, owner, &fence, was, lease_until, &state, &body, &ttl];
+        Ok(!self.chores.ask_once(&self.statements.decide, values).await?.is_empty())
+    }
+}
+
+fn fence(record: &Record) -> i64 {
+    i64::try_from(record.fence).unwrap_or(-1)
+}
+
+/// Those that operators see, as they see them.
+fn entries(rows: &[Row], wanted: fn(&Record, Tick) -> bool) -> Answer<Vec<Entry>> {
+    let found = rows.iter().map(row::read).collect::<Result<Vec<_>, _>>()?;
+    let found = found.iter().filter(|found| wanted(&found.record, found.now));
+    Ok(found.map(|found| found.record.entry(found.now)).collect())
+}
+
+impl Store for PostgresStore {
+    /// One round trip, where nobody is to be followed.
+    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
+        let asked = Asked::of(request);
+        loop {
+            let found = match self.try_claim(&asked).await? {
+                Some(Err(fence)) => return Ok(Claimed::Granted { fence }),
+                Some(Ok(found)) => found,
+                // Gone again before the second look.
+                None => continue,
+            };
+            let live = !found.record.has_expired(found.now);
+            let answer = if live { found.record.answer(request, found.now) } else { None };
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+            if let Some(fence) = self.take_over(&asked, &found).await? {
+                return Ok(Claimed::Granted { fence });
+            }
+        }
+    }
+
+    async fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Answer<()> {
+        let (key, owner) = (key.as_bytes().as_slice(), owner.to_be_bytes());
+        self.calls.ask(&self.statements.withdraw, &[&key, &owner.as_slice()]).await?;
+        Ok(())
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
+        self.write(hold, &self.statements.renew, &[&row::millis(lease)], row::RUNNING).await
+    }
+
+    async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
+        let (state, body) = row::written(&result.body);
+        let version = i64::from(result.version);
+        let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &row::millis(ttl)];
+        self.write(hold, &self.statements.complete, values, state).await
+    }
+
+    async fn release(&self, hold: Hold) -> Answer<Written> {
+        self.end(hold, row::RELEASED).await
+    }
+
+    async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
+        self.end(hold, if may_have_run { row::IN_DOUBT } else { row::RELEASED }).await
+    }
+
+    async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
+        let (key, fence) = (key.as_bytes().as_slice(), i64::try_from(fence).unwrap_or(-1));
+        let rows = self.calls.ask(&self.statements.look, &[&key, &fence]).await?;
+        let Some(row) = rows.first() else { return Ok(Seen::Ended(None)) };
+        Ok(seen(row)?)
+    }
+
+    async fn in_doubt(&self, most: usize) -> Answer<Vec<Entry>> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = self.chores.ask(&self.statements.in_doubt, &[&most]).await?;
+        entries(&rows, |record, now| record.shown(now) == EntryState::InDoubt)
+    }
+
+    async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
+        let (text, most) = (row::text(text), i64::try_from(most).unwrap_or(i64::MAX));
+        let rows = self.chores.ask(&self.statements.find, &[&most, &text]).await?;
+        entries(&rows, |record, now| !record.has_expired(now))
+    }
+
+    async fn inspect(&self, key: IdempotencyKey) -> Answer<Option<Entry>> {
+        let found = self.read(&self.chores, key.as_bytes()).await?;
+        let found = found.filter(|found| !found.record.has_expired(found.now));
+        Ok(found.map(|found| found.record.entry(found.now)))
+    }
+
+    /// The row stays until the sweep, expired: so the next fence is above its.
+    async fn forget(&self, key: IdempotencyKey, fence: u64) -> Answer<bool> {
+        let gone = (row::RELEASED, None);
+        self.decide(key, fence, |state| state != EntryState::Running, gone, Some(Duration::ZERO)).await
+    }
+
+    async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
+        self.decide(key, fence, |state| state == EntryState::InDoubt, row::written(&body), None).await
+    }
+}
+
+fn seen(row: &Row) -> Result<Seen, Fault> {
+    let (state, lapsed): (i16, bool) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(match state {
+        row::RUNNING if !lapsed => Seen::Running,
+        row::RUNNING | row::IN_DOUBT | row::RELEASED => Seen::Ended(None),
+        _ => Seen::Ended(Some(row::stored(state, row::number(row, 2)?, row.try_get(3)?)?)),
+    })
+}
