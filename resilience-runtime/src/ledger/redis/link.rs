@@ -1,6 +1,6 @@
 //! The connection to one server: one for all calls, and a new one where it broke.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
@@ -17,7 +17,8 @@ pub(crate) struct Link {
     config: AsyncConnectionConfig,
     /// Of the runtime in which the ledger was opened: a connection outlives whoever asked for it.
     background: Handle,
-    held: Mutex<Held>,
+    /// Calls only read it, so that none of them waits for another.
+    held: RwLock<Held>,
     /// One connects for all.
     connecting: tokio::sync::Mutex<Backoff>,
 }
@@ -42,17 +43,17 @@ impl Link {
                 .set_connection_timeout(Some(settings.connect_timeout))
                 .set_response_timeout(Some(settings.timeout)),
             background: Handle::current(),
-            held: Mutex::default(),
+            held: RwLock::default(),
             connecting: tokio::sync::Mutex::default(),
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> RwLockWriteGuard<'_, Held> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn at_hand(&self) -> Option<(u64, MultiplexedConnection)> {
-        let held = self.held();
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         Some((held.number, held.connection.clone()?))
     }
 
