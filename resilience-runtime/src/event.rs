@@ -43,6 +43,7 @@ pub(crate) enum Decision {
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
     /// A ledger was opened on a server that may forget. It belongs to no site.
+    #[cfg(feature = "redis")]
     LedgerAtRisk(Risk),
     /// Only the callers in this process exclude each other, because nobody chose a ledger.
     NoFleet,
@@ -53,6 +54,7 @@ pub(crate) enum Decision {
 }
 
 /// What a server may do to the records of a ledger.
+#[cfg(feature = "redis")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Risk {
     /// It lets records go when its memory is full.
@@ -63,6 +65,7 @@ pub(crate) enum Risk {
     Unknown,
 }
 
+#[cfg(feature = "redis")]
 impl Risk {
     pub(crate) const fn words(self) -> &'static str {
         match self {
@@ -134,6 +137,7 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
+        #[cfg(feature = "redis")]
         Decision::LedgerAtRisk(risk) => {
             let why = risk.words();
             tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");

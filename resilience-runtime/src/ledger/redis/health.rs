@@ -17,15 +17,20 @@ impl<'a> Health<'a> {
         self.info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
 
-    /// Why the ledger cannot be on this server.
-    pub(super) fn refusal(&self) -> Option<String> {
+    /// Why the ledger cannot be on this server, which the URL calls a `cluster` or not.
+    pub(super) fn refusal(&self, cluster: bool) -> Option<String> {
         let version = self.field("redis_version").unwrap_or_default();
         let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
         if major.is_some_and(|major| major < MINIMUM) {
             return Some(format!("Redis {version} is too old: expected {MINIMUM} or later"));
         }
-        (self.field("role") == Some("slave"))
-            .then(|| "it is a replica, which takes no writes: name its primary".to_owned())
+        let why = match (self.field("redis_mode"), self.field("role")) {
+            (Some("sentinel"), _) => "it is a sentinel, which keeps nothing: name the server that it watches",
+            (Some("cluster"), _) if !cluster => "it is a node of a cluster: write redis+cluster://",
+            (_, Some("slave")) => "it is a replica, which takes no writes: name its primary",
+            _ => return None,
+        };
+        Some(why.to_owned())
     }
 
     /// What may take records away.
@@ -63,13 +68,17 @@ mod tests {
             let info = good.replace(from, to);
             let health = Health::of(if from.is_empty() { good } else { &info });
             assert_eq!(health.risks(), risks, "{from}");
-            assert_eq!(health.refusal(), None);
+            assert_eq!(health.refusal(false), None);
         }
-        for (from, to, said) in
-            [("7.0.15", "5.0.7", "Redis 5.0.7 is too old"), ("role:master", "role:slave", "a replica")]
-        {
+        for (from, to, said) in [
+            ("7.0.15", "5.0.7", "Redis 5.0.7 is too old"),
+            ("role:master", "role:slave", "a replica"),
+            ("role:master", "redis_mode:sentinel", "a sentinel"),
+            ("role:master", "redis_mode:cluster", "redis+cluster://"),
+        ] {
             let info = good.replace(from, to);
-            assert!(Health::of(&info).refusal().expect(said).contains(said));
+            assert!(Health::of(&info).refusal(false).expect(said).contains(said));
         }
+        assert_eq!(Health::of("redis_mode:cluster").refusal(true), None);
     }
 }

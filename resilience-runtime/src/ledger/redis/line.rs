@@ -1,20 +1,14 @@
-//! The connection: one for all calls, and a new one where it broke.
+//! The way to a server, or to a cluster.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::ConnectionLike;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-};
-use tokio::runtime::Handle;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 
+use super::link::Link;
 use super::url::Settings;
 use crate::ledger::LedgerError;
-use crate::time::Tick;
 
 /// How often a command of a cluster follows its key to another node, or waits for a new one.
 const CLUSTER_TRIES: u32 = 6;
@@ -23,7 +17,7 @@ const CLUSTER_PAUSES: (u64, u64) = (20, 500);
 
 /// The way to a server, or to the nodes of a cluster.
 pub(crate) enum Line {
-    One(Link),
+    One(Box<Link>),
     Cluster(ClusterConnection),
 }
 
@@ -35,7 +29,7 @@ impl Line {
         }
         let link = Link::new(settings)?;
         link.connection().await?;
-        Ok(Self::One(link))
+        Ok(Self::One(Box::new(link)))
     }
 
     /// One command, one answer. An error of the way says nothing about whether the server did it.
@@ -134,178 +128,7 @@ fn cluster(settings: &Settings) -> RedisResult<ClusterClient> {
         .build()
 }
 
-/// The connection to one server. The crate has a `ConnectionManager` for this, but one that was refused once while it
-/// connected anew (a password that is being changed, a server that is full) never tries again.
-pub(crate) struct Link {
-    client: Client,
-    config: AsyncConnectionConfig,
-    /// Of the runtime in which the ledger was opened: a connection outlives whoever asked for it.
-    background: Handle,
-    held: Mutex<Held>,
-    /// One connects for all.
-    connecting: tokio::sync::Mutex<Backoff>,
-}
-
-#[derive(Default)]
-struct Held {
-    connection: Option<MultiplexedConnection>,
-    /// Of the connections so far: nobody puts down another one than his own.
-    number: u64,
-}
-
-impl Link {
-    fn new(settings: &Settings) -> RedisResult<Self> {
-        let node = settings
-            .nodes
-            .first()
-            .cloned()
-            .ok_or(RedisError::from((ErrorKind::InvalidClientConfig, "no host")))?;
-        Ok(Self {
-            client: Client::open(node)?,
-            config: AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(settings.connect_timeout))
-                .set_response_timeout(Some(settings.timeout)),
-            background: Handle::current(),
-            held: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
-        })
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn at_hand(&self) -> Option<(u64, MultiplexedConnection)> {
-        let held = self.held();
-        Some((held.number, held.connection.clone()?))
-    }
-
-    /// The connection, or a new one. While the server is away, nobody waits for it.
-    async fn connection(&self) -> RedisResult<(u64, MultiplexedConnection)> {
-        if let Some(connection) = self.at_hand() {
-            return Ok(connection);
-        }
-        let mut backoff = self.connecting.lock().await;
-        if let Some(connection) = self.at_hand() {
-            return Ok(connection);
-        }
-        backoff.check(Tick::now())?;
-        let (client, config) = (self.client.clone(), self.config.clone());
-        let connect = async move { client.get_multiplexed_async_connection_with_config(&config).await };
-        let connected = match self.background.spawn(connect).await {
-            Ok(connected) => connected,
-            Err(error) => Err(ended(&error)),
-        };
-        let connection = backoff.note(connected, Tick::now())?;
-        let mut held = self.held();
-        held.number += 1;
-        held.connection = Some(connection.clone());
-        Ok((held.number, connection))
-    }
-
-    async fn with<T>(
-        &self,
-        ask: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> RedisResult<T> {
-        let (number, connection) = self.connection().await?;
-        let answer = ask(connection).await;
-        if answer.as_ref().is_err_and(is_of_no_use) {
-            let mut held = self.held();
-            if held.number == number {
-                held.connection = None;
-            }
-        }
-        answer
-    }
-}
-
-/// Why nobody connects any more.
-fn ended(error: &tokio::task::JoinError) -> RedisError {
-    let why = if error.is_panic() {
-        // rustls panics where several of its providers are built in, and none is chosen.
-        "TLS cannot be set up: choose a provider with rustls's `CryptoProvider::install_default` at the start"
-    } else {
-        "the tokio runtime that opened the ledger has ended"
-    };
-    (ErrorKind::Client, why).into()
-}
-
-/// Whether another connection may do better. Where no answer came in time, it may be one of which the other end knows
-/// nothing any more; and what has become a replica may have left its name to the new primary.
-fn is_of_no_use(error: &RedisError) -> bool {
-    error.is_unrecoverable_error()
-        || error.is_timeout()
-        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-}
-
-/// When to connect again.
-#[derive(Default)]
-struct Backoff {
-    failed: Option<Failed>,
-}
-
-struct Failed {
-    why: RedisError,
-    until: Tick,
-    pause: Duration,
-}
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    /// Too early: the reason of the last failure stands.
-    fn check(&self, now: Tick) -> RedisResult<()> {
-        match &self.failed {
-            Some(failed) if failed.until > now => Err(failed.why.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    fn note<T>(&mut self, connected: RedisResult<T>, now: Tick) -> RedisResult<T> {
-        self.failed = match &connected {
-            Ok(_) => None,
-            Err(why) => {
-                let last = self.failed.as_ref().map(|failed| failed.pause);
-                let pause = last.map_or(Self::FIRST, |last| (last * 2).min(Self::LONGEST));
-                // Scattered, so that a fleet does not come back at once.
-                let until = now.after(pause.mul_f64(0.5 + fastrand::f64() / 2.0));
-                Some(Failed { why: why.clone(), until, pause })
-            }
-        };
-        connected
-    }
-}
-
 /// The words for an error, as those who read a log need them.
 pub(crate) fn words(error: &RedisError) -> LedgerError {
     LedgerError::new(format!("redis: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused() -> RedisResult<()> {
-        Err((ErrorKind::Io, "refused").into())
-    }
-
-    #[test]
-    fn pauses_between_connections_grow_and_end() {
-        let (mut backoff, mut now) = (Backoff::default(), Tick::BASE);
-        let mut pauses = Vec::new();
-        for _ in 0..8 {
-            assert!(backoff.check(now).is_ok());
-            assert!(backoff.note(refused(), now).is_err());
-            assert!(backoff.check(now).is_err(), "at once, with the reason of the last failure");
-            let until = backoff.failed.as_ref().expect("it failed").until;
-            pauses.push(until.since(now));
-            now = until;
-        }
-        assert!(pauses[0] >= Backoff::FIRST / 2 && pauses[0] <= Backoff::FIRST, "{pauses:?}");
-        assert!(pauses[7] >= Backoff::LONGEST / 2 && pauses[7] <= Backoff::LONGEST, "{pauses:?}");
-        assert!(backoff.note(Ok(()), now).is_ok());
-        assert!(backoff.note(refused(), now).is_err());
-        assert_eq!(backoff.failed.expect("it failed").pause, Backoff::FIRST, "from the start again");
-    }
 }

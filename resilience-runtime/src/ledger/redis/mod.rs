@@ -2,8 +2,10 @@
 //! round trip and touches one slot of a cluster. Only the clock of the server is asked. A record that has had its time is
 //! removed by the server.
 
+mod backoff;
 mod health;
 mod line;
+mod link;
 mod row;
 mod scan;
 mod script;
@@ -62,7 +64,7 @@ scripts!(claim renew settle withdraw look inspect forget resolve);
 impl Redis {
     async fn open(settings: &Settings) -> Answer<Self> {
         let line = Line::open(settings).await.map_err(|error| line::words(&error))?;
-        check(&line, settings.durable).await?;
+        check(&line, settings).await?;
         let store = Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new() };
         // Whether scripts may be run here, and may read our keys.
         store.run(&store.scripts.look, IdempotencyKey::from_bytes([0; 32]), &[b""]).await?;
@@ -97,13 +99,13 @@ impl Redis {
 }
 
 /// Warns of a server that may forget; where results are required to last, it is refused.
-async fn check(line: &Line, durable: bool) -> Answer<()> {
+async fn check(line: &Line, settings: &Settings) -> Answer<()> {
     let mut risks = Vec::new();
     for info in line.info().await.map_err(|error| line::words(&error))? {
         match &info {
             Some(info) => {
                 let health = Health::of(info);
-                if let Some(why) = health.refusal() {
+                if let Some(why) = health.refusal(settings.cluster) {
                     return Err(LedgerError(why));
                 }
                 risks.extend(health.risks());
@@ -114,7 +116,9 @@ async fn check(line: &Line, durable: bool) -> Answer<()> {
     risks.sort_unstable();
     risks.dedup();
     match risks.first() {
-        Some(risk) if durable => Err(LedgerError(format!("`durable=required`, but {}", risk.words()))),
+        Some(risk) if settings.durable => {
+            Err(LedgerError(format!("`durable=required`, but {}", risk.words())))
+        }
         _ => {
             for risk in risks {
                 emit(&Event { site: "", decision: Decision::LedgerAtRisk(risk) });

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::io::tcp::TcpSettings;
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
 /// What a URL says. It holds the password, and so shows nothing.
@@ -119,9 +118,7 @@ fn node(scheme: Scheme, user: &str, host: &str, database: &str) -> Result<Connec
     let url = redis::parse_redis_url(&format!("{name}://{}{at}{host}/{database}", user.replace('@', "%40")));
     // Its own errors say what is wrong without the value.
     let url = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty())).ok_or(EXPECTED)?;
-    let info = url.into_connection_info().map_err(|error| format!("{error}; {EXPECTED}"))?;
-    // A command waits for nothing.
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+    url.into_connection_info().map_err(|error| format!("{error}; {EXPECTED}"))
 }
 
 fn duration(name: &str, value: &str) -> Result<Duration, String> {

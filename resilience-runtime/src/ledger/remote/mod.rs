@@ -42,7 +42,7 @@ impl<S: Store> Remote<S> {
     /// Within a tokio runtime, which does what happens in the background.
     pub(crate) fn new(store: S, timeout: Duration) -> Self {
         let line = Line { store, flights: Flights::new(), timeout };
-        Self { line: Arc::new(line), asks: Asks::default(), background: Handle::current() }
+        Self { line: Arc::new(line), asks: Asks::new(), background: Handle::current() }
     }
 
     /// The end of a claim as its owner says it.

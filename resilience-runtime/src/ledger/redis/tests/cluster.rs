@@ -42,6 +42,8 @@ async fn it_conforms_on_a_cluster() {
     let sizes: Vec<u32> =
         cluster.nodes.iter().map(|node| node.cli(&["DBSIZE"]).parse().expect("a number")).collect();
     assert!(sizes.iter().all(|size| *size > 0), "{sizes:?}");
+    let Err(error) = open(&cluster.nodes[0].url()).await else { panic!("it has a third of the keys") };
+    assert!(error.to_string().contains("write redis+cluster://"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,10 @@
 //! A server that is away for a while: calls fail, soon, and go on when it is back.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
 use super::*;
 
 /// What was acknowledged so long before a `kill -9`, and how much of it is there after the restart.
@@ -24,11 +29,11 @@ async fn over_a_kill(persistence: Persistence, before: Duration) -> (usize, usiz
         });
     }
     tokio::time::sleep(before + Duration::from_millis(500)).await;
-    let end = Instant::now() - before;
+    let end = Instant::now();
     server.kill9();
     let acknowledged = workers.join_all().await.into_iter().flatten();
     let acknowledged: Vec<Op> =
-        acknowledged.filter(|(_, at)| before.is_zero() || *at < end).map(|(op, _)| op).collect();
+        acknowledged.filter(|(_, at)| before.is_zero() || *at + before < end).map(|(op, _)| op).collect();
     server.start_again();
     let mut kept = 0;
     for op in &acknowledged {
@@ -73,17 +78,60 @@ async fn without_one_all_of_them_are() {
 async fn while_the_server_is_down_calls_fail_at_once() {
     need!(Redis);
     let server = server();
-    let ledger = ledger(&server.url()).await;
+    let proxy = Proxy::start(server.port());
+    let ledger = ledger(&server.url_at(proxy.port())).await;
     let op = op("down");
     server.kill9();
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), proxy.counts().connections);
     for _ in 0..100 {
         let error = ledger.claim(&op.request(1)).await.expect_err("it is down");
         assert!(error.to_string().starts_with("redis: "), "{error}");
     }
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let tried = proxy.counts().connections - before;
+    assert!(tried < 20, "in growing pauses: {tried}");
     server.start_again();
     assert!(matches!(back(&ledger, &op).await, Claimed::Granted { .. }));
+}
+
+/// A way to the server on which the first connection can be cut through without a word to either end.
+fn deaf_way(server: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let deaf = Arc::new(AtomicBool::new(false));
+    let first = Arc::clone(&deaf);
+    std::thread::spawn(move || {
+        for (index, client) in listener.incoming().enumerate() {
+            let client = client.expect("a connection");
+            let server = TcpStream::connect(("127.0.0.1", server)).expect("it is there");
+            let ways = [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))];
+            for (from, to) in ways {
+                let (mut from, mut to) = (from.expect("a handle"), to.expect("a handle"));
+                let first = Arc::clone(&first);
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = from.read(&mut buffer) {
+                        if index > 0 || !first.load(SeqCst) {
+                            let _ = to.write_all(&buffer[..read]); // closed by its peer
+                        }
+                    }
+                });
+            }
+        }
+    });
+    (port, deaf)
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_listens_to_is_left() {
+    need!(Redis);
+    let server = server();
+    let (port, deaf) = deaf_way(server.port());
+    let ledger = ledger(&format!("{}?timeout=200ms", server.url_at(port))).await;
+    let op = op("deaf");
+    deaf.store(true, SeqCst);
+    assert!(ledger.claim(&op.request(1)).await.is_err());
+    assert!(matches!(ledger.claim(&op.request(1)).await, Ok(Claimed::Granted { .. })));
 }
 
 /// By SIGSTOP, by `CLIENT PAUSE`, and by a network that passes nothing on.
