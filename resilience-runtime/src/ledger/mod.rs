@@ -7,6 +7,8 @@
 mod answer;
 #[cfg(feature = "durable")]
 pub(crate) mod durable;
+#[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
+mod key_map;
 pub(crate) mod memory;
 mod operator;
 #[cfg(feature = "postgres")]

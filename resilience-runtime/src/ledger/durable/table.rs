@@ -1,7 +1,5 @@
 //! What this process runs, and what is not on disk yet. Everything else is in the store alone.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -11,27 +9,10 @@ use super::row;
 use super::store::Batch;
 use crate::key::IdempotencyKey;
 use crate::ledger::LedgerError;
+use crate::ledger::key_map::KeyMap;
 use crate::ledger::record::{Record, State};
 
-pub(super) type Slots = HashMap<IdempotencyKey, Slot, BuildHasherDefault<FirstBytes>>;
-
-/// The keys are hashes already.
-#[derive(Default)]
-pub(super) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
-}
+pub(super) type Slots = KeyMap<Slot>;
 
 pub(super) struct Slot {
     /// Nothing: it is being removed.

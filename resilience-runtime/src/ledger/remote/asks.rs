@@ -8,7 +8,8 @@ use tokio::sync::OnceCell;
 
 use super::store::Answer;
 use crate::key::IdempotencyKey;
-use crate::ledger::shards::{FirstBytes, Shards};
+use crate::ledger::key_map::FirstBytes;
+use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, LedgerError, Request};
 
 type Operation = (IdempotencyKey, Option<[u8; 32]>);

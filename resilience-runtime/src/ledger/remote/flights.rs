@@ -1,7 +1,6 @@
 //! What this process knows of running claims: its own, and those that somebody here waits for. The duplicates of one
 //! process cost one look at a time, however many they are.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::store::Seen;
 use crate::key::IdempotencyKey;
+use crate::ledger::key_map::KeyMap;
 use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Hold, Request, Stored};
 use crate::time::Tick;
@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Flights(Shards<Known>);
 
-type Known = HashMap<IdempotencyKey, Flight>;
+type Known = KeyMap<Flight>;
 
 /// A claim that runs, as far as is known here.
 struct Flight {
