@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod layout;
+mod powertools;
 mod rules;
 mod servers;
 mod skipped;
@@ -27,6 +28,8 @@ usage: cargo xtask <command>
                      afterwards, and memory is flat
   loom               the model test of the lock-free parts (slow)
   bench              what policies add to a call, and ledgers beside their peers
+  bench fleet        the ledgers on servers beside statements by hand and their peers, one of which is
+                     installed with Python's pip
 ";
 
 /// One build for nearly every test: the default features, headers, and paused time.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         ["soak", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[soak(seconds)]),
         ["loom"] => steps::run(&[loom()]),
         ["bench"] => steps::run(&bench()),
+        ["bench", "fleet"] => steps::run(&bench_fleet()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -122,6 +126,15 @@ fn bench() -> Vec<Step> {
     vec![
         Step::cargo("bench", &["bench", "--bench", "overhead"]),
         peers("benches beside peers", "bench").args(&["--bench=ledger", "--bench=rate_limit"]),
+    ]
+}
+
+/// The peer in Python has an environment of its own; without Python the others are measured.
+fn bench_fleet() -> Vec<Step> {
+    vec![
+        servers(),
+        Step::check("peers in Python", powertools::set_up),
+        peers("benches of a fleet", "bench").args(&["--bench=fleet"]),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! What this process runs, and what is not on disk yet. Everything else is in the store alone.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -10,9 +12,26 @@ use super::store::Batch;
 use crate::key::IdempotencyKey;
 use crate::ledger::LedgerError;
 use crate::ledger::record::{Record, State};
-use crate::ledger::shards::KeyMap;
 
-pub(super) type Slots = KeyMap<Slot>;
+pub(super) type Slots = HashMap<IdempotencyKey, Slot, BuildHasherDefault<FirstBytes>>;
+
+/// The keys are hashes already.
+#[derive(Default)]
+pub(super) struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+}
 
 pub(super) struct Slot {
     /// Nothing: it is being removed.

@@ -1,6 +1,7 @@
 //! What this process knows of running claims: its own, and those that somebody here waits for. The duplicates of one
 //! process cost one look at a time, however many they are.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::store::Seen;
 use crate::key::IdempotencyKey;
-use crate::ledger::shards::{KeyMap, Shards};
+use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Hold, Request, Stored};
 use crate::time::Tick;
 
@@ -17,7 +18,9 @@ use crate::time::Tick;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-pub(super) struct Flights(Shards<KeyMap<Flight>>);
+pub(super) struct Flights(Shards<Known>);
+
+type Known = HashMap<IdempotencyKey, Flight>;
 
 /// A claim that runs, as far as is known here.
 struct Flight {
@@ -45,7 +48,7 @@ struct Wait {
 
 impl Flights {
     pub(super) fn new() -> Self {
-        Self(Shards::new(Shards::<KeyMap<Flight>>::USUAL))
+        Self(Shards::new(Shards::<Known>::USUAL))
     }
 
     #[cfg(test)]
