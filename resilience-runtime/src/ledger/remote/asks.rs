@@ -1,21 +1,19 @@
 //! Claims on their way. Those of one key and the same values share the answer of the first.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
 use super::store::Answer;
 use crate::key::IdempotencyKey;
-use crate::ledger::key_map::FirstBytes;
 use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, LedgerError, Request};
 
 type Operation = (IdempotencyKey, Option<[u8; 32]>);
 type Ask = Arc<OnceCell<Result<Claimed, String>>>;
 
-pub(super) struct Asks(Shards<HashMap<Operation, Ask, BuildHasherDefault<FirstBytes>>>);
+pub(super) struct Asks(Shards<HashMap<Operation, Ask>>);
 
 impl Asks {
     pub(super) fn new() -> Self {

@@ -45,6 +45,22 @@ async fn a_password_that_is_wrong_or_missing_is_said() {
     assert!(error.contains("DB index"), "{error}");
 }
 
+/// As a program sees it: with the URL, and without its password.
+#[tokio::test]
+async fn a_runtime_over_it_is_opened_by_url() {
+    need!(Redis);
+    let server = Server::start_with(Persistence::AofEverySecond, &[("requirepass", "open-sesame")]);
+    let runtime = crate::Runtime::open(&server.url()).await.expect("it opens");
+    assert_eq!(format!("{runtime:?}"), "Runtime { ledger: \"redis\", .. }");
+    assert_eq!(runtime.operator().in_doubt(10).await.expect("it answers"), []);
+    let url = server.url().replace("open-sesame", "no-sesame");
+    let error = crate::Runtime::open(&url).await.expect_err("another password").to_string();
+    let said = format!("`redis://***@127.0.0.1:{}`: redis: ", server.port());
+    assert!(error.starts_with(&said) && error.contains("uthentication"), "{error}");
+    let bad = crate::Runtime::open("redis://:sesame@host?evict=no").await.expect_err("no such option");
+    assert!(bad.to_string().starts_with("`redis://***@host?evict=no`: unknown option `evict`"), "{bad}");
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_keep_a_ledger_is_said() {
     need!(Redis);
