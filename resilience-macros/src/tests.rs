@@ -678,3 +678,70 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
         "#]],
     );
 }
+
+#[test]
+fn a_right_is_had_while_the_body_runs() {
+    check(
+        "exclusive",
+        quote!(key = (self.name, day), lease = "30s", otherwise = wait),
+        quote! {
+            #[timeout(ms = 500)]
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                self.work(day).await
+            }
+        },
+        &expect![[r#"
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Exclusive(__POLICY_0),
+                    __resilience::policy::Policy::Timeout(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::exclusive::Exclusive = __resilience::policy::exclusive::Exclusive {
+                    key: "(self . name , day)",
+                    lease: ::core::time::Duration::from_secs(30u64),
+                    otherwise: __resilience::policy::exclusive::Otherwise::Wait,
+                };
+                const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "settle"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __EXCLUSIVE_0: __resilience::Exclusive = __resilience::Exclusive::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __TIMEOUT_1: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
+                let right = __resilience::Encoded::of(&(&self.name, &day));
+                let call = ::core::pin::pin!(
+                    async { 'exclusive : { let mut lead = match __EXCLUSIVE_0
+                    .lead(::core::option::Option::Some(& right)). await {
+                    ::core::result::Result::Ok(lead) => lead, ::core::result::Result::Err(rejection)
+                    => { break 'exclusive::core::result::Result::Err(rejection.into()); } }; let held
+                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(edge.attempt(async {
+                    if false { return __resilience::never:: < Result < u32, Error > > (); } self
+                    .work(day). await })); __TIMEOUT_1.cut(timed). await } }); lead.keep(held). await
+                    } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

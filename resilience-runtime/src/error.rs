@@ -33,7 +33,7 @@ pub enum Kind {
     OutcomeUnknown,
     /// An earlier call with this key succeeded, and its result was not kept.
     ResultNotKept,
-    /// Somebody else took the claim over while this call ran.
+    /// The claim was lost while this call ran: somebody took it over, or it could not be renewed in time.
     LeaseLost,
     /// Somebody else holds the exclusive right.
     Held,
@@ -58,9 +58,9 @@ impl Kind {
             Self::KeyReused => "the key was used before with other values",
             Self::OutcomeUnknown => "an earlier call with this key was interrupted and may have taken effect",
             Self::ResultNotKept => "an earlier call with this key succeeded, but its result was not kept",
-            Self::LeaseLost => "the claim was taken over while this call ran",
+            Self::LeaseLost => "the claim was lost while this call ran",
             Self::Held => "the exclusive right is held by another",
-            Self::InvalidKey => "the idempotency key is not usable",
+            Self::InvalidKey => "the key is not usable",
             Self::Store => "the ledger failed",
             Self::Injected => "a fault was injected",
         }

@@ -42,6 +42,43 @@ pub(crate) enum Decision {
     Evicted,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+    /// A ledger was opened on a server that may forget. It belongs to no site.
+    LedgerAtRisk(Risk),
+    /// Only the callers in this process exclude each other, because nobody chose a ledger.
+    NoFleet,
+    /// A call has the exclusive right.
+    Elected { token: u64 },
+    /// It has lost the right before its end.
+    LeaseLost { why: &'static str },
+}
+
+/// What a server may do to the records of a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Risk {
+    /// It lets records go when its memory is full.
+    Evicts,
+    /// It does not write down what it is given.
+    Forgets,
+    /// It may not be asked.
+    Unknown,
+}
+
+impl Risk {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Evicts => {
+                "the server lets records go when its memory is full, and what they stood for can run again: set \
+                 `maxmemory-policy noeviction`"
+            }
+            Self::Forgets => {
+                "the server keeps no log of its writes, and forgets with a restart what it was given since its last \
+                 snapshot: set `appendonly yes`"
+            }
+            Self::Unknown => {
+                "the server does not say (`INFO`) whether it evicts and whether it writes down what it is given"
+            }
+        }
+    }
 }
 
 /// What went wrong, in a word.
@@ -97,10 +134,20 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
+        Decision::LedgerAtRisk(risk) => {
+            let why = risk.words();
+            tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
+        }
         Decision::NoLedgerChosen => tracing::warn!(
             target: "resilience", event = "no_ledger_chosen", site,
             "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND"
         ),
+        Decision::NoFleet => tracing::warn!(
+            target: "resilience", event = "no_ledger_chosen", site,
+            "only callers in this process exclude each other; choose the ledger of the fleet with RESILIENCE_BACKEND"
+        ),
+        Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
+        Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
 }
 

@@ -5,7 +5,7 @@ mod claim;
 mod codec;
 mod faithful;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use std::sync::OnceLock;

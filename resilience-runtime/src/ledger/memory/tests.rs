@@ -215,6 +215,7 @@ impl Model {
                     Written::Yes
                 }
                 Known::Done(_) => Written::Yes,
+                Known::Released if matches!(state, Known::Released) => Written::Yes,
                 Known::InDoubt | Known::Released => Written::LeaseLost,
             },
             _ => Written::LeaseLost,

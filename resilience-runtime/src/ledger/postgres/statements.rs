@@ -32,7 +32,7 @@ pub(super) struct Statements {
     pub(super) complete: Statement,
     /// Released, or in doubt.
     pub(super) end: Statement,
-    pub(super) is_done: Statement,
+    pub(super) is_settled: Statement,
     pub(super) withdraw: Statement,
     pub(super) look: Statement,
     pub(super) inspect: Statement,
@@ -57,7 +57,7 @@ impl Statements {
             renew: renew(&table),
             complete: complete(&table),
             end: end(&table),
-            is_done: is_done(&table),
+            is_settled: is_settled(&table),
             withdraw: withdraw(&table),
             look: look(&table),
             inspect: inspect(&table),
@@ -152,9 +152,12 @@ fn end(table: &str) -> Statement {
     statement(sql, &[BYTES, BYTES, LONG, SHORT])
 }
 
-fn is_done(table: &str) -> Statement {
-    let sql = format!("SELECT state >= 3 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3");
-    statement(sql, &[BYTES, BYTES, LONG])
+/// As it was to be, or with a result.
+fn is_settled(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT state >= 3 OR state = $4 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3 AND state <> 0"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT])
 }
 
 fn withdraw(table: &str) -> Statement {

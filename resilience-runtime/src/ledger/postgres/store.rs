@@ -125,12 +125,13 @@ impl PostgresStore {
     }
 
     /// Writes with the hold as the first three parameters, where the claim stands. One that is sent again after its answer
-    /// was lost finds the result that it wrote.
+    /// was lost finds what it wrote.
     async fn write(
         &self,
         hold: Hold,
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
+        to: i16,
     ) -> Answer<Written> {
         let Held { key, owner, fence } = Held::of(&hold);
         let owner = owner.as_slice();
@@ -139,13 +140,13 @@ impl PostgresStore {
         if !self.calls.ask(statement, &parameters).await?.is_empty() {
             return Ok(Written::Yes);
         }
-        let rows = self.calls.ask(&self.statements.is_done, &[&key, &owner, &fence]).await?;
-        let done = rows.first().map(|row| row.try_get(0)).transpose().map_err(Fault::from)?;
-        Ok(if done == Some(true) { Written::Yes } else { Written::LeaseLost })
+        let rows = self.calls.ask(&self.statements.is_settled, &[&key, &owner, &fence, &to]).await?;
+        let settled = rows.first().map(|row| row.try_get(0)).transpose().map_err(Fault::from)?;
+        Ok(if settled == Some(true) { Written::Yes } else { Written::LeaseLost })
     }
 
     async fn end(&self, hold: Hold, state: i16) -> Answer<Written> {
-        self.write(hold, &self.statements.end, &[&state]).await
+        self.write(hold, &self.statements.end, &[&state], state).await
     }
 
     /// An operator decides over a record of this fence that he may decide over. Sent once: a second answer would be about
@@ -210,14 +211,14 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
-        self.write(hold, &self.statements.renew, &[&row::millis(lease)]).await
+        self.write(hold, &self.statements.renew, &[&row::millis(lease)], row::RUNNING).await
     }
 
     async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
         let (state, body) = row::written(&result.body);
         let version = i64::from(result.version);
         let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &row::millis(ttl)];
-        self.write(hold, &self.statements.complete, values).await
+        self.write(hold, &self.statements.complete, values, state).await
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
