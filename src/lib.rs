@@ -53,8 +53,9 @@
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
+//! | `postgres` | the ledger on PostgreSQL: `RESILIENCE_BACKEND=postgres://...` |
 //! | `redis` | the ledger on Redis or Valkey: `RESILIENCE_BACKEND=redis://HOST` |
-//! | `tls` | TLS to the servers of ledgers: `rediss://` |
+//! | `tls` | TLS to the servers of ledgers: `rediss://`, `sslmode=` |
 //! | `test-util` | paused tokio time drives every policy; `testing`, for those who write a ledger |
 //!
 //! # Not here

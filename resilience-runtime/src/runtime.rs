@@ -137,6 +137,7 @@ impl Runtime {
     /// | --- | --- |
     /// | `memory:` | in memory; they end with the process |
     /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
+    /// | `postgres://USER:PASSWORD@HOST/DATABASE` | in tables on that server, which are made if they are missing; feature `postgres` |
     /// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | on a Redis or Valkey server; feature `redis` |
     /// | `rediss://...` | the same over TLS; features `redis` and `tls` |
     /// | `redis+cluster://HOST:PORT,HOST:PORT` | on a cluster, some of whose nodes are named; `rediss+cluster://` over TLS |
@@ -144,6 +145,27 @@ impl Runtime {
     /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
     /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
     /// for the disk.
+    ///
+    /// A server that cannot be reached or used, or whose tables are of a newer library, is an error at once, and nothing is
+    /// half made. No message holds a password.
+    ///
+    /// To PostgreSQL, as the query of the URL (`?pool_max=16&timeout=1s`):
+    ///
+    /// | option | default | meaning |
+    /// | --- | --- | --- |
+    /// | `pool_max` | 8 | connections for calls; two more serve operators and the removal of what has expired |
+    /// | `timeout` | 2 s | an answer that takes longer is as good as none; the server gives up too |
+    /// | `connect_timeout` | 5 s | for each host |
+    /// | `schema` | the search path | where the tables are, or are made; a schema that is not there is made |
+    /// | `create` | `on` | `never`: tables that are not there are an error |
+    /// | `prepare` | `on` | `off`: nothing is kept in a session, for a pooler that hands sessions around, such as PgBouncer |
+    /// | `application_name` | `resilience` | for the eyes of whoever watches the server |
+    /// | `sslmode` | `prefer` | `disable`, `prefer`, `require` (encrypted, with whomever), `verify-full`; feature `tls` |
+    /// | `sslrootcert` | the machine's | for `verify-full`: a file of certificates to trust |
+    ///
+    /// `user`, `password`, `dbname`, `host`, `hostaddr`, `port`, `options`, `target_session_attrs` and `load_balance_hosts`
+    /// mean what they mean elsewhere. Of several hosts the one that writes is used. Without the feature `tls`, `prefer` is
+    /// `disable`.
     ///
     /// A Redis that is not there, refuses the password or is older than version 6 is an error at once; one that may forget
     /// what it is given is warned of. What follows a `?`, with `&` in between:

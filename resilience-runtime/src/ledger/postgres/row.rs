@@ -108,6 +108,6 @@ pub(super) fn millis(time: Duration) -> i64 {
 }
 
 /// A text of PostgreSQL has no NUL. It is for people, and for them this is one.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+pub(super) fn text(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

@@ -44,7 +44,7 @@ impl<'a> Asked<'a> {
         Self {
             key: request.key.as_bytes(),
             site: request.site,
-            text: row::text(&request.as_written()).into_owned(),
+            text: row::text(request.as_written()),
             owner: request.owner.to_be_bytes().to_vec(),
             fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
             version: request.version.into(),
@@ -243,7 +243,7 @@ impl Store for PostgresStore {
     }
 
     async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
-        let (text, most) = (row::text(text), i64::try_from(most).unwrap_or(i64::MAX));
+        let (text, most) = (row::text(text.to_owned()), i64::try_from(most).unwrap_or(i64::MAX));
         let rows = self.chores.ask(&self.statements.find, &[&most, &text]).await?;
         entries(&rows, |record, now| !record.has_expired(now))
     }

@@ -194,6 +194,23 @@ async fn a_server_that_stands_still_holds_nobody_longer_than_the_timeout() {
     assert_eq!(ledger.inspect(op("still").key).await.expect("it answers").expect("a record").attempt, 1);
 }
 
+/// It may be one to a host that is gone.
+#[tokio::test]
+async fn a_connection_that_owes_an_answer_is_not_handed_on() {
+    need!(Postgres);
+    let server = server();
+    let proxy = Proxy::start(server.port());
+    let url = format!("{}?pool_max=1&timeout=300ms", server.url_at(proxy.port()));
+    let ledger = ledger(&url).await;
+    assert!(matches!(ledger.claim(&long(&op("before"), 1)).await, Ok(Claimed::Granted { .. })));
+    let before = proxy.counts().connections;
+    proxy.stall(true);
+    ledger.claim(&long(&op("stalled"), 1)).await.expect_err("no answer");
+    proxy.stall(false);
+    insist(|| async { ledger.claim(&long(&op("after"), 1)).await }).await;
+    assert_eq!(proxy.counts().connections, before + 1);
+}
+
 #[tokio::test]
 async fn callers_without_a_connection_do_not_wait_for_ever() {
     need!(Postgres);
