@@ -23,6 +23,8 @@ use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record, later};
 use crate::time::{self, Instant};
 use crate::{Error, Kind, Site, runtime};
 use codec::Fault;
+#[cfg(feature = "axum")]
+pub(crate) use codec::MOST_BYTES;
 pub(crate) use codec::encode;
 
 /// One site that remembers.
