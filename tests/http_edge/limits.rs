@@ -29,7 +29,10 @@ impl hyper::body::Body for Pieces {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match (self.left, self.then) {
             (0, Then::End) => Poll::Ready(None),
             (0, Then::Wait) => Poll::Pending,
@@ -96,10 +99,9 @@ async fn a_request_without_a_length_is_read_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_long_response_passes_and_is_not_kept() {
-    for (name, body) in [
-        ("known", Body::from("x".repeat(101))),
-        ("unknown", Body::new(Pieces { left: 11, then: Then::End })),
-    ] {
+    for (name, body) in
+        [("known", Body::from("x".repeat(101))), ("unknown", Body::new(Pieces { left: 11, then: Then::End }))]
+    {
         let body = std::sync::Mutex::new(Some(body));
         let body = std::sync::Arc::new(body);
         let layer = IdempotencyLayer::new(name).response_limit(100);
@@ -109,7 +111,10 @@ async fn a_long_response_passes_and_is_not_kept() {
         })
         .await;
         let whole = server.ask("\"a\"").await.bytes().await.unwrap();
-        assert!(whole.len() > 100 && (whole.starts_with(b"xx") || whole.ends_with(b"890123456789")), "{whole:?}");
+        assert!(
+            whole.len() > 100 && (whole.starts_with(b"xx") || whole.ends_with(b"890123456789")),
+            "{whole:?}"
+        );
         assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));
         assert_eq!(server.runs.count(), 1);
     }
@@ -118,7 +123,8 @@ async fn a_long_response_passes_and_is_not_kept() {
 /// Also where it is within the limit of the layer, and too long as it is kept.
 #[tokio::test]
 async fn the_ledger_has_a_limit_of_its_own() {
-    let server = server(IdempotencyLayer::new("its own"), |_| async { vec![0xff; 200 * 1024].into_response() }).await;
+    let server =
+        server(IdempotencyLayer::new("its own"), |_| async { vec![0xff; 200 * 1024].into_response() }).await;
     assert_eq!(server.ask("\"a\"").await.bytes().await.unwrap().len(), 200 * 1024);
     assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));
     assert_eq!(server.runs.count(), 1);
@@ -139,7 +145,8 @@ async fn a_response_of_unknown_length_is_kept_if_it_fits() {
 async fn a_stream_of_events_passes() {
     let kinds = ["text/event-stream; charset=utf-8", "Multipart/X-Mixed-Replace", "application/grpc+proto"];
     for (name, kind) in ["events", "pictures", "calls"].into_iter().zip(kinds) {
-        let server = server(IdempotencyLayer::new(name), move |_| async move { pieces(kind, 1, Then::Wait) }).await;
+        let server =
+            server(IdempotencyLayer::new(name), move |_| async move { pieces(kind, 1, Then::Wait) }).await;
         let mut stream = server.ask("\"a\"").await;
         assert_eq!(stream.chunk().await.unwrap().unwrap(), "0123456789");
         assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));

@@ -57,7 +57,10 @@ async fn serve(app: Router) -> SocketAddr {
 }
 
 /// A server with one handler for every path, which is told how often it has run, this time included.
-async fn server<F>(layer: IdempotencyLayer, handler: impl Fn(usize) -> F + Clone + Send + Sync + 'static) -> Server
+async fn server<F>(
+    layer: IdempotencyLayer,
+    handler: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
+) -> Server
 where
     F: Future<Output = Response> + Send + 'static,
 {
@@ -85,7 +88,8 @@ impl Server {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a client")
+    let as_it_is = reqwest::redirect::Policy::none();
+    reqwest::Client::builder().no_proxy().redirect(as_it_is).build().expect("a client")
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> reqwest::Response {

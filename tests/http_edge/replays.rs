@@ -22,8 +22,14 @@ fn own(headers: &HeaderMap) -> HeaderMap {
 
 #[tokio::test]
 async fn status_headers_and_body_come_back_as_they_were() {
-    let bodies: [&'static [u8]; 6] =
-        [b"", b"{\"ok\":true}", "\u{0}\u{7}\u{1b} d\u{e9}j\u{e0}".as_bytes(), &[0xff, 0xfe, 0, 1], b"\r\n\"\\", &[0; 999]];
+    let bodies: [&'static [u8]; 6] = [
+        b"",
+        b"{\"ok\":true}",
+        "\u{0}\u{7}\u{1b} d\u{e9}j\u{e0}".as_bytes(),
+        &[0xff, 0xfe, 0, 1],
+        b"\r\n\"\\",
+        &[0; 999],
+    ];
     let server = server(IdempotencyLayer::new("as they were"), move |run| async move {
         let mut response = response([200, 201, 302, 404, 422, 418][run - 1], bodies[run - 1]);
         let headers = response.headers_mut();
@@ -34,10 +40,9 @@ async fn status_headers_and_body_come_back_as_they_were() {
         response
     })
     .await;
-    for body in bodies {
-        let key = format!("\"{}\"", body.len());
+    for (index, body) in bodies.into_iter().enumerate() {
+        let key = format!("\"{index}\"");
         let send = || crate::answer(server.post("/charges", &key).body("250"));
-        // A redirect would be followed.
         let (first, second) = (send().await, send().await);
         assert!(!is_replay(&first) && is_replay(&second));
         assert_eq!(first.status(), second.status());
@@ -96,7 +101,9 @@ async fn a_failure_of_the_server_is_no_result() {
 
 #[tokio::test]
 async fn under_at_most_once_only_what_did_not_begin_runs_again() {
-    for (name, status, word) in [("1", 429, "429"), ("2", 401, "401"), ("3", 500, "outcome-unknown"), ("4", 403, "403")] {
+    for (name, status, word) in
+        [("1", 429, "429"), ("2", 401, "401"), ("3", 500, "outcome-unknown"), ("4", 403, "403")]
+    {
         let layer = IdempotencyLayer::new(name).at_most_once();
         let server = server(layer, move |_| async move { response(status, "") }).await;
         assert_eq!(server.ask("\"a\"").await.status(), status);

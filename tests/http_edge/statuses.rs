@@ -52,7 +52,19 @@ async fn methods_and_keys_can_be_chosen() {
 #[tokio::test]
 async fn a_key_is_a_string_of_structured_fields() {
     let server = plain("strings").await;
-    for bad in ["\"", "\"a", "a\"", "\"a\"b\"", "\"a\\n\"", "a b", "\"a\", \"b\"", "\"a\";p=1", "\"\"", "a,b", "k\u{e9}y"] {
+    for bad in [
+        "\"",
+        "\"a",
+        "a\"",
+        "\"a\"b\"",
+        "\"a\\n\"",
+        "a b",
+        "\"a\", \"b\"",
+        "\"a\";p=1",
+        "\"\"",
+        "a,b",
+        "k\u{e9}y",
+    ] {
         let response = server.ask(bad).await;
         assert_eq!(problem(response).await, (400, "bad-header".to_owned()), "{bad}");
     }
@@ -106,7 +118,8 @@ async fn a_duplicate_of_a_running_request_comes_too_early() {
 async fn another_request_under_the_key_is_refused() {
     let server = plain("another").await;
     let kind = |kind| ("content-type", kind);
-    let request = |path, (name, value), body| answer(server.post(path, "\"a\"").header(name, value).body(body));
+    let request =
+        |path, (name, value), body| answer(server.post(path, "\"a\"").header(name, value).body(body));
     assert_eq!(request("/a?b=1", kind("text/plain"), "250").await.status(), 200);
     for (path, kind, body) in [
         ("/a?b=1", kind("text/plain"), "251"),
@@ -117,7 +130,11 @@ async fn another_request_under_the_key_is_refused() {
         ("/a", kind("text/plain"), "250"),
         ("/b?b=1", kind("text/plain"), "250"),
     ] {
-        assert_eq!(problem(request(path, kind, body).await).await, (422, "key-reused".to_owned()), "{path} {body}");
+        assert_eq!(
+            problem(request(path, kind, body).await).await,
+            (422, "key-reused".to_owned()),
+            "{path} {body}"
+        );
     }
     let patch = client().patch(format!("http://{}/a?b=1", server.address)).header("idempotency-key", "\"a\"");
     let patch = answer(patch.header("content-type", "text/plain").body("250")).await;
@@ -126,7 +143,8 @@ async fn another_request_under_the_key_is_refused() {
     assert!(is_replay(&same));
     assert_eq!(same.chunk().await.unwrap().unwrap(), "run 1");
     // Other headers do not matter: a client that repeats may say more.
-    let traced = server.post("/a?b=1", "\"a\"").header("content-type", "text/plain").header("traceparent", "00-1");
+    let traced =
+        server.post("/a?b=1", "\"a\"").header("content-type", "text/plain").header("traceparent", "00-1");
     same = answer(traced.header("request-attempt", "2").body("250")).await;
     assert!(is_replay(&same));
     assert_eq!(server.runs.count(), 1);
@@ -134,7 +152,8 @@ async fn another_request_under_the_key_is_refused() {
 
 #[tokio::test]
 async fn tenants_do_not_share_their_keys() {
-    let tenant = |request: &http::request::Parts| request.headers.get("x-tenant")?.to_str().ok().map(str::to_owned);
+    let tenant =
+        |request: &http::request::Parts| request.headers.get("x-tenant")?.to_str().ok().map(str::to_owned);
     let layer = IdempotencyLayer::new("tenants").scope(tenant);
     let server = server(layer, |run| async move { run.to_string().into_response() }).await;
     let ask = |tenant| answer(server.post("/", "\"a\"").header("x-tenant", tenant));
@@ -181,7 +200,8 @@ async fn a_service_that_is_no_router_can_fail() {
     }
     let mut service = tower_layer::Layer::layer(&IdempotencyLayer::new("broken"), Broken);
     for _ in 0..2 {
-        let request = http::Request::post("/").header("idempotency-key", "\"a\"").body(axum::body::Body::empty());
+        let request =
+            http::Request::post("/").header("idempotency-key", "\"a\"").body(axum::body::Body::empty());
         assert_eq!(service.call(request.unwrap()).await.unwrap_err().to_string(), "broken");
     }
 }

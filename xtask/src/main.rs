@@ -84,8 +84,12 @@ fn test(filters: &[&str]) -> Vec<Step> {
             "errors of other crates",
             &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
         ),
-        Step::cargo("the edge of HTTP", &["test", "-p", "resilience", EDGE, "--test=http_edge", "--"]).args(filters),
-        Step::cargo("units of the edge", &["test", "-p", "resilience-runtime", "--features=test-util,axum", "--lib", "server"]),
+        Step::cargo("the edge of HTTP", &["test", "-p", "resilience", EDGE, "--test=http_edge", "--"])
+            .args(filters),
+        Step::cargo(
+            "units of the edge",
+            &["test", "-p", "resilience-runtime", "--features=test-util,axum", "--lib", "server"],
+        ),
         Step::cargo("opinions", &["test", "--features=strict", "--test=ui_strict", "--"]).args(filters),
         Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, EDGE, "--"]).args(filters),
     ]
