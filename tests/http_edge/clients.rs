@@ -91,12 +91,14 @@ async fn a_client_that_goes_away_ends_nothing() {
     drop(stream);
     // The server has noticed, once it has answered a few others.
     for _ in 0..20 {
-        assert_eq!(problem(server.ask("\"went\"").await).await, (409, "in-progress".to_owned()));
+        let early = crate::soon(server.ask("\"went\"")).await;
+        assert_eq!(problem(early).await, (409, "in-progress".to_owned()));
     }
     gate.open.add_permits(1);
-    while state("went").await != Some(EntryState::Done) {
+    while state("went").await == Some(EntryState::Running) {
         tokio::task::yield_now().await;
     }
+    assert_eq!(state("went").await, Some(EntryState::Done));
     let again = server.ask("\"went\"").await;
     assert!(is_replay(&again));
     assert_eq!((again.text().await.unwrap(), server.runs.count()), ("done".to_owned(), 1));

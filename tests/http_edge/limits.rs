@@ -10,7 +10,7 @@ use resilience::server::IdempotencyLayer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{Server, answer, is_replay, problem, server};
+use crate::{Server, answer, is_replay, problem, server, soon};
 
 /// Pieces whose number nobody knows before; forever, or until one that fails.
 struct Pieces {
@@ -147,7 +147,7 @@ async fn a_stream_of_events_passes() {
     for (name, kind) in ["events", "pictures", "calls"].into_iter().zip(kinds) {
         let server =
             server(IdempotencyLayer::new(name), move |_| async move { pieces(kind, 1, Then::Wait) }).await;
-        let mut stream = server.ask("\"a\"").await;
+        let mut stream = soon(server.ask("\"a\"")).await;
         assert_eq!(stream.chunk().await.unwrap().unwrap(), "0123456789");
         assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));
         assert_eq!(server.runs.count(), 1);

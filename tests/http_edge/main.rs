@@ -14,6 +14,7 @@ mod time;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
@@ -115,4 +116,9 @@ async fn problem(response: reqwest::Response) -> (u16, String) {
     let (page, name) = kind.rsplit_once('#').expect("a place on a page");
     assert!(page.ends_with("/docs/http.md"), "{kind}");
     (status, name.to_owned())
+}
+
+/// What must not hang.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it hangs")
 }

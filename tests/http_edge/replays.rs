@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
 use resilience::server::IdempotencyLayer;
-use resilience::{Error, bulkhead, timeout};
+use resilience::{Error, bulkhead, idempotent, timeout};
 
 use crate::{header, is_replay, server};
 
@@ -130,17 +130,22 @@ async fn a_rejection_in_the_handler_is_no_result() {
     async fn held(inside: usize) -> Result<(), Error> {
         if inside == 0 { Ok(()) } else { Box::pin(held(inside - 1)).await }
     }
-    for (name, again) in [("slow", 504), ("held", 503)] {
+    #[idempotent(key = key)]
+    async fn keyed(key: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    for (name, status) in [("slow", 504), ("held", 503), ("keyed", 400)] {
         let server = server(IdempotencyLayer::new(name), move |run| async move {
             let done = match (run, name) {
                 (1, "slow") => slow().await,
-                (1, _) => held(1).await,
+                (1, "held") => held(1).await,
+                (1, _) => keyed("").await,
                 _ => Ok(()),
             };
             done.into_response()
         })
         .await;
-        assert_eq!(server.ask("\"a\"").await.status(), again);
+        assert_eq!(server.ask("\"a\"").await.status(), status);
         assert_eq!(server.ask("\"a\"").await.status(), 200);
         assert_eq!(server.runs.count(), 2);
     }
