@@ -33,7 +33,7 @@ async fn every_kind_has_its_status() {
         let response = rejection(kind, None).into_response();
         assert_eq!(response.status(), status, "{kind}");
         assert_eq!(response.extensions().get::<Error>().map(Error::kind), Some(rejection(kind, None).kind()));
-        let advice = response.headers().get("x-should-retry").map(|value| value.as_bytes());
+        let advice = response.headers().get("x-should-retry").map(http::HeaderValue::as_bytes);
         assert_eq!(advice, (kind == "OutcomeUnknown").then_some(&b"false"[..]));
         let body = axum::body::to_bytes(response.into_body(), 9_999).await.expect("a body");
         let text = str::from_utf8(&body).expect("text");

@@ -56,7 +56,7 @@ async fn fifty_at_once_run_once() {
     for (name, wait) in [("all wait", true), ("none waits", false)] {
         let mut layer = IdempotencyLayer::new(name);
         if wait {
-            layer = layer.wait(Duration::from_secs(60));
+            layer = layer.wait(Duration::from_mins(1));
         }
         let (server, gate) = gated(layer).await;
         let mut callers = JoinSet::new();

@@ -9,6 +9,8 @@ mod end_to_end;
 mod limits;
 mod replays;
 mod statuses;
+#[path = "../support/mod.rs"]
+mod support;
 mod time;
 
 use std::net::SocketAddr;

@@ -7,7 +7,9 @@ use http::Method;
 use resilience::server::IdempotencyLayer;
 use resilience::{Error, idempotent};
 use tokio::sync::Notify;
+use tower_service::Service;
 
+use crate::support::events;
 use crate::{Server, answer, client, header, is_replay, problem, server};
 
 async fn plain(name: &'static str) -> Server {
@@ -175,29 +177,32 @@ async fn without_its_ledger_it_fails_closed() {
         Ok(key)
     }
     let server = plain("a function").await;
+    events::record();
     let response = server.ask("\"a\"").await;
     assert_eq!(problem(response).await, (503, "store".to_owned()));
     assert_eq!(server.runs.count(), 0);
+    assert_eq!(events::take(), ["rejected Store", "answered Store"], "whoever runs the server learns of it");
     assert!(charge(7).await.is_ok(), "the layer is in no manifest");
+}
+
+/// A service whose error is its own.
+#[derive(Clone)]
+struct Broken;
+impl Service<axum::extract::Request> for Broken {
+    type Response = axum::response::Response;
+    type Error = std::io::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+    fn call(&mut self, _: axum::extract::Request) -> Self::Future {
+        std::future::ready(Err(std::io::Error::other("broken")))
+    }
 }
 
 #[tokio::test]
 async fn a_service_that_is_no_router_can_fail() {
-    use tower_service::Service;
     crate::runtime();
-    #[derive(Clone)]
-    struct Broken;
-    impl Service<axum::extract::Request> for Broken {
-        type Response = axum::response::Response;
-        type Error = std::io::Error;
-        type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
-        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, _: axum::extract::Request) -> Self::Future {
-            std::future::ready(Err(std::io::Error::other("broken")))
-        }
-    }
     let mut service = tower_layer::Layer::layer(&IdempotencyLayer::new("broken"), Broken);
     for _ in 0..2 {
         let request =

@@ -157,7 +157,7 @@ fn of(kind: Kind) -> Problem {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let kind = self.kind();
-        if let Some(source) = std::error::Error::source(&self) {
+        if let (Kind::Store, Some(source)) = (kind, std::error::Error::source(&self)) {
             // The response does not tell, and nobody else sees it.
             tracing::warn!(target: "resilience", event = "answered", site = self.site(), kind = ?kind, error = %source);
         }

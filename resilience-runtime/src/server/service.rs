@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
 use tower_service::Service;
+use tracing::Instrument;
 
 use super::answer::{self, Answer, Unkept};
 use super::layer::Rules;
@@ -97,7 +98,7 @@ where
     };
     let operation = once(ledger, names, rules.response_limit, service, request::whole(head, body));
     // From here on it does not matter whether the client is still there.
-    match spawn(received.run(operation)).await {
+    match spawn(received.run(operation).in_current_span()).await {
         Ok((result, advice)) => result.map(|response| advised(response, advice)),
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
