@@ -35,6 +35,7 @@
 //! | read a rejection | [`Error`], [`Kind`] |
 //! | read the deadline, the idempotency key, the fencing token, whether the answer is degraded | [`context`] |
 //! | hand a call on over the network | `propagation`, of the feature `http` |
+//! | keep the promise of an `Idempotency-Key`, answer with a rejection | `server`, of the feature `axum` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | keep results in a store of your own | [`ledger`] |
 //! | list all annotated functions | [`manifest`] |
@@ -51,6 +52,8 @@
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
+//! | `axum` | `server`: the layer for `Idempotency-Key`, and [`Error`] as a response; with it comes `http` |
+//! | `http` and `reqwest` | `propagation::SendInContext`: a request with key, deadline and attempt |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
 //! | `postgres` | the ledger on PostgreSQL: `RESILIENCE_BACKEND=postgres://...` |
@@ -110,5 +113,13 @@ pub use resilience_runtime::Replicas;
 #[cfg(feature = "http")]
 pub mod propagation {
     #![doc = include_str!("../docs/propagation.md")]
+    #[cfg(feature = "reqwest")]
+    pub use resilience_runtime::propagation::SendInContext;
     pub use resilience_runtime::propagation::{HeaderError, Problem, Protocol, Received, RetryAdvice};
+}
+
+#[cfg(feature = "axum")]
+pub mod server {
+    #![doc = include_str!("../docs/http.md")]
+    pub use resilience_runtime::server::{Idempotency, IdempotencyLayer};
 }

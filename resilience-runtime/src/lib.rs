@@ -28,6 +28,8 @@ mod rate_limit;
 mod replicas;
 mod retry;
 mod runtime;
+#[cfg(feature = "axum")]
+pub mod server;
 mod site;
 mod spawn;
 mod state;

@@ -38,6 +38,8 @@ const FEATURES: &str = "--features=resilience/test-util,resilience/http";
 /// words.
 const FOREIGN: &str = "--features=resilience-runtime/anyhow,resilience-runtime/reqwest,resilience-runtime/sqlx,\
                        resilience-runtime/tonic,resilience-runtime/http";
+/// The edge of HTTP, apart for the same reason.
+const EDGE: &str = "--features=resilience/test-util,resilience/axum,resilience/reqwest";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -101,8 +103,14 @@ fn tests(filters: &[&str]) -> Vec<Step> {
             "errors of other crates",
             &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
         ),
+        Step::cargo("the edge of HTTP", &["test", "-p", "resilience", EDGE, "--test=http_edge", "--"])
+            .args(filters),
+        Step::cargo(
+            "units of the edge",
+            &["test", "-p", "resilience-runtime", "--features=test-util,axum", "--lib", "server"],
+        ),
         Step::cargo("opinions", &["test", "--features=strict", "--test=ui_strict", "--"]).args(filters),
-        Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
+        Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, EDGE, "--"]).args(filters),
     ]
 }
 
@@ -112,10 +120,10 @@ fn ci() -> Vec<Step> {
         Step::cargo("fmt", &["fmt", "--all", "--check"]),
         Step::cargo(
             "clippy",
-            &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, "--", "-D", "warnings"],
+            &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, EDGE, "--", "-D", "warnings"],
         ),
         peers("benches", "check").args(&["--benches"]),
-        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN])
+        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN, EDGE])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(tests(&[]));

@@ -26,6 +26,8 @@ use crate::time::Tick;
 use crate::{Error, Kind, Site, runtime};
 use asking::Asking;
 use codec::Fault;
+#[cfg(feature = "axum")]
+pub(crate) use codec::MOST_BYTES;
 pub(crate) use codec::encode;
 
 /// One site that remembers.
