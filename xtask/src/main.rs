@@ -26,6 +26,8 @@ usage: cargo xtask <command>
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   soak [SECONDS]     every policy at the machine's full rate, for ten minutes: nobody holds anything
                      afterwards, and memory is flat
+  fleet [SECONDS]    three processes over one ledger while everything goes wrong at random, for a minute on
+                     PostgreSQL and a minute on Redis; SEED=... repeats a storm
   loom               the model test of the lock-free parts (slow)
   bench              what policies add to a call, and ledgers beside their peers
   bench fleet        the ledgers on servers beside statements by hand and their peers, one of which is
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
         ["soak"] => steps::run(&[soak("600")]),
         ["soak", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[soak(seconds)]),
+        ["fleet"] => steps::run(&[servers(), fleet("60")]),
+        ["fleet", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[servers(), fleet(seconds)]),
         ["loom"] => steps::run(&[loom()]),
         ["bench"] => steps::run(&bench()),
         ["bench", "fleet"] => steps::run(&bench_fleet()),
@@ -155,6 +159,12 @@ fn peers(name: &'static str, command: &str) -> Step {
 fn soak(seconds: &str) -> Step {
     Step::cargo("soak", &["test", "--release", "--package=resilience", "--test=soak", "--", "--nocapture"])
         .env("RESILIENCE_SOAK_SECONDS", seconds)
+}
+
+fn fleet(seconds: &str) -> Step {
+    Step::cargo("fleet", &["test", "--package=resilience-fleet", FEATURES, "--test=faults", "--"])
+        .args(&["storm", "--nocapture", "--test-threads=1"])
+        .env("FLEET_SECONDS", seconds)
 }
 
 /// A folder of its own: other flags would rebuild everything else.

@@ -41,7 +41,7 @@ pub(crate) struct Redis {
 pub(crate) async fn open(url: &str) -> Answer<Remote<Redis>> {
     let settings = Settings::read(url).map_err(LedgerError)?;
     let store = Redis::open(&settings).await?;
-    Ok(Remote::new(store, settings.timeout.saturating_add(settings.connect_timeout)))
+    Ok(Remote::punctual(store, settings.timeout.saturating_add(settings.connect_timeout)))
 }
 
 macro_rules! scripts {
