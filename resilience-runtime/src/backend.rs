@@ -36,13 +36,17 @@ impl Backend {
             Some(("postgres" | "postgresql", _)) => {
                 postgres(url).await.map_err(|LedgerError(why)| because(why))
             }
+            Some((scheme, _)) if is_redis(scheme) => {
+                redis(url).await.map_err(|LedgerError(why)| because(why))
+            }
             _ => Err(because(EXPECTED.to_owned())),
         }
     }
 }
 
-const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process) `file:PATH` (results \
-                        are kept in that folder) or `postgres://USER@HOST/DATABASE` (on a server)";
+const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process), `file:PATH` \
+                        (results are kept in that folder), `postgres://USER@HOST/DATABASE` or `redis://HOST` (results \
+                        are kept on that server)";
 
 /// The path of `file:PATH`, as written; `file:///PATH` is the same.
 fn folder(path: &str) -> Result<&str, &'static str> {
@@ -84,11 +88,30 @@ async fn postgres(_: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `postgres` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows.
+fn is_redis(scheme: &str) -> bool {
+    matches!(scheme.trim_end_matches("+cluster"), "redis" | "rediss" | "valkey" | "valkeys")
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str) -> Result<Backend, LedgerError> {
+    let ledger = crate::ledger::redis::open(url).await?;
+    Ok(Backend { name: "redis", ledger: Arc::new(ledger), memory: None })
+}
+
+#[cfg(not(feature = "redis"))]
+#[allow(clippy::unused_async)] // as the other one
+async fn redis(_: &str) -> Result<Backend, LedgerError> {
+    Err(LedgerError("this program was built without the feature `redis` of `resilience`".to_owned()))
+}
+
+/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows. A path
+/// may have an `@`.
 fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), _) if url.contains("password=") => format!("{}://***", &url[..scheme]),
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+    match (url.split_once(':'), url.rsplit_once('@')) {
+        (Some((scheme, _)), _) if scheme != "file" && url.contains("password=") => format!("{scheme}://***"),
+        (Some((scheme, rest)), Some((_, host))) if scheme != "file" && rest.contains('@') => {
+            format!("{scheme}{}***@{host}", if rest.starts_with("//") { "://" } else { ":" })
+        }
         _ => url.to_owned(),
     }
 }
@@ -121,6 +144,7 @@ mod tests {
             ("memory", "`memory`: expected `memory:`"),
             ("memory:1", "`memory:1`: expected `memory:`"),
             ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
+            ("mysql:root:secret@host/x", "`mysql:***@host/x`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
             ("file://", "`file://`: a ledger on disk is on this machine"),
             ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),

@@ -42,6 +42,37 @@ pub(crate) enum Decision {
     Evicted,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+    /// A ledger was opened on a server that may forget. It belongs to no site.
+    LedgerAtRisk(Risk),
+}
+
+/// What a server may do to the records of a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Risk {
+    /// It lets records go when its memory is full.
+    Evicts,
+    /// It does not write down what it is given.
+    Forgets,
+    /// It may not be asked.
+    Unknown,
+}
+
+impl Risk {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Evicts => {
+                "the server lets records go when its memory is full, and what they stood for can run again: set \
+                 `maxmemory-policy noeviction`"
+            }
+            Self::Forgets => {
+                "the server keeps no log of its writes, and forgets with a restart what it was given since its last \
+                 snapshot: set `appendonly yes`"
+            }
+            Self::Unknown => {
+                "the server does not say (`INFO`) whether it evicts and whether it writes down what it is given"
+            }
+        }
+    }
 }
 
 /// What went wrong, in a word.
@@ -96,6 +127,10 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
+        }
+        Decision::LedgerAtRisk(risk) => {
+            let why = risk.words();
+            tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
         }
         Decision::NoLedgerChosen => tracing::warn!(
             target: "resilience", event = "no_ledger_chosen", site,

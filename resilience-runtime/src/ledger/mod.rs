@@ -12,6 +12,8 @@ mod operator;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod record;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 #[cfg(any(test, feature = "postgres", feature = "redis"))]
 mod remote;
 mod reply;
