@@ -45,6 +45,7 @@ fn scattered(pause: Duration) -> Duration {
 pub(super) async fn sweep(pool: &Pool, statements: &Statements, batch: i64) -> Result<usize, Fault> {
     let removed = all(pool, &statements.sweep, batch).await?;
     all(pool, &statements.postpone, batch).await?;
+    all(pool, &statements.sweep_quotas, batch).await?;
     Ok(removed)
 }
 
