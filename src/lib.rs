@@ -21,7 +21,7 @@
 //! | stop calling what fails | [`macro@circuit_breaker`] |
 //! | bound how many run at a time | [`macro@bulkhead`] |
 //! | not wait for the slowest | [`macro@hedge`] |
-//! | bound how many begin per time | [`macro@rate_limit`] |
+//! | bound how many begin per time, here or in the whole fleet | [`macro@rate_limit`] |
 //! | answer instead | [`macro@fallback`] |
 //! | know whether it happened | [`macro@idempotent`] |
 //! | run on one machine of many at a time | [`macro@exclusive`] |
@@ -38,6 +38,7 @@
 //! | keep the promise of an `Idempotency-Key`, answer with a rejection | `server`, of the feature `axum` |
 //! | choose the ledger, isolate a test | [`Runtime`] |
 //! | keep results in a store of your own | [`ledger`] |
+//! | count the limits of a fleet in a store of your own | [`quota`] |
 //! | list all annotated functions | [`manifest`] |
 //!
 //! Every decision is a `tracing` event of the target `resilience`.
@@ -101,10 +102,10 @@ pub use resilience_runtime::__private;
 pub use resilience_runtime::testing;
 pub use resilience_runtime::{
     Answers, Awaited, Backoff, Builder, Bulkhead, CarriesRejection, CircuitBreaker, Class, Entry, EntryState,
-    Error, Exclusive, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError,
-    KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit,
-    Repeatable, ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State,
-    Stored, Timeout, context, future, ledger, manifest, spawn,
+    Error, Exclusive, Fail, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key,
+    KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool,
+    RateLimit, Repeatable, ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site,
+    State, Stored, Timeout, context, future, ledger, manifest, quota, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

@@ -340,7 +340,7 @@ fn a_weight_is_computed_before_any_policy_acts() {
         quote!(ms = 500),
         quote! {
             #[rate_limit(permits = 1_000, burst = 500, weight = rows.len() as u32, max_wait = "100ms")]
-            #[rate_limit(permits = 10, weight = COST)]
+            #[rate_limit(permits = 10, weight = COST, fleet = open)]
             async fn insert(rows: Vec<Row>) -> Result<(), E> {
                 store(rows).await
             }
@@ -375,6 +375,9 @@ fn a_weight_is_computed_before_any_policy_acts() {
                         let weight: ::core::primitive::u32 = COST;
                         weight
                     }),
+                    fleet: ::core::option::Option::Some(
+                        __resilience::policy::rate_limit::Fail::Open,
+                    ),
                     ..__resilience::policy::rate_limit::RateLimit::DEFAULT
                 };
                 const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
@@ -407,6 +410,9 @@ fn a_weight_is_computed_before_any_policy_acts() {
                         ::core::panic!("{}", found.message())
                     }
                     if found.blames(2usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "fleet") {
                         ::core::panic!("{}", found.message())
                     }
                     if found.policy == 2usize {

@@ -4,25 +4,40 @@ use std::sync::Arc;
 
 use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
 use crate::ledger::{Ledger, LedgerError};
+use crate::quota::Quotas;
+use crate::quota::memory::MemoryQuotas;
 
-/// The ledger behind a runtime.
+/// The stores behind a runtime.
 #[derive(Clone)]
 pub(crate) struct Backend {
     /// For the eyes of whoever prints a runtime.
     pub(crate) name: &'static str,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) memory: Option<Arc<MemoryLedger>>,
+    pub(crate) quotas: Arc<dyn Quotas>,
 }
 
 impl Backend {
     pub(crate) fn memory(capacity: usize) -> Self {
         let memory = Arc::new(MemoryLedger::new(capacity));
-        Self { name: "memory", ledger: Arc::clone(&memory) as Arc<dyn Ledger>, memory: Some(memory) }
+        let ledger = Arc::clone(&memory) as Arc<dyn Ledger>;
+        Self { memory: Some(memory), ..Self::here("memory", ledger) }
     }
 
     /// A ledger that the program brought along.
     pub(crate) fn own(ledger: Arc<dyn Ledger>) -> Self {
-        Self { name: "own", ledger, memory: None }
+        Self::here("own", ledger)
+    }
+
+    /// A ledger that counts no limits: they are counted in this process.
+    fn here(name: &'static str, ledger: Arc<dyn Ledger>) -> Self {
+        Self { name, ledger, memory: None, quotas: Arc::new(MemoryQuotas::default()) }
+    }
+
+    /// A server that keeps both.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    fn server(name: &'static str, server: Arc<impl Ledger + Quotas + 'static>) -> Self {
+        Self { name, ledger: Arc::clone(&server) as Arc<dyn Ledger>, memory: None, quotas: server }
     }
 
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
@@ -66,7 +81,7 @@ async fn durable(path: String) -> Result<Backend, LedgerError> {
     let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref())).await;
     // The store panics on some of the files that it did not write.
     let ledger = opened.map_err(|error| LedgerError(format!("its files are damaged: {error}")))??;
-    Ok(Backend { name: "durable", ledger: Arc::new(ledger), memory: None })
+    Ok(Backend::here("durable", Arc::new(ledger)))
 }
 
 #[cfg(not(feature = "durable"))]
@@ -77,8 +92,7 @@ async fn durable(_: String) -> Result<Backend, LedgerError> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str) -> Result<Backend, LedgerError> {
-    let ledger = Arc::new(crate::ledger::postgres::open(url).await?);
-    Ok(Backend { name: "postgres", ledger, memory: None })
+    Ok(Backend::server("postgres", Arc::new(crate::ledger::postgres::open(url).await?)))
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -93,8 +107,7 @@ fn is_redis(scheme: &str) -> bool {
 
 #[cfg(feature = "redis")]
 async fn redis(url: &str) -> Result<Backend, LedgerError> {
-    let ledger = crate::ledger::redis::open(url).await?;
-    Ok(Backend { name: "redis", ledger: Arc::new(ledger), memory: None })
+    Ok(Backend::server("redis", Arc::new(crate::ledger::redis::open(url).await?)))
 }
 
 #[cfg(not(feature = "redis"))]

@@ -39,7 +39,7 @@ pub enum Kind {
     Held,
     /// The key is empty, missing or too long.
     InvalidKey,
-    /// The ledger failed, or cannot read what it keeps.
+    /// The ledger, or the store of a fleet's limit, failed, or cannot read what it keeps.
     Store,
     /// A fault was injected on purpose.
     Injected,
@@ -61,7 +61,7 @@ impl Kind {
             Self::LeaseLost => "the claim was lost while this call ran",
             Self::Held => "the exclusive right is held by another",
             Self::InvalidKey => "the key is not usable",
-            Self::Store => "the ledger failed",
+            Self::Store => "the store failed",
             Self::Injected => "a fault was injected",
         }
     }

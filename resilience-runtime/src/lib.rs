@@ -24,6 +24,7 @@ pub mod ledger;
 mod owner;
 #[cfg(feature = "http")]
 pub mod propagation;
+pub mod quota;
 mod rate_limit;
 mod replicas;
 mod retry;
@@ -57,6 +58,7 @@ pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
 pub use rate_limit::RateLimit;
 pub use replicas::{Replicas, ReplicasError};
+pub use resilience_policy::rate_limit::Fail;
 pub use resilience_policy::retry::{Backoff, Jitter};
 pub use retry::Retry;
 pub use runtime::{Builder, InstallError, NameClash, Runtime};

@@ -13,6 +13,7 @@ use std::task::{self, Poll};
 use crate::backend::{Backend, OpenError};
 use crate::ledger::memory::USUAL_CAPACITY;
 use crate::ledger::{Ledger, Operator};
+use crate::quota::Quotas;
 use crate::site::{Site, manifest};
 
 const VARIABLE: &str = "RESILIENCE_BACKEND";
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     backend: Backend,
     /// Somebody chose this ledger.
     pub(crate) chosen: bool,
+    /// Somebody chose where limits of the fleet are counted.
+    pub(crate) quotas_chosen: bool,
     /// The states of a scope, by the number of those that they stand for.
     states: Mutex<HashMap<u64, Arc<dyn Any + Send + Sync>>>,
 }
@@ -79,6 +82,7 @@ pub struct Builder {
     capacity: usize,
     chosen: bool,
     ledger: Option<Arc<dyn Ledger>>,
+    quotas: Option<Arc<dyn Quotas>>,
 }
 
 impl Builder {
@@ -102,9 +106,22 @@ impl Builder {
         self
     }
 
+    /// Counts limits of the fleet, `#[rate_limit(fleet)]`, in a store of your own. Without it they are counted in this
+    /// process.
+    pub fn quotas(mut self, quotas: impl Quotas + 'static) -> Self {
+        self.quotas = Some(Arc::new(quotas));
+        self
+    }
+
     /// The runtime.
     pub fn build(self) -> Runtime {
-        Runtime::new(self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own), self.chosen)
+        let asked_for_memory = self.chosen && self.ledger.is_none();
+        let mut backend = self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own);
+        let quotas_chosen = asked_for_memory || self.quotas.is_some();
+        if let Some(quotas) = self.quotas {
+            backend.quotas = quotas;
+        }
+        Runtime::new(backend, self.chosen, quotas_chosen)
     }
 }
 
@@ -117,7 +134,7 @@ impl fmt::Debug for Builder {
 impl Runtime {
     /// Starts a runtime in code.
     pub fn builder() -> Builder {
-        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None }
+        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None, quotas: None }
     }
 
     /// The runtime that the variable `RESILIENCE_BACKEND` asks for, as [`open`](Self::open) reads it; the default where
@@ -180,17 +197,23 @@ impl Runtime {
     /// A call waits for both times at most. Where one tokio runtime opens a ledger on a server and others use it too, the
     /// first must outlive them: its connections are driven there.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Ok(Self::new(Backend::open(url).await?, true))
+        Ok(Self::new(Backend::open(url).await?, true, true))
     }
 
-    fn new(backend: Backend, chosen: bool) -> Self {
-        Self { shared: Arc::new(Shared { backend, chosen, states: Mutex::default() }) }
+    fn new(backend: Backend, chosen: bool, quotas_chosen: bool) -> Self {
+        Self { shared: Arc::new(Shared { backend, chosen, quotas_chosen, states: Mutex::default() }) }
+    }
+
+    /// What counts its limits.
+    #[cfg(all(test, feature = "postgres", feature = "redis"))]
+    pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
+        Arc::clone(&self.shared.backend.quotas)
     }
 
     /// A runtime over a ledger that a test made.
     #[cfg(test)]
     pub(crate) fn over(ledger: Arc<dyn Ledger>) -> Self {
-        Self::new(Backend::own(ledger), true)
+        Self::new(Backend::own(ledger), true, false)
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
@@ -307,6 +330,10 @@ pub(crate) enum InUse {
 impl InUse {
     pub(crate) fn ledger(&self) -> &dyn Ledger {
         &*self.backend.ledger
+    }
+
+    pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
+        Arc::clone(&self.backend.quotas)
     }
 }
 

@@ -19,7 +19,7 @@ pub const POSTGRES_SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 1;
 const VERSIONS: &str = "resilience_schema";
 /// All that they make.
-const PARTS: [&str; 3] = [VERSIONS, "resilience_record", "resilience_fence"];
+const PARTS: [&str; 4] = [VERSIONS, "resilience_record", "resilience_fence", "resilience_quota"];
 /// Others may be making them at this moment.
 const TRIES: u64 = 12;
 

@@ -15,6 +15,7 @@ use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
 use crate::ledger::remote::{Answer, Seen, Store};
 use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::quota::{Draw, Drawn};
 use crate::time::Tick;
 
 pub(crate) struct PostgresStore {
@@ -262,6 +263,22 @@ impl Store for PostgresStore {
 
     async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
         self.decide(key, fence, |state| state == EntryState::InDoubt, row::written(&body), None).await
+    }
+
+    async fn draw(&self, draw: Draw) -> Answer<Drawn> {
+        let seconds = u32::try_from(draw.interval.as_secs()).unwrap_or(u32::MAX);
+        let micros = f64::from(seconds) * 1e6 + f64::from(draw.interval.subsec_nanos()) / 1e3;
+        let full = i64::try_from((draw.interval * draw.burst).as_nanos().div_ceil(1_000)).unwrap_or(i64::MAX);
+        let (limit, least, wanted) = (draw.limit.as_slice(), i64::from(draw.least), i64::from(draw.wanted));
+        let values: &[&(dyn ToSql + Sync)] = &[&limit, &micros, &full, &least, &wanted];
+        let rows = self.calls.ask(&self.statements.draw, values).await?;
+        let row = rows.first().ok_or_else(|| Fault::new("an empty answer".to_owned()))?;
+        let (granted, wait): (i64, i64) =
+            (row.try_get(0).map_err(Fault::from)?, row.try_get(1).map_err(Fault::from)?);
+        Ok(match u32::try_from(granted) {
+            Ok(permits) if permits > 0 => Drawn::Granted(permits),
+            _ => Drawn::NoneFor(Duration::from_micros(u64::try_from(wait).unwrap_or_default())),
+        })
     }
 }
 

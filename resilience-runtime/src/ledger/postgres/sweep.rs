@@ -45,6 +45,7 @@ fn scattered(pause: Duration) -> Duration {
 pub(super) async fn sweep(pool: &Pool, statements: &Statements) -> Result<usize, Fault> {
     let removed = all(pool, &statements.sweep).await?;
     all(pool, &statements.postpone).await?;
+    all(pool, &statements.sweep_quotas).await?;
     Ok(removed)
 }
 

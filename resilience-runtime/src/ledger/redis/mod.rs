@@ -25,6 +25,7 @@ use super::remote::{Answer, Remote, Seen, Store};
 use super::{Body, Claimed, Entry, Hold, LedgerError, Request, Stored, Written, called, oldest};
 use crate::event::{Decision, Event, Risk, emit};
 use crate::key::IdempotencyKey;
+use crate::quota::{Draw, Drawn};
 use crate::time::Tick;
 
 /// The first version whose scripts may ask for the time and write, on every server that we know of.
@@ -35,6 +36,7 @@ pub(crate) struct Redis {
     line: Line,
     prefix: String,
     scripts: Scripts,
+    draw: Script,
 }
 
 /// Opens the ledger that a URL names.
@@ -59,13 +61,17 @@ macro_rules! scripts {
     };
 }
 
+/// The script that counts limits, which are no records.
+const DRAW: &str = include_str!("scripts/draw.lua");
+
 scripts!(claim renew settle withdraw look inspect forget resolve);
 
 impl Redis {
     async fn open(settings: &Settings) -> Answer<Self> {
         let line = Line::open(settings).await.map_err(|error| line::words(&error))?;
         check(&line, settings).await?;
-        let store = Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new() };
+        let store =
+            Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new(), draw: Script::new(DRAW) };
         // Whether scripts may be run here, and may read our keys.
         store.run(&store.scripts.look, IdempotencyKey::from_bytes([0; 32]), &[b""]).await?;
         Ok(store)
@@ -77,7 +83,10 @@ impl Redis {
 
     /// What a script answers: a letter, and what goes with it.
     async fn run(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<Said> {
-        let name = self.name(key);
+        self.run_on(script, self.name(key), args).await
+    }
+
+    async fn run_on(&self, script: &Script, name: String, args: &[&[u8]]) -> Answer<Said> {
         match script.run(&self.line, &name, args).await? {
             Value::BulkString(bytes) if bytes != b"x" => Ok(Said { name, bytes }),
             _ => Err(row::damaged(&name)),
@@ -233,5 +242,20 @@ impl Store for Redis {
         let (state, body) = row::body(&body);
         let args: [&[u8]; 3] = [&fence.to_be_bytes(), state, body];
         Ok(self.write(&self.scripts.resolve, key, &args).await? == Written::Yes)
+    }
+
+    async fn draw(&self, draw: Draw) -> Answer<Drawn> {
+        let nanos = draw.interval.as_nanos();
+        let interval = format!("{}.{:03}", nanos / 1_000, nanos % 1_000);
+        let [burst, least, wanted] = [draw.burst, draw.least, draw.wanted].map(|number| number.to_string());
+        let args: [&[u8]; 4] = [interval.as_bytes(), burst.as_bytes(), least.as_bytes(), wanted.as_bytes()];
+        let name = format!("{}limit:{}", self.prefix, IdempotencyKey::from_bytes(draw.limit));
+        let said = self.run_on(&self.draw, name, &args).await?;
+        let number = said.bytes.get(1..).and_then(|digits| str::from_utf8(digits).ok()?.parse::<u64>().ok());
+        match (said.letter(), number) {
+            (b'g', Some(permits)) => Ok(Drawn::Granted(u32::try_from(permits).unwrap_or(draw.wanted))),
+            (b'n', Some(micros)) => Ok(Drawn::NoneFor(Duration::from_micros(micros))),
+            _ => Err(said.unexpected()),
+        }
     }
 }

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{Body, Claimed, Entry, Hold, Ledger, LedgerError, Reply, Request, Stored, Written};
 use crate::key::IdempotencyKey;
+use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::{self, Tick};
 use asks::Asks;
 use flights::Flights;
@@ -191,5 +192,11 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
         Reply::later(self.line.store.resolve(key, fence, body))
+    }
+}
+
+impl<S: Store> Quotas for Remote<S> {
+    fn draw(&self, draw: Draw) -> Reply<'_, Drawn> {
+        Reply::later(self.line.answer(self.line.store.draw(draw)))
     }
 }
