@@ -49,6 +49,7 @@
 //! | --- | --- |
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
+//! | `postgres`, `sqlx-postgres` | `#[idempotent(tx = ...)]` in transactions of tokio-postgres and of sqlx |
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
@@ -95,7 +96,7 @@ pub use resilience_runtime::{
     Error, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key, KeyError, KeyParts, Kind,
     LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool, RateLimit, Repeatable,
     ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site, State, Stored, Timeout,
-    context, future, ledger, manifest, spawn,
+    Transaction, context, future, ledger, manifest, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

@@ -33,7 +33,9 @@ impl Backend {
                 let path = folder(path).map_err(|why| because(why.to_owned()))?;
                 durable(path.to_owned()).await.map_err(|LedgerError(why)| because(why))
             }
-            Some(("postgres" | "postgresql", _)) => postgres(url).await.map_err(|LedgerError(why)| because(why)),
+            Some(("postgres" | "postgresql", _)) => {
+                postgres(url).await.map_err(|LedgerError(why)| because(why))
+            }
             _ => Err(because(EXPECTED.to_owned())),
         }
     }

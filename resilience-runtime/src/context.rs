@@ -61,7 +61,8 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) key: IdempotencyKey,
-    pub(crate) fence: u64,
+    /// `None` in a transaction of the caller's.
+    pub(crate) fence: Option<u64>,
 }
 
 impl Context {
@@ -202,9 +203,10 @@ pub fn idempotency_key() -> Option<IdempotencyKey> {
 }
 
 /// A number that grows with each claim of the operation that runs now, for a sink that can refuse an older one.
-/// `None` outside of an `#[idempotent]` function.
+/// `None` outside of an `#[idempotent]` function, and in one with `tx`: who waits there for a transaction that is rolled
+/// back drew his number before it.
 pub fn fencing_token() -> Option<u64> {
-    with(|context| context.operation.as_ref().map(|operation| operation.fence))
+    with(|context| context.operation.as_ref().and_then(|operation| operation.fence))
 }
 
 /// Whether a fallback has answered in the annotated call that runs now: its own, or that of an annotated function called

@@ -22,7 +22,6 @@ use super::LedgerError;
 use super::remote::Remote;
 use fault::Fault;
 use pool::Pool;
-pub use schema::POSTGRES_SCHEMA;
 use statements::Statements;
 pub(crate) use store::PostgresStore;
 use sweep::Sweeper;
@@ -40,7 +39,8 @@ pub(crate) async fn open(url: &str) -> Result<Remote<PostgresStore>, LedgerError
     let calls = Arc::new(Pool::new(&options, options.pool_max, options.timeout)?);
     let statements = Arc::new(Statements::new(&schema));
     // It knows the columns, and the first call finds a connection.
-    let strange = |fault: Fault| Fault::new(format!("its tables are not as this library makes them: {fault}"));
+    let strange =
+        |fault: Fault| Fault::new(format!("its tables are not as this library makes them: {fault}"));
     calls.ask(&statements.inspect, &[&[0_u8; 32].as_slice()]).await.map_err(strange)?;
     let sweeper = Sweeper::start(Arc::clone(&chores), Arc::clone(&statements));
     let store = PostgresStore { statements, calls, chores, _sweeper: sweeper };

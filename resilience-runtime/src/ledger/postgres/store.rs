@@ -14,6 +14,7 @@ use super::sweep::Sweeper;
 use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
 use crate::ledger::remote::{Answer, Seen, Store};
+use crate::ledger::table;
 use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
 use crate::time::Tick;
 
@@ -44,13 +45,13 @@ impl<'a> Asked<'a> {
         Self {
             key: request.key.as_bytes(),
             site: request.site,
-            text: row::text(&request.as_written()).into_owned(),
+            text: table::text(&request.as_written()).into_owned(),
             owner: request.owner.to_be_bytes().to_vec(),
             fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
             version: request.version.into(),
-            ttl: row::millis(request.ttl),
+            ttl: table::millis(request.ttl),
             at_most_once: request.at_most_once,
-            lease: row::millis(request.lease),
+            lease: table::millis(request.lease),
         }
     }
 }
@@ -159,7 +160,7 @@ impl PostgresStore {
             return Ok(false);
         }
         let key = key.as_bytes().as_slice();
-        let (fence, ttl) = (self::fence(record), row::millis(ttl.unwrap_or(record.ttl)));
+        let (fence, ttl) = (self::fence(record), table::millis(ttl.unwrap_or(record.ttl)));
         let values: &[&(dyn ToSql + Sync)] =
             &[&key, owner, &fence, was, lease_until, &state, &body, &ttl,];
         Ok(!self.chores.ask_once(&self.statements.decide, values).await?.is_empty())
@@ -208,22 +209,22 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
-        self.write(hold, &self.statements.renew, &[&row::millis(lease)]).await
+        self.write(hold, &self.statements.renew, &[&table::millis(lease)]).await
     }
 
     async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
-        let (state, body) = row::written(&result.body);
+        let (state, body) = table::written(&result.body);
         let version = i64::from(result.version);
-        let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &row::millis(ttl)];
+        let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &table::millis(ttl)];
         self.write(hold, &self.statements.complete, values).await
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
-        self.end(hold, row::RELEASED).await
+        self.end(hold, table::RELEASED).await
     }
 
     async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
-        self.end(hold, if may_have_run { row::IN_DOUBT } else { row::RELEASED }).await
+        self.end(hold, if may_have_run { table::IN_DOUBT } else { table::RELEASED }).await
     }
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
@@ -240,7 +241,7 @@ impl Store for PostgresStore {
     }
 
     async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
-        let (text, most) = (row::text(text), i64::try_from(most).unwrap_or(i64::MAX));
+        let (text, most) = (table::text(text), i64::try_from(most).unwrap_or(i64::MAX));
         let rows = self.chores.ask(&self.statements.find, &[&most, &text]).await?;
         entries(&rows, |record, now| !record.has_expired(now))
     }
@@ -253,20 +254,20 @@ impl Store for PostgresStore {
 
     /// The row stays until the sweep, expired: so the next fence is above its.
     async fn forget(&self, key: IdempotencyKey, fence: u64) -> Answer<bool> {
-        let gone = (row::RELEASED, None);
+        let gone = (table::RELEASED, None);
         self.decide(key, fence, |state| state != EntryState::Running, gone, Some(Duration::ZERO)).await
     }
 
     async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
-        self.decide(key, fence, |state| state == EntryState::InDoubt, row::written(&body), None).await
+        self.decide(key, fence, |state| state == EntryState::InDoubt, table::written(&body), None).await
     }
 }
 
 fn seen(row: &Row) -> Result<Seen, Fault> {
     let (state, lapsed): (i16, bool) = (row.try_get(0)?, row.try_get(1)?);
     Ok(match state {
-        row::RUNNING if !lapsed => Seen::Running,
-        row::RUNNING | row::IN_DOUBT | row::RELEASED => Seen::Ended(None),
-        _ => Seen::Ended(Some(row::stored(state, row::number(row, 2)?, row.try_get(3)?)?)),
+        table::RUNNING if !lapsed => Seen::Running,
+        table::RUNNING | table::IN_DOUBT | table::RELEASED => Seen::Ended(None),
+        _ => Seen::Ended(Some(table::stored(state, row::number(row, 2)?, row.try_get(3)?).map_err(Fault::new)?)),
     })
 }
