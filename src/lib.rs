@@ -53,6 +53,8 @@
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
+//! | `postgres` | the ledger on PostgreSQL: `RESILIENCE_BACKEND=postgres://...` |
+//! | `tls` | TLS to the servers of a ledger |
 //! | `test-util` | paused tokio time drives every policy; `testing`, for those who write a ledger |
 //!
 //! # Not here

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use crate::plan::{Faults, Plan};
 use crate::shared::flags::Flags;
 
-/// The hidden first argument that makes this program the gateway.
+/// The hidden first arguments that make this program the gateway, or one process of the shop.
 pub(crate) const GATEWAY: &str = "gateway";
+pub(crate) const WORKER: &str = "worker";
 
 pub(crate) const MOST_ORDERS: u64 = 100_000;
+const MOST_WORKERS: u64 = 32;
 
 pub(crate) const HELP: &str = "\
 A checkout that charges orders, over HTTP, at a payment gateway that misbehaves.
 
 usage: checkout [--orders N] [--seed N] [--faults none|mild|harsh] [--unprotected] [--json]
-                [--dir DIR] [--backend URL] [--picture FILE]
+                [--dir DIR] [--backend URL] [--workers N] [--picture FILE]
 
   --orders N       how many orders, 1 to 100000 (1000; 50 arrive each second)
   --seed N         the same seed is the same orders and the same misbehaviour (1)
@@ -22,8 +24,10 @@ usage: checkout [--orders N] [--seed N] [--faults none|mild|harsh] [--unprotecte
   --unprotected    the same requests without policies, ledger and idempotency key
   --json           the last line of standard output is one JSON object
   --dir DIR        keep the run in this folder: the same command goes on where it was stopped or killed
-  --backend URL    where the shop keeps its ledger, such as memory: or file:PATH
+  --backend URL    where the shop keeps its ledger: memory:, file:PATH, postgres://... or redis://...
                    (file:DIR/ledger, or memory: without --dir)
+  --workers N      run the shop as so many processes over one ledger, which is then on a server (1);
+                   one that dies is started again
   --picture FILE   run protected, then unprotected, and draw both into an SVG file
   --help           this text
 ";
@@ -33,6 +37,15 @@ pub(crate) enum Command {
     Help,
     Checkout(Options),
     Gateway { plan: Plan, book: PathBuf },
+    Worker(Worker),
+}
+
+/// One process of the shop. Its backend comes in the environment, where no list of processes shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Worker {
+    pub(crate) gateway: u16,
+    pub(crate) run: String,
+    pub(crate) unprotected: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +56,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) backend: Option<String>,
+    pub(crate) workers: u64,
     pub(crate) picture: Option<PathBuf>,
 }
 
@@ -55,6 +69,7 @@ impl Default for Options {
             json: false,
             dir: None,
             backend: None,
+            workers: 1,
             picture: None,
         }
     }
@@ -63,6 +78,9 @@ impl Default for Options {
 /// Reads the arguments after the program's name. An error is one line for the person who typed them.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter().peekable();
+    if args.next_if(|arg| arg == WORKER).is_some() {
+        return worker(&mut args);
+    }
     let is_gateway = args.next_if(|arg| arg == GATEWAY).is_some();
     let mut flags = Flags::new(args);
     let mut options = Options::default();
@@ -76,7 +94,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             "--unprotected" => options.unprotected = flags.switch()?,
             "--json" => options.json = flags.switch()?,
             "--dir" => options.dir = Some(flags.value("a folder")?.into()),
-            "--backend" => options.backend = Some(flags.value("memory: or file:PATH")?),
+            "--backend" => options.backend = Some(flags.value("a URL such as memory: or redis://127.0.0.1")?),
+            "--workers" => options.workers = flags.number(1, MOST_WORKERS)?,
             "--picture" => options.picture = Some(flags.value("a file")?.into()),
             "--help" | "-h" if flags.switch()? => return Ok(Command::Help),
             "--book" if is_gateway => book = Some(flags.value("a file")?.into()),
@@ -92,7 +111,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
 
 const FAULTS: &str = "none, mild or harsh";
 const FLAGS: &str =
-    "--orders, --seed, --faults, --unprotected, --json, --dir, --backend, --picture or --help";
+    "--orders, --seed, --faults, --unprotected, --json, --dir, --backend, --workers, --picture or --help";
+
+/// As the parent starts it.
+fn worker(args: &mut impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut next = || args.next().ok_or("worker: it is started by the checkout".to_owned());
+    let gateway = next()?.parse().map_err(|_| "worker: no port".to_owned())?;
+    Ok(Command::Worker(Worker { gateway, run: next()?, unprotected: next()? == "unprotected" }))
+}
 
 fn checked(options: Options) -> Result<Options, String> {
     if options.picture.is_some() && (options.unprotected || options.dir.is_some()) {
@@ -100,6 +126,12 @@ fn checked(options: Options) -> Result<Options, String> {
             "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir"
                 .into(),
         );
+    }
+    let on_a_server = |url: &String| !url.starts_with("memory:") && !url.starts_with("file:");
+    if options.workers > 1 && !options.unprotected && !options.backend.as_ref().is_some_and(on_a_server) {
+        return Err("--workers: several processes share a ledger on a server; \
+                    expected --backend postgres://... or --backend redis://..."
+            .into());
     }
     Ok(options)
 }
@@ -134,6 +166,11 @@ mod tests {
             ("--faults", "--faults: no value; expected none, mild or harsh"),
             ("--json=yes", "--json: takes no value, got \"yes\""),
             ("--dir=", "--dir: no value; expected a folder"),
+            (
+                "--workers 3 --backend file:x",
+                "--workers: several processes share a ledger on a server; \
+                 expected --backend postgres://... or --backend redis://...",
+            ),
             (
                 "--picture a.svg --dir b",
                 "--picture: is of two whole runs, one of each mode; expected neither --unprotected nor --dir",

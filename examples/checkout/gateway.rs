@@ -10,7 +10,6 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -20,7 +19,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::book::{Book, Outcome};
@@ -28,6 +26,7 @@ use crate::history::History;
 use crate::http::IDEMPOTENCY_KEY;
 use crate::order::{Order, Receipt};
 use crate::plan::{Fate, Plan, SLOWEST};
+use crate::process::parent_left;
 
 type Reply = Response<Full<Bytes>>;
 
@@ -60,16 +59,6 @@ pub(crate) async fn run(plan: Plan, book: &Path) -> io::Result<()> {
     // What has not begun by then may be dropped.
     let _ = timeout(SLOWEST, settled).await;
     Ok(())
-}
-
-/// On a thread that the end of the process does not wait for: the gateway may fail before its parent leaves.
-fn parent_left() -> oneshot::Receiver<()> {
-    let (left, parent_left) = oneshot::channel();
-    thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        let _ = left.send(());
-    });
-    parent_left
 }
 
 struct Gateway {

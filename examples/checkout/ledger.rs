@@ -33,9 +33,15 @@ impl Doubts {
     }
 
     /// Opens the ledger for the whole process.
-    pub(crate) async fn open(url: &str, run: &str) -> io::Result<Self> {
+    pub(crate) async fn install(url: &str, run: &str) -> io::Result<Self> {
         let runtime = Runtime::open(url).await.map_err(io::Error::other)?;
         runtime.clone().install().map_err(io::Error::other)?;
+        Self::read(&runtime, run).await
+    }
+
+    /// Looks into a ledger that other processes use.
+    pub(crate) async fn look(url: &str, run: &str) -> io::Result<Self> {
+        let runtime = Runtime::open(url).await.map_err(io::Error::other)?;
         Self::read(&runtime, run).await
     }
 

@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
+use crate::front::Front;
 use crate::order::Order;
 use crate::shared::dice::dice;
-use crate::shop::Shop;
 
 const ARRIVALS_PER_SECOND: u32 = 50;
 /// Longer than the shop's own timeout, even for one who waited for a twin first.
@@ -29,12 +29,11 @@ const PAUSE_MS: std::ops::Range<u64> = 500..1_500;
 
 /// All the customers of one run.
 pub(crate) struct Load {
-    pub(crate) shop: Shop,
+    pub(crate) front: Front,
     pub(crate) seed: u64,
     pub(crate) orders: u64,
     /// The orders below this number had been submitted before this run.
     pub(crate) submitted: u64,
-    pub(crate) unprotected: bool,
     /// How many have their final answer.
     pub(crate) done: AtomicU64,
 }
@@ -114,15 +113,8 @@ impl Load {
 
     /// One press of the button: when the receipt came, if it came.
     async fn submit(&self, order: &Order) -> Option<Instant> {
-        let receipt = async {
-            if self.unprotected {
-                self.shop.charge_unprotected(order).await
-            } else {
-                self.shop.charge(order).await
-            }
-        };
-        timeout(PATIENCE, receipt).await.ok()?.ok()?;
-        Some(Instant::now())
+        let receipt = timeout(PATIENCE, self.front.submit(order)).await.ok()?;
+        receipt.then(Instant::now)
     }
 
     /// Exactly two of every ten.

@@ -6,6 +6,8 @@
 //!          ledger
 //! ```
 //!
+//! With `--workers` the shop is several processes over one ledger, behind HTTP of their own.
+//!
 //! Customers (`load`) submit orders to a service (`shop`, the annotated one), which charges them at a gateway. The
 //! gateway is a process of its own, misbehaves by a seeded `plan`, and writes down every effect in a file. What the
 //! table says about charges is read from that `book`, and from nothing else.
@@ -16,6 +18,7 @@
 mod args;
 mod book;
 mod folder;
+mod front;
 mod gateway;
 mod history;
 mod http;
@@ -32,6 +35,8 @@ mod seen;
 mod shared;
 mod shop;
 mod stop;
+mod worker;
+mod workers;
 
 use std::fs;
 use std::path::Path;
@@ -61,6 +66,7 @@ async fn main() -> ExitCode {
             }
             done = checkout(&options) => done,
         },
+        Ok(Command::Worker(worker)) => worker::run(worker).await.map_err(Stop::Failed),
         Ok(Command::Gateway { plan, book }) => gateway::run(plan, &book).await.map_err(Stop::Failed),
         Err(error) => Err(Stop::Usage(error)),
     };

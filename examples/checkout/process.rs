@@ -1,17 +1,16 @@
-//! The gateway as a process of its own: this very program, started once more.
+//! A part of the checkout as a process of its own: this very program, started once more.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::thread;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
 
-use crate::args::GATEWAY;
-use crate::plan::Plan;
-
-/// A running gateway. It holds the other end of the child's standard input, so the child ends when this process does,
+/// A running part. It serves on a free port, which is the one line of its standard output. This holds the other end of the child's standard input, so the child ends when this process does,
 /// however that happens, and not before it has written what it has begun.
 pub(crate) struct Process {
     child: Child,
@@ -20,11 +19,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) async fn start(plan: Plan, book: &Path) -> io::Result<Self> {
+    /// The first of the arguments names the part.
+    pub(crate) async fn start(args: &[&OsStr], variable: Option<(&str, &str)>) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg(GATEWAY)
-            .args(["--seed", &plan.seed.to_string(), "--faults", plan.faults.name(), "--book"])
-            .arg(book)
+            .args(args)
+            .envs(variable)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -34,19 +33,30 @@ impl Process {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut port).await?;
         }
-        let port = port.trim().parse().map_err(|_| io::Error::other("the gateway did not start"))?;
+        let port = port.trim().parse().map_err(|_| io::Error::other("it did not start"))?;
         Ok(Self { child, stdin, address: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
-    /// Waits until the gateway ends, which it should not.
+    /// Waits until it ends, which it should not.
     pub(crate) async fn died(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Lets the gateway finish what it has begun; after this its book does not change.
+    /// Lets it finish what it has begun.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         drop(self.stdin.take());
         let status = self.child.wait().await?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("the gateway failed: {status}"))) }
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it failed: {status}"))) }
     }
+}
+
+/// In a part: its parent wants no more of it, or has died. On a thread that the end of the process does not wait for:
+/// the part may fail before its parent leaves.
+pub(crate) fn parent_left() -> oneshot::Receiver<()> {
+    let (left, parent_left) = oneshot::channel();
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = left.send(());
+    });
+    parent_left
 }

@@ -1,7 +1,6 @@
 //! The table at the end, and the same as JSON.
 
 use std::fmt;
-use std::sync::atomic::Ordering::Relaxed;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use crate::folder::Folder;
 use crate::history::{History, Tally};
 use crate::ledger::Settled;
 use crate::load::Visit;
-use crate::seen::Seen;
+use crate::seen::Counts;
 use crate::shared::percentile::{in_words, percentile};
 
 #[derive(Debug, Serialize)]
@@ -26,11 +25,11 @@ pub(crate) struct Report {
     resumed: bool,
     #[serde(flatten)]
     settled: Settled,
-    // From the library's events, in this process:
-    replayed: u64,
-    retried: u64,
-    timed_out: u64,
-    breaker_opened: u64,
+    /// Processes of the shop.
+    workers: u64,
+    // From the library's events, in this process or in the workers:
+    #[serde(flatten)]
+    counts: Counts,
     // From the customers of this process:
     resubmitted: u64,
     gave_up: u64,
@@ -45,7 +44,7 @@ impl Report {
         folder: &Folder,
         history: &History,
         settled: Settled,
-        seen: &Seen,
+        counts: Counts,
         visits: &[Visit],
     ) -> Self {
         let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
@@ -58,10 +57,8 @@ impl Report {
             tally: history.tally(options.orders),
             resumed: folder.resumed,
             settled,
-            replayed: seen.replayed.load(Relaxed),
-            retried: seen.retried.load(Relaxed),
-            timed_out: seen.timed_out.load(Relaxed),
-            breaker_opened: seen.breaker_opened.load(Relaxed),
+            workers: options.workers,
+            counts,
             resubmitted: visits.iter().map(|visit| visit.submissions - 1).sum(),
             gave_up: visits.iter().map(|visit| u64::from(!visit.has_receipt)).sum(),
             p50_ms: percentile(&took, 500),
@@ -84,7 +81,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.protected { "protected" } else { "unprotected" };
         let resumed = if self.resumed { ", resumed" } else { "" };
-        writeln!(f, "{mode}, {} faults, seed {}{resumed}\n", self.faults, self.seed)?;
+        let workers = if self.workers > 1 { format!(", {} workers", self.workers) } else { String::new() };
+        writeln!(f, "{mode}, {} faults, seed {}{workers}{resumed}\n", self.faults, self.seed)?;
         let Settled { all, charged, run, open } = self.settled;
         for (name, value, shown) in [
             ("orders", self.orders, true),
@@ -95,10 +93,10 @@ impl fmt::Display for Report {
             ("  charged before that", charged, self.resumed),
             ("  charged in this run", run, self.resumed),
             ("  still open", open, self.resumed),
-            ("replayed", self.replayed, true),
-            ("retried", self.retried, true),
-            ("timed out", self.timed_out, true),
-            ("breaker openings", self.breaker_opened, true),
+            ("replayed", self.counts.replayed, true),
+            ("retried", self.counts.retried, true),
+            ("timed out", self.counts.timed_out, true),
+            ("breaker openings", self.counts.breaker_opened, true),
             ("requests at the gateway", self.tally.requests, true),
             ("resubmitted by customers", self.resubmitted, true),
             ("customers who gave up", self.gave_up, true),

@@ -1,17 +1,38 @@
 //! What the library decided during the run, counted from its own `tracing` events.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
+use serde::{Deserialize, Serialize};
+
 use crate::shared::heard::{Said, listen};
+
+/// What was counted, in this process or in several.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) replayed: u64,
+    pub(crate) retried: u64,
+    pub(crate) timed_out: u64,
+    pub(crate) breaker_opened: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.replayed += other.replayed;
+        self.retried += other.retried;
+        self.timed_out += other.timed_out;
+        self.breaker_opened += other.breaker_opened;
+    }
+}
 
 /// The counts so far.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) replayed: AtomicU64,
-    pub(crate) retried: AtomicU64,
-    pub(crate) timed_out: AtomicU64,
-    pub(crate) breaker_opened: AtomicU64,
+    replayed: AtomicU64,
+    retried: AtomicU64,
+    timed_out: AtomicU64,
+    breaker_opened: AtomicU64,
     /// Where the breaker went last, as an index into `BREAKER`.
     breaker: AtomicU8,
 }
@@ -25,6 +46,15 @@ impl Seen {
         let counting = seen.clone();
         listen(move |said| counting.count(said));
         seen
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            replayed: self.replayed.load(Relaxed),
+            retried: self.retried.load(Relaxed),
+            timed_out: self.timed_out.load(Relaxed),
+            breaker_opened: self.breaker_opened.load(Relaxed),
+        }
     }
 
     pub(crate) fn breaker(&self) -> &'static str {

@@ -34,8 +34,8 @@ impl IdempotencyKey {
         Ok(Namespace::of(name).key(scope.as_ref(), &Encoded::of(key)?))
     }
 
-    #[cfg(any(feature = "durable", feature = "postgres"))]
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+    /// The key of these bytes, as a ledger has kept them.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

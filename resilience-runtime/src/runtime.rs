@@ -137,10 +137,32 @@ impl Runtime {
     /// | --- | --- |
     /// | `memory:` | in memory; they end with the process |
     /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
+    /// | `postgres://USER:PASSWORD@HOST/DATABASE` | in tables on that server, which are made if they are missing; feature `postgres` |
     ///
     /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
     /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
     /// for the disk.
+    ///
+    /// A server that cannot be reached or used, or whose tables are of a newer library, is an error at once, and nothing is
+    /// half made. No message holds a password. A ledger on a server belongs to the tokio runtime that it is opened in.
+    ///
+    /// To PostgreSQL, as the query of the URL (`?pool_max=16&timeout=1s`):
+    ///
+    /// | option | default | meaning |
+    /// | --- | --- | --- |
+    /// | `pool_max` | 8 | connections for calls; two more serve operators and the removal of what has expired |
+    /// | `timeout` | 2 s | an answer that takes longer is as good as none; the server gives up too |
+    /// | `connect_timeout` | 5 s | for each host |
+    /// | `schema` | the search path | where the tables are, or are made; a schema that is not there is made |
+    /// | `create` | `on` | `never`: tables that are not there are an error |
+    /// | `prepare` | `on` | `off`: nothing is kept in a session, for a pooler that hands sessions around, such as PgBouncer |
+    /// | `application_name` | `resilience` | for the eyes of whoever watches the server |
+    /// | `sslmode` | `prefer` | `disable`, `prefer`, `require` (encrypted, with whomever), `verify-full`; feature `tls` |
+    /// | `sslrootcert` | the machine's | for `verify-full`: a file of certificates to trust |
+    ///
+    /// `user`, `password`, `dbname`, `host`, `hostaddr`, `port`, `options`, `target_session_attrs` and `load_balance_hosts`
+    /// mean what they mean elsewhere. Of several hosts the one that writes is used. Without the feature `tls`, `prefer` is
+    /// `disable`.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self::new(Backend::open(url).await?, true))
     }

@@ -65,5 +65,5 @@ fn by_hand(packages: &[&str]) -> String {
     if Path::new("/usr/bin/apt-get").exists() {
         return format!("sudo apt-get install {}", packages.join(" "));
     }
-    "install PostgreSQL and Redis or Valkey, with postgres, initdb, psql and redis-server in PATH".to_owned()
+    "install PostgreSQL and Redis or Valkey, with postgres, initdb, psql and redis-server in PATH, and libfaketime".to_owned()
 }

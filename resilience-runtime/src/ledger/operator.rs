@@ -11,7 +11,6 @@ use crate::key::IdempotencyKey;
 
 /// One record of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Entry {
     /// The stored key, as [`context::idempotency_key`](crate::context::idempotency_key) shows it.
     pub key: IdempotencyKey,

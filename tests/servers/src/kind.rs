@@ -1,19 +1,21 @@
-//! The kinds of servers, and where they are on this machine.
+//! What tests need of the system, and where it is on this machine.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// A server that tests need.
+/// What a test needs: a server, or a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `postgres`, with `initdb` beside it and `psql`.
     Postgres,
     /// `redis-server` or `valkey-server`.
     Redis,
+    /// libfaketime: another clock for one process.
+    Faketime,
 }
 
-/// A server that is not on this machine.
+/// It is not on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing(pub Kind);
 
@@ -24,34 +26,38 @@ impl fmt::Display for Missing {
                 "postgres, initdb and psql are neither in PATH nor in /usr/lib/postgresql/*/bin"
             }
             Kind::Redis => "neither redis-server nor valkey-server is in PATH",
+            Kind::Faketime => "libfaketime.so.1 is not in /usr/lib/*/faketime",
         })
     }
 }
 
 impl std::error::Error for Missing {}
 
-/// Whether both servers are here; if not, the first that is missing.
+/// Whether all of it is here; if not, the first that is missing.
 pub fn available() -> Result<(), Missing> {
     Kind::ALL.iter().try_for_each(|kind| kind.program().map(drop))
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 2] = [Kind::Postgres, Kind::Redis];
+    pub const ALL: [Kind; 3] = [Kind::Postgres, Kind::Redis, Kind::Faketime];
 
     /// Its package on Debian and Ubuntu.
     pub const fn package(self) -> &'static str {
         match self {
             Kind::Postgres => "postgresql",
             Kind::Redis => "redis-server",
+            Kind::Faketime => "libfaketime",
         }
     }
 
-    /// The server's program: the first in PATH, else the newest that the system's packages have.
+    /// Its program: the first in PATH, else the newest that the system's packages have. Of the clock it is the library
+    /// that a process loads first.
     pub fn program(self) -> Result<PathBuf, Missing> {
         let found = match self {
             Kind::Postgres => postgres(),
             Kind::Redis => in_path("redis-server").or_else(|| in_path("valkey-server")),
+            Kind::Faketime => faketime(),
         };
         found.ok_or(Missing(self))
     }
@@ -74,6 +80,12 @@ fn postgres() -> Option<PathBuf> {
     programs.find(|program| {
         program.is_file() && ["initdb", "psql"].iter().all(|name| beside(program, name).is_some())
     })
+}
+
+fn faketime() -> Option<PathBuf> {
+    let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut paths = libraries.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    paths.find(|path| path.is_file())
 }
 
 /// A program in the folder of another, or else in PATH.

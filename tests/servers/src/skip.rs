@@ -17,22 +17,23 @@ pub const SKIPPED: &str = "RESILIENCE_SKIPPED_TESTS";
 /// ```
 #[macro_export]
 macro_rules! need {
-    ($($kind:ident),+ $(,)?) => {
+    ($($kind:ident),+ $(,)?) => {{
         // The type of a function within has the path of the test in its name, also in the block of an asynchronous one.
         fn here() {}
-        if !$crate::can_run(::std::any::type_name_of_val(&here), &[$($crate::Kind::$kind),+]) {
+        let here = ::std::any::type_name_of_val(&here);
+        if !$crate::can_run(::core::env!("CARGO_PKG_NAME"), here, &[$($crate::Kind::$kind),+]) {
             return;
         }
-    };
+    }};
 }
 
 /// What [`need!`] asks.
 #[doc(hidden)]
-pub fn can_run(here: &str, kinds: &[Kind]) -> bool {
+pub fn can_run(package: &str, here: &str, kinds: &[Kind]) -> bool {
     let Some(missing) = kinds.iter().find_map(|kind| kind.program().err()) else { return true };
     let test = here.trim_end_matches("::here").trim_end_matches("::{{closure}}");
-    assert!(!are_required(), "{test}: {missing}; `cargo xtask servers` sets it up");
-    let line = format!("{test}: {missing}\n");
+    assert!(!are_required(), "{missing}; `cargo xtask servers` sets it up");
+    let line = format!("{package}::{test}: {missing}\n");
     eprint!("skipped {line}");
     if let Some(path) = std::env::var_os(SKIPPED) {
         let file = OpenOptions::new().create(true).append(true).open(&path);

@@ -1,5 +1,6 @@
 //! A PostgreSQL of one's own.
 
+use std::fs;
 use std::time::Duration;
 
 use resilience_servers::{Postgres, need};
@@ -40,11 +41,22 @@ fn however_it_ends_it_keeps_what_it_has_confirmed() {
     assert_eq!(server.log().matches("database system was not properly shut down").count(), 2);
 }
 
+/// What the server and each process that it has forked does, as a letter.
+fn states(server: &Postgres) -> String {
+    let id = server.id().expect("it runs");
+    let forked = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("it runs");
+    let ids = forked.split_whitespace().map(str::to_owned).chain([id.to_string()]);
+    let stat = |id| fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+    ids.filter_map(|id| stat(id).rsplit_once(") ")?.1.chars().next()).collect()
+}
+
 #[test]
 fn paused_it_answers_nobody() {
     need!(Postgres);
     let server = Postgres::start();
     server.pause();
+    let states = states(&server);
+    assert!(states.len() > 3 && states.chars().all(|state| "TZ".contains(state)), "{states}");
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| server.psql("select 1"));
         std::thread::sleep(Duration::from_millis(300));

@@ -46,7 +46,7 @@ fn it_is_listed_by_name() {
     }
     let listed = fs::read_to_string(&list).expect("it was listed");
     fs::remove_file(&list).expect("it is there");
-    let line = "skipped::in_a_module::needs_redis: neither redis-server nor valkey-server is in PATH\n";
+    let line = "resilience-servers::skipped::in_a_module::needs_redis: neither redis-server nor valkey-server is in PATH\n";
     assert_eq!(listed, line.repeat(2));
     assert!(said(&run(&[])).contains(&format!("skipped {line}")));
 }

@@ -34,11 +34,6 @@ impl Fault {
         Self { kind: Kind::Other, ..Self::from_error(error) }
     }
 
-    /// The same with other words.
-    pub(super) fn saying(self, why: impl Into<String>) -> Self {
-        Self { why: why.into(), ..self }
-    }
-
     pub(super) fn state(&self) -> Option<&SqlState> {
         match &self.kind {
             Kind::Server(state) => Some(state),
@@ -87,7 +82,7 @@ impl Fault {
 }
 
 fn is_io(error: &Error) -> bool {
-    error.source().is_some_and(|source| source.is::<std::io::Error>())
+    error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn words(said: &DbError) -> String {

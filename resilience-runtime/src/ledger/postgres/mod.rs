@@ -29,20 +29,25 @@ use url::Options;
 
 /// Connections for operators and the sweep, and how long what they ask may take: they may read the whole table.
 const CHORES: usize = 2;
-const CHORE: Duration = Duration::from_secs(60);
+const CHORE: Duration = Duration::from_mins(1);
 
 /// The ledger on the server of this URL.
 pub(crate) async fn open(url: &str) -> Result<Remote<PostgresStore>, LedgerError> {
     let options = Options::parse(url)?;
-    let chores = Arc::new(Pool::new(&options, CHORES, CHORE)?);
-    let schema = schema::prepare(&chores, &options).await?;
-    let calls = Arc::new(Pool::new(&options, options.pool_max, options.timeout)?);
-    let statements = Arc::new(Statements::new(&schema));
-    // It knows the columns, and the first call finds a connection.
-    let strange =
-        |fault: Fault| Fault::new(format!("its tables are not as this library makes them: {fault}"));
-    calls.ask(&statements.inspect, &[&[0_u8; 32].as_slice()]).await.map_err(strange)?;
-    let sweeper = Sweeper::start(Arc::clone(&chores), Arc::clone(&statements));
-    let store = PostgresStore { statements, calls, chores, _sweeper: sweeper };
-    Ok(Remote::new(store, options.timeout))
+    Ok(Remote::new(PostgresStore::open(&options).await?, options.timeout))
+}
+
+impl PostgresStore {
+    async fn open(options: &Options) -> Result<Self, Fault> {
+        let chores = Arc::new(Pool::new(options, CHORES, CHORE)?);
+        let schema = schema::prepare(&chores, options).await?;
+        let calls = Pool::new(options, options.pool_max, options.timeout)?;
+        let statements = Arc::new(Statements::new(&schema));
+        // The columns are known, and the first call finds a connection.
+        let asked = calls.ask(&statements.inspect, &[&[0_u8; 32].as_slice()]).await;
+        asked
+            .map_err(|fault| Fault::new(format!("its tables are not as this library makes them: {fault}")))?;
+        let sweeper = Sweeper::start(Arc::clone(&chores), Arc::clone(&statements));
+        Ok(Self { statements, calls, chores, _sweeper: sweeper })
+    }
 }

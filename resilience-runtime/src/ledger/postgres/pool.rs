@@ -32,6 +32,7 @@ pub(crate) struct Pool {
     connections: Connections,
     outage: Outage,
     prepare: bool,
+    connect_timeout: Duration,
     /// A connection that owes an answer for this long is not handed on.
     patience: Duration,
 }
@@ -43,14 +44,22 @@ impl Pool {
         if options.prepare {
             config.options(session(options.config.get_options(), limit));
         }
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let connect_timeout = options.connect_timeout * hosts;
         let connections = Connections::builder(manager(config, options)?)
             .max_size(most)
             .wait_timeout(Some(limit))
-            .create_timeout(Some(options.connect_timeout))
+            .create_timeout(Some(connect_timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Fault::new(error.to_string()))?;
-        Ok(Self { connections, outage: Outage::default(), prepare: options.prepare, patience: limit / 2 })
+        Ok(Self {
+            connections,
+            outage: Outage::default(),
+            prepare: options.prepare,
+            connect_timeout,
+            patience: limit / 2,
+        })
     }
 
     /// The rows of a statement. Sent again where nobody knows whether it happened, or where it certainly did not.
@@ -123,7 +132,9 @@ impl Pool {
             Err(error) => {
                 let fault = match error {
                     PoolError::Backend(error) => Fault::connecting(&error),
-                    PoolError::Timeout(_) => Fault::new("the server does not answer".to_owned()),
+                    PoolError::Timeout(_) => {
+                        Fault::new(format!("no connection within {:?}", self.connect_timeout))
+                    }
                     error => Fault::new(error.to_string()),
                 };
                 self.outage.began(&fault);

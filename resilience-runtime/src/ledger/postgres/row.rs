@@ -7,8 +7,10 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use crate::key::IdempotencyKey;
+use crate::ledger::Stored;
 use crate::ledger::record::{Record, State};
-use crate::ledger::table::{self, IN_DOUBT, RELEASED, RUNNING};
+use crate::ledger::table;
+pub(super) use crate::ledger::table::{IN_DOUBT, RELEASED, RUNNING, millis, text, written};
 use crate::time::Tick;
 
 /// A record as it was read.
@@ -44,7 +46,7 @@ pub(super) fn read(row: &Row) -> Result<Found, Fault> {
             RUNNING => State::Running { until: tick(lease_until) },
             IN_DOUBT => State::InDoubt,
             RELEASED => State::Released,
-            _ => State::Done(table::stored(state, version, row.try_get(14)?).map_err(Fault::new)?),
+            _ => State::Done(stored(state, version, row.try_get(14)?)?),
         },
         fence: number(row, 4)?,
         attempt: number(row, 5)?,
@@ -52,6 +54,10 @@ pub(super) fn read(row: &Row) -> Result<Found, Fault> {
         expires: row.try_get::<_, Option<SystemTime>>(13)?.map(tick),
     };
     Ok(Found { record, now: tick(row.try_get(15)?), owner, state, lease_until })
+}
+
+pub(super) fn stored(state: i16, version: u32, body: Option<&[u8]>) -> Result<Stored, Fault> {
+    table::stored(state, version, body).map_err(Fault::new)
 }
 
 pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(

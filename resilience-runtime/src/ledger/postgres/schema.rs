@@ -16,7 +16,7 @@ const VERSIONS: &str = "resilience_schema";
 /// All that they make.
 const PARTS: [&str; 3] = [VERSIONS, "resilience_record", "resilience_fence"];
 /// Others may be making them at this moment.
-const TRIES: u64 = 20;
+const TRIES: u64 = 12;
 
 /// The schema with the tables, quoted as statements name it. Makes the tables if they are missing.
 pub(super) async fn prepare(pool: &Pool, options: &Options) -> Result<String, Fault> {

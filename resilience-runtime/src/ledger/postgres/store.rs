@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::types::ToSql;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
 use super::pool::{Pool, Statement};
@@ -14,14 +14,13 @@ use super::sweep::Sweeper;
 use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
 use crate::ledger::remote::{Answer, Seen, Store};
-use crate::ledger::table;
 use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
 use crate::time::Tick;
 
 pub(crate) struct PostgresStore {
     pub(super) statements: Arc<Statements>,
     /// For calls, and those who wait.
-    pub(super) calls: Arc<Pool>,
+    pub(super) calls: Pool,
     /// For operators and the sweep: what they ask may take long, and takes no connection from a call.
     pub(super) chores: Arc<Pool>,
     pub(super) _sweeper: Sweeper,
@@ -45,13 +44,13 @@ impl<'a> Asked<'a> {
         Self {
             key: request.key.as_bytes(),
             site: request.site,
-            text: table::text(&request.as_written()).into_owned(),
+            text: row::text(&request.as_written()).into_owned(),
             owner: request.owner.to_be_bytes().to_vec(),
             fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
             version: request.version.into(),
-            ttl: table::millis(request.ttl),
+            ttl: row::millis(request.ttl),
             at_most_once: request.at_most_once,
-            lease: table::millis(request.lease),
+            lease: row::millis(request.lease),
         }
     }
 }
@@ -113,7 +112,12 @@ impl PostgresStore {
             &found.state,
             &found.lease_until,
         ];
-        self.calls.ask(&self.statements.take_over, values).await?.first().map(|row| row::number(row, 0)).transpose()
+        self.calls
+            .ask(&self.statements.take_over, values)
+            .await?
+            .first()
+            .map(|row| row::number(row, 0))
+            .transpose()
     }
 
     async fn read(&self, pool: &Pool, key: &[u8]) -> Result<Option<Found>, Fault> {
@@ -160,9 +164,8 @@ impl PostgresStore {
             return Ok(false);
         }
         let key = key.as_bytes().as_slice();
-        let (fence, ttl) = (self::fence(record), table::millis(ttl.unwrap_or(record.ttl)));
-        let values: &[&(dyn ToSql + Sync)] =
-            &[&key, owner, &fence, was, lease_until, &state, &body, &ttl,];
+        let (fence, ttl) = (self::fence(record), row::millis(ttl.unwrap_or(record.ttl)));
+        let values: &[&(dyn ToSql + Sync)] = &[&key, owner, &fence, was, lease_until, &state, &body, &ttl];
         Ok(!self.chores.ask_once(&self.statements.decide, values).await?.is_empty())
     }
 }
@@ -189,10 +192,8 @@ impl Store for PostgresStore {
                 // Gone again before the second look.
                 None => continue,
             };
-            let answer = match found.record.has_expired(found.now) {
-                true => None,
-                false => found.record.answer(request, found.now),
-            };
+            let live = !found.record.has_expired(found.now);
+            let answer = if live { found.record.answer(request, found.now) } else { None };
             if let Some(answer) = answer {
                 return Ok(answer);
             }
@@ -209,22 +210,22 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
-        self.write(hold, &self.statements.renew, &[&table::millis(lease)]).await
+        self.write(hold, &self.statements.renew, &[&row::millis(lease)]).await
     }
 
     async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
-        let (state, body) = table::written(&result.body);
+        let (state, body) = row::written(&result.body);
         let version = i64::from(result.version);
-        let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &table::millis(ttl)];
+        let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &row::millis(ttl)];
         self.write(hold, &self.statements.complete, values).await
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
-        self.end(hold, table::RELEASED).await
+        self.end(hold, row::RELEASED).await
     }
 
     async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
-        self.end(hold, if may_have_run { table::IN_DOUBT } else { table::RELEASED }).await
+        self.end(hold, if may_have_run { row::IN_DOUBT } else { row::RELEASED }).await
     }
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
@@ -241,7 +242,7 @@ impl Store for PostgresStore {
     }
 
     async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
-        let (text, most) = (table::text(text), i64::try_from(most).unwrap_or(i64::MAX));
+        let (text, most) = (row::text(text), i64::try_from(most).unwrap_or(i64::MAX));
         let rows = self.chores.ask(&self.statements.find, &[&most, &text]).await?;
         entries(&rows, |record, now| !record.has_expired(now))
     }
@@ -254,20 +255,20 @@ impl Store for PostgresStore {
 
     /// The row stays until the sweep, expired: so the next fence is above its.
     async fn forget(&self, key: IdempotencyKey, fence: u64) -> Answer<bool> {
-        let gone = (table::RELEASED, None);
+        let gone = (row::RELEASED, None);
         self.decide(key, fence, |state| state != EntryState::Running, gone, Some(Duration::ZERO)).await
     }
 
     async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
-        self.decide(key, fence, |state| state == EntryState::InDoubt, table::written(&body), None).await
+        self.decide(key, fence, |state| state == EntryState::InDoubt, row::written(&body), None).await
     }
 }
 
 fn seen(row: &Row) -> Result<Seen, Fault> {
     let (state, lapsed): (i16, bool) = (row.try_get(0)?, row.try_get(1)?);
     Ok(match state {
-        table::RUNNING if !lapsed => Seen::Running,
-        table::RUNNING | table::IN_DOUBT | table::RELEASED => Seen::Ended(None),
-        _ => Seen::Ended(Some(table::stored(state, row::number(row, 2)?, row.try_get(3)?).map_err(Fault::new)?)),
+        row::RUNNING if !lapsed => Seen::Running,
+        row::RUNNING | row::IN_DOUBT | row::RELEASED => Seen::Ended(None),
+        _ => Seen::Ended(Some(row::stored(state, row::number(row, 2)?, row.try_get(3)?)?)),
     })
 }

@@ -13,7 +13,7 @@ use crate::time;
 /// Rows at a time: a few milliseconds of work.
 const BATCH: i64 = 500;
 /// Between two sweeps, and between two batches of one; scattered, so that processes do not meet.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Sweeps for as long as it lives.

@@ -46,12 +46,12 @@ impl<S: Store> Remote<S> {
     }
 
     /// The end of a claim as its owner says it.
-    fn write<'a>(
-        &'a self,
+    fn write(
+        &self,
         hold: Hold,
         result: Option<Stored>,
         ttl: Duration,
-    ) -> impl Future<Output = Answer<Written>> + Send + 'a {
+    ) -> impl Future<Output = Answer<Written>> + Send {
         let line = &*self.line;
         async move {
             let written = match &result {

@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) stalled: [bool; 2],
     pub(super) delay: Duration,
     pub(super) counts: Counts,
-    /// Those that stand: the client's end of each, and the server's. One that is not here passes nothing on.
+    /// Those that stand: the client's end of each, and the server's. One that is not here has been cut.
     connections: HashMap<u64, Vec<TcpStream>>,
 }
 
@@ -107,8 +107,9 @@ impl Shared {
         }
         let held =
             |state: &mut State| state.stalled[from as usize] && state.connections.contains_key(&connection);
-        let state = self.changed.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner);
-        state.connections.contains_key(&connection)
+        // One that has been cut takes nothing more.
+        drop(self.changed.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner));
+        true
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
