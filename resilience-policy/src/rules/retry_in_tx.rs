@@ -6,9 +6,10 @@ pub(super) const STRICT: bool = false;
 pub(super) const PAGE: &str = "\
 A repetition inside of a transaction that somebody else has begun.
 
-After a failed statement a transaction takes no other one, and what a retry is for ends all of it: a lost connection, a
-deadlock, a serialization conflict. So a second attempt in the transaction of `#[idempotent(tx = ...)]` fails like the
-first, whatever stands above or below. A hedge would send the statements of two attempts over one connection.
+What a retry is for ends the whole transaction and takes with it all that was done there: a lost connection, a deadlock, a
+conflict with another transaction. And after a failed statement the transaction takes no other one, until it goes back to
+where it was before the call of `#[idempotent(tx = ...)]`. So a second attempt fails like the first. A hedge would send the
+statements of two attempts over one connection.
 
 What can be repeated is the whole transaction. Put the retry on the function that begins it and commits it:
 
@@ -35,7 +36,7 @@ pub(super) const fn check(stack: &[Policy]) -> Option<Violation> {
     let mut at = 0;
     while at < stack.len() {
         if in_tx && stack[at].facts().repeats.is_some() {
-            let text = Text::new("after an error the transaction of `tx` is dead, and another attempt fails as well")
+            let text = Text::new("what a retry is for ends the transaction of `tx`, and another attempt in it fails as well")
                 .help("remove this policy, and retry the function that begins the transaction and commits it");
             return Some(Violation::of(Rule::RetryInTx, at, "", text));
         }

@@ -1,5 +1,5 @@
 //! An operation by way of each client: it charges an order, once, in a transaction of its caller's.
-#![allow(missing_docs, reason = "it is for the tests")]
+#![allow(missing_docs, clippy::missing_panics_doc, reason = "it is for the tests")]
 
 mod kept;
 mod of_sqlx;

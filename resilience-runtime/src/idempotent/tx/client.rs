@@ -92,7 +92,7 @@ mod of_sqlx {
     #[allow(clippy::needless_pass_by_value)] // for `map_err`
     fn fault(error: sqlx::Error) -> Fault {
         let said = error.as_database_error();
-        let code = said.and_then(|said| said.code()).map(Into::into);
+        let code = said.and_then(sqlx::error::DatabaseError::code).map(Into::into);
         Fault { code, why: error.to_string() }
     }
 }

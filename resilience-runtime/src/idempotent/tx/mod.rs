@@ -128,7 +128,7 @@ async fn found<T>(
 /// How long this call may wait for another transaction: so that its answer is here before the deadline.
 fn longest_wait() -> Option<Duration> {
     let left = context::deadline()?.saturating_duration_since(time::now());
-    Some(left - left / 10)
+    Some(left / 10 * 9)
 }
 
 impl TxClaim {

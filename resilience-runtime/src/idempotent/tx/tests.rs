@@ -28,7 +28,7 @@ fn request(text: &Text) -> Request<'_> {
         fingerprint: None,
         version: 1,
         lease: Duration::ZERO,
-        ttl: Duration::from_secs(3600),
+        ttl: Duration::from_hours(1),
         at_most_once: false,
     }
 }

@@ -1,10 +1,11 @@
 //! Several at once.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use resilience::{Kind, context};
+use resilience::{Kind, context, retry};
 use resilience_servers::{Postgres, need};
-use resilience_transactions::{Body, Call, Client, End, Sqlx, Tokio, why};
+use resilience_transactions::{Body, Call, Client, End, Fault, Sqlx, Tokio, why};
 use tokio::task::JoinSet;
 
 use crate::{ASLEEP, by_both, connect, effects, records, server, until};
@@ -91,13 +92,13 @@ async fn a_wait_is_bounded_by_the_deadline<C: Client>() {
     assert_eq!(effects(&server, 1), 1);
     // A limit of the caller's that is shorter counts.
     let start = Instant::now();
-    let deadline = start + Duration::from_secs(60);
+    let deadline = start + Duration::from_mins(1);
     let second = two.call(Call::of(7).first("SET LOCAL lock_timeout = '200ms'"));
     let second = context::with_deadline(deadline, second).await;
     assert_eq!(second.word(), "InProgress");
     assert!((200..2000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     let value = first.await.unwrap().value();
-    let third = context::with_deadline(Instant::now() + Duration::from_secs(60), two.call(Call::of(7))).await;
+    let third = context::with_deadline(Instant::now() + Duration::from_mins(1), two.call(Call::of(7))).await;
     assert_eq!(third.value(), value);
 }
 
@@ -155,4 +156,26 @@ async fn two_functions_have_two_records() {
     one.call(Call::of(7)).await.value();
     two.call(Call::of(7)).await.value();
     assert_eq!((effects(&server, 7), records(&server)), (2, "3 3".to_owned()));
+}
+
+#[retry(attempts = 3, backoff = none, repeatable = "it is one transaction")]
+async fn checkout(client: &mut Sqlx, runs: &AtomicU32) -> Result<i64, Fault> {
+    runs.fetch_add(1, Ordering::Relaxed);
+    let called = client.call(Call::of(7).first(REPEATABLE_READ)).await;
+    called.ended?;
+    called.reply.expect("it was not dropped")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_around_the_transaction_repeats_a_conflict() {
+    need!(Postgres);
+    let server = server();
+    let (mut one, mut two) = (connect::<Sqlx>(&server).await, connect::<Sqlx>(&server).await);
+    let slow = Call::of(7).body(Body::Takes(Duration::from_millis(300)));
+    let first = tokio::spawn(async move { one.call(slow).await.value() });
+    until(&server, ASLEEP).await;
+    let runs = AtomicU32::new(0);
+    let second = checkout(&mut two, &runs).await.unwrap();
+    assert_eq!((second, runs.into_inner()), (first.await.unwrap(), 2));
+    assert_eq!(effects(&server, 7), 1);
 }
