@@ -80,7 +80,7 @@ async fn a_wait_is_bounded_by_the_deadline<C: Client>() {
     until(&server, ASLEEP).await;
     let start = Instant::now();
     let deadline = start + Duration::from_millis(400);
-    let note = "SET LOCAL lock_timeout = '1234ms'; INSERT INTO effect (order_id) VALUES (1)";
+    let note = "SET LOCAL lock_timeout = '1min'; INSERT INTO effect (order_id) VALUES (1)";
     let second = context::with_deadline(deadline, two.call(Call::of(7).first(note))).await;
     let took = start.elapsed();
     let (kind, said) = why(second.reply.as_ref().unwrap());

@@ -1,9 +1,11 @@
 //! The caller goes away, at every place where it can.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use resilience_transactions::{Call, Client, End};
-use tokio::time::timeout;
+use resilience::{Kind, idempotent, timeout};
+use resilience_servers::need;
+use resilience_transactions::{Body, Call, Client, End, Fault, Sqlx, run, why};
+use sqlx::{Connection, PgConnection};
 
 use crate::{by_both, connect, effects, records, server};
 
@@ -41,7 +43,7 @@ async fn dropped_and_committed_all_the_same_it_is_in_doubt<C: Client>() {
         let order = i64::try_from(polls).unwrap();
         let call = Call::of(order).polls(polls);
         // Behind a statement that was cut the commit is sent, or the connection is not used any more.
-        let called = timeout(Duration::from_secs(10), client.call(call)).await.expect("it ends");
+        let called = tokio::time::timeout(Duration::from_secs(10), client.call(call)).await.expect("it ends");
         let before = effects(&server, order);
         let mut other: C = connect(&server).await;
         let again = other.call(Call::of(order)).await.word();
@@ -56,4 +58,44 @@ async fn dropped_and_committed_all_the_same_it_is_in_doubt<C: Client>() {
     for expected in ["dropped 0 ok", "dropped 1 OutcomeUnknown", "ok 1 ok"] {
         assert!(seen.iter().any(|seen| seen == expected), "{expected}: {seen:?}");
     }
+}
+
+const SLOW: Body = Body::Takes(Duration::from_secs(2));
+
+#[timeout(ms = 300)]
+#[idempotent(key = order, tx = tx)]
+async fn cut_from_above(tx: &mut PgConnection, order: i64) -> Result<i64, Fault> {
+    run(tx, order, SLOW).await
+}
+
+#[idempotent(key = order, tx = tx)]
+#[timeout(ms = 300)]
+async fn cut_from_below(tx: &mut PgConnection, order: i64) -> Result<i64, Fault> {
+    run(tx, order, SLOW).await
+}
+
+/// In the middle of a statement, which nobody waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_leaves_the_claim_to_the_transaction() {
+    need!(Postgres);
+    let server = server();
+    for (order, above, commits) in [(1, true, false), (2, true, true), (3, false, false), (4, false, true)] {
+        let mut client: Sqlx = connect(&server).await;
+        let mut tx = client.0.begin().await.unwrap();
+        let start = Instant::now();
+        let reply =
+            if above { cut_from_above(&mut tx, order).await } else { cut_from_below(&mut tx, order).await };
+        assert_eq!(why(&reply).0, Kind::Timeout);
+        assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+        let ended = if commits { tx.commit().await } else { tx.rollback().await };
+        ended.expect("it ends, behind the statement");
+        assert_eq!(effects(&server, order), usize::from(commits), "{order}");
+        let mut tx = client.0.begin().await.unwrap();
+        let again =
+            if above { cut_from_above(&mut tx, order).await } else { cut_from_below(&mut tx, order).await };
+        // It would run into its timeout again.
+        assert_eq!(why(&again).0, if commits { Kind::OutcomeUnknown } else { Kind::Timeout }, "{order}");
+        tx.rollback().await.unwrap();
+    }
+    assert_eq!(records(&server), "1 1");
 }
