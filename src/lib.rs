@@ -52,6 +52,7 @@
 //! | --- | --- |
 //! | `uuid` (default) | `uuid::Uuid` as an idempotency key |
 //! | `anyhow`, `reqwest`, `sqlx`, `tonic` | [`trait@Failure`] for the errors of that crate |
+//! | `postgres`, `sqlx-postgres` | `#[idempotent(tx = ...)]` in transactions of tokio-postgres and of sqlx |
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `axum` | `server`: the layer for `Idempotency-Key`, and [`Error`] as a response; with it comes `http` |
 //! | `http` and `reqwest` | `propagation::SendInContext`: a request with key, deadline and attempt |
@@ -105,7 +106,7 @@ pub use resilience_runtime::{
     Error, Exclusive, Fail, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key,
     KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool,
     RateLimit, Repeatable, ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site,
-    State, Stored, Timeout, context, future, ledger, manifest, quota, spawn,
+    State, Stored, Timeout, Transaction, context, future, ledger, manifest, quota, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

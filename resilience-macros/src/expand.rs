@@ -14,7 +14,7 @@ use crate::layer::{At, Code, Layer, Needs};
 use crate::params::source;
 use crate::paths::{self, item, local};
 use crate::stack::Stack;
-use crate::{judge, mention};
+use crate::{judge, mention, transaction};
 
 /// The function with its body wrapped.
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
@@ -22,6 +22,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let returns = nameable(&body.returns);
     check_constants(function, stack)?;
     check_held(function, stack)?;
+    transaction::check(function, stack)?;
     if needs.keeps {
         check_owned(&body.returns)?;
     }
@@ -72,6 +73,7 @@ fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'
         absorbed: stack.absorbs(),
         earns: earns(stack, index),
         again: mention::again(function, stack, index),
+        transaction: transaction::lend(function, &stack.layers[index]),
     });
     names.collect()
 }

@@ -52,6 +52,11 @@ pub(crate) trait Wrap {
         self.engine().and_then(Engine::place).to_token_stream()
     }
 
+    /// The place of a transaction of the caller's, in which it writes before the body runs and after it.
+    fn transaction(&self) -> Option<&Expr> {
+        None
+    }
+
     /// The budget that its repeats are taken from.
     fn budget(&self) -> Option<&Expr> {
         None
@@ -137,6 +142,8 @@ pub(crate) struct At<'a> {
     pub(crate) earns: bool,
     /// Clones of the arguments that this policy names, where it can need them once more or somebody above it does.
     pub(crate) again: TokenStream,
+    /// A borrow of its transaction, where it has one.
+    pub(crate) transaction: TokenStream,
 }
 
 impl At<'_> {

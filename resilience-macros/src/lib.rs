@@ -21,6 +21,7 @@ mod policies;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use proc_macro::TokenStream;
 

@@ -110,6 +110,8 @@ pub struct Memory {
     pub lease: Duration,
     /// An interrupted operation is never run again.
     pub at_most_once: bool,
+    /// It remembers in a transaction of the caller's.
+    pub in_tx: bool,
 }
 
 /// A window of a number of calls.

@@ -12,6 +12,9 @@ use crate::{Facts, Text, Violation};
 pub struct Idempotent {
     /// The key, as written.
     pub key: &'static str,
+    /// The transaction that the result is written in, as written; empty for none. A claim in a transaction lasts as long
+    /// as it does: lease, guarantee and wait mean nothing there.
+    pub tx: &'static str,
     /// How long a result is kept.
     pub ttl: Duration,
     /// How long a claim stands without renewal.
@@ -45,6 +48,7 @@ impl Idempotent {
     /// What stands where nothing is written.
     pub const DEFAULT: Self = Self {
         key: "",
+        tx: "",
         ttl: Duration::from_hours(24),
         lease: Duration::from_mins(1),
         guarantee: Guarantee::Dedup,
@@ -55,7 +59,9 @@ impl Idempotent {
 
     pub(crate) const fn facts(&self) -> Facts {
         let at_most_once = matches!(self.guarantee, Guarantee::AtMostOnce);
-        let memory = Memory { ttl: self.ttl, lease: self.lease, at_most_once };
+        let in_tx = !self.tx.is_empty();
+        let lease = if in_tx { Duration::ZERO } else { self.lease };
+        let memory = Memory { ttl: self.ttl, lease, at_most_once, in_tx };
         Facts { remembers: Some(memory), holds: true, watches_failure: true, ..Facts::NONE }
     }
 
@@ -77,6 +83,7 @@ impl Idempotent {
 
     pub(crate) const fn same(&self, other: &Self) -> bool {
         same_str(self.key, other.key)
+            && same_str(self.tx, other.tx)
             && same(self.ttl, other.ttl)
             && same(self.lease, other.lease)
             && self.guarantee as u8 == other.guarantee as u8

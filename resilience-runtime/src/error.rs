@@ -35,6 +35,8 @@ pub enum Kind {
     ResultNotKept,
     /// The claim was lost while this call ran: somebody took it over, or it could not be renewed in time.
     LeaseLost,
+    /// The transaction of the caller cannot go on beside another one: what begins it is to be run again.
+    Conflict,
     /// Somebody else holds the exclusive right.
     Held,
     /// The key is empty, missing or too long.
@@ -59,6 +61,7 @@ impl Kind {
             Self::OutcomeUnknown => "an earlier call with this key was interrupted and may have taken effect",
             Self::ResultNotKept => "an earlier call with this key succeeded, but its result was not kept",
             Self::LeaseLost => "the claim was lost while this call ran",
+            Self::Conflict => "the transaction is in conflict with another one",
             Self::Held => "the exclusive right is held by another",
             Self::InvalidKey => "the key is not usable",
             Self::Store => "the store failed",

@@ -149,7 +149,10 @@ pub enum Verdict {
 impl Verdict {
     /// A timeout further inside is a failure of the attempt; every other rejection is somebody's decision.
     pub(crate) fn on_rejection(error: &Error) -> Self {
-        if error.kind() == Kind::Timeout { Self::Transient } else { Self::Neutral }
+        match error.kind() {
+            Kind::Timeout | Kind::Conflict => Self::Transient,
+            _ => Self::Neutral,
+        }
     }
 
     pub(crate) fn on_failure<E: Failure>(error: &E) -> Self {

@@ -53,7 +53,7 @@ pub use failure::{Class, Failure};
 pub use fallback::{Answers, Awaited};
 pub use gauges::Gauges;
 pub use hedge::Hedge;
-pub use idempotent::Stored;
+pub use idempotent::{Stored, Transaction};
 pub use key::{IdempotencyKey, Key, KeyError, KeyParts, ParseKeyError};
 pub use ledger::{Entry, EntryState, LedgerError, Operator};
 pub use rate_limit::RateLimit;

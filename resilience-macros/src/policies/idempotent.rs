@@ -1,7 +1,9 @@
 //! `#[idempotent(key = order.id)]`
 
+mod tx;
+
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 use syn::Expr;
@@ -17,6 +19,8 @@ use crate::paths::{item, local};
 struct Remember {
     /// The argument expressions, in the order in which they were written.
     names: Vec<(&'static str, Expr)>,
+    /// The transaction that the result is written in.
+    tx: Option<Expr>,
     store_errors: bool,
     /// Its end depends on what an error means: whether it is permanent, or certainly took no effect.
     asks: bool,
@@ -31,6 +35,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), place: key.place });
     fields.set("key", text, false, |ledger, key| ledger.key = key);
     let scope = args.read::<Expr>("scope");
+    let tx = tx::read(&mut args, &mut fields);
     let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
     fields.set("ttl", ttl, false, |ledger, ttl| ledger.ttl = ttl);
     let lease = args.value::<Time>("lease").map(|given| given.map(|time| time.0));
@@ -46,6 +51,9 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("store_errors", store_errors, false, |ledger, store| ledger.store_errors = store);
     let version = args.value::<Number<u32>>("version").map(|given| given.map(|number| number.0));
     fields.set("version", version, false, |ledger, version| ledger.version = version);
+    if tx.is_some() {
+        tx::check_beside(&mut args, &fields);
+    }
 
     // A misspelled one is an error of its own.
     if !key_written && args.nothing_left() {
@@ -61,7 +69,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
     args.finish(Some((
         params,
-        Box::new(Remember { names, store_errors: keeps_errors, asks: keeps_errors || at_most_once }) as _,
+        Box::new(Remember { names, tx, store_errors: keeps_errors, asks: keeps_errors || at_most_once }) as _,
     )))
 }
 
@@ -121,6 +129,14 @@ impl Wrap for Remember {
         !self.names.iter().any(|(name, _)| *name == "scope")
     }
 
+    fn transaction(&self) -> Option<&Expr> {
+        self.tx.as_ref()
+    }
+
+    fn mentions(&self) -> TokenStream {
+        self.tx.to_token_stream()
+    }
+
     fn prepare(&self, at: &At<'_>) -> TokenStream {
         let (runtime, returns) = (&at.runtime, at.returns);
         let (names, codec) = (at.local("names"), at.local("codec"));
@@ -152,7 +168,9 @@ impl Wrap for Remember {
             }
         };
         let (scope, fingerprint) = (option("scope"), option("fingerprint"));
+        let transaction = self.tx.as_ref().map(|place| tx::prepare(place, at));
         quote_spanned! {Span::mixed_site()=>
+            #transaction
             let #codec = #codec_call;
             let #names = {
                 #(#lets)*
@@ -162,6 +180,9 @@ impl Wrap for Remember {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        if self.tx.is_some() {
+            return tx::wrap(inner, at);
+        }
         let label = at.label("idempotent");
         let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
         let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));

@@ -43,6 +43,7 @@ macro_rules! rules {
 
 rules! {
     RetryUnsafe = retry_unsafe,
+    RetryInTx = retry_in_tx,
     UnreachableAttempt = unreachable_attempt,
     DeadTimeout = dead_timeout,
     LateHedge = late_hedge,

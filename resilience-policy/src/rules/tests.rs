@@ -28,6 +28,8 @@ const AT_MOST_ONCE: Policy =
 const RIGHT: Policy = Policy::Exclusive(Exclusive::DEFAULT);
 const RIGHT_OF_KEY: Policy =
     Policy::Exclusive(Exclusive { key: "day", otherwise: Otherwise::Wait, ..Exclusive::DEFAULT });
+const IN_TX: Policy =
+    Policy::Idempotent(Idempotent { tx: "tx", ttl: Duration::from_secs(5), ..Idempotent::DEFAULT });
 
 const fn waits(attempts: u32, wait: u64, jitter: Jitter) -> Policy {
     let backoff = Backoff::Fixed(Duration::from_millis(wait));
@@ -91,6 +93,8 @@ fn sane_stacks_are_silent() {
         &[timeout(2_000), RETRY, BREAKER, timeout(500)],
         &[RETRY, AT_MOST_ONCE, timeout(500)],
         &[BARE_RETRY, LEDGER],
+        // It has no lease that a short `ttl` could be below.
+        &[IN_TX, timeout(2_000), BREAKER],
         &[timeout(1_000), waits(4, 300, Jitter::None)],
         &[timeout(1_000), waits(100, 3_000, Jitter::Full)],
         &[window(20, Some(20))],
@@ -135,6 +139,9 @@ fn each_rule_finds_its_case() {
         (&[BARE_RETRY], "retry_unsafe", 0, ""),
         (&[timeout(900), BREAKER, BARE_RETRY], "retry_unsafe", 2, ""),
         (&[AT_MOST_ONCE, RETRY], "retry_unsafe", 1, ""),
+        (&[IN_TX, timeout(500), RETRY], "retry_in_tx", 2, ""),
+        (&[BARE_RETRY, IN_TX], "retry_in_tx", 0, ""),
+        (&[IN_TX, hedge(Some(50), 1)], "retry_in_tx", 1, ""),
         (&[timeout(1_000), waits(5, 300, Jitter::None)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),

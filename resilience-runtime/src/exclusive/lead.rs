@@ -59,7 +59,7 @@ impl Lead {
         context::with(|context| {
             // What the callee deduplicates on is still the operation around: two runs of a job are not one.
             let key = context.operation.as_ref().and_then(|operation| operation.key);
-            context.operation = Some(Arc::new(Operation { key, fence }));
+            context.operation = Some(Arc::new(Operation { key, fence: Some(fence) }));
         });
         let hold = Hold { key: request.key, owner: request.owner, fence };
         Self { site, shared, hold, term: Term::granted(request.lease, sent), open: true }

@@ -6,6 +6,7 @@ mod codec;
 mod faithful;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tx;
 mod write;
 
 use std::sync::OnceLock;
@@ -15,6 +16,7 @@ use resilience_policy::idempotent::{Guarantee, Idempotent};
 
 pub use claim::Claim;
 pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
+pub use tx::{InTx, Transaction, TxClaim, transaction};
 
 use crate::call::before;
 use crate::context::{self, Context};
@@ -65,9 +67,9 @@ impl AsWritten for Names {
 }
 
 /// The answer to a claim.
-pub enum Entry<T, E> {
+pub enum Entry<T, E, C = Claim> {
     /// The call runs.
-    Run(Claim),
+    Run(C),
     /// It has run before, or cannot.
     Done(Outcome<T, E>),
 }

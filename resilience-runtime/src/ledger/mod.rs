@@ -13,7 +13,7 @@ pub(crate) mod memory;
 mod operator;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-mod record;
+pub(crate) mod record;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 #[cfg(any(test, feature = "postgres", feature = "redis"))]
@@ -21,6 +21,7 @@ mod remote;
 mod reply;
 mod request;
 mod shards;
+pub(crate) mod table;
 
 use std::cmp::Reverse;
 use std::pin::Pin;
@@ -28,11 +29,11 @@ use std::time::Duration;
 
 pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
 pub use operator::{Entry, EntryState, Operator};
-#[cfg(feature = "postgres")]
-pub use postgres::POSTGRES_SCHEMA;
 pub use reply::Reply;
 pub(crate) use request::AsWritten;
 pub use request::Request;
+#[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
+pub use table::POSTGRES_SCHEMA;
 
 use crate::key::IdempotencyKey;
 use crate::time::Instant;

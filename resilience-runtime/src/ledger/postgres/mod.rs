@@ -22,7 +22,6 @@ use super::LedgerError;
 use super::remote::Remote;
 use fault::Fault;
 use pool::Pool;
-pub use schema::POSTGRES_SCHEMA;
 use statements::Statements;
 pub(crate) use store::PostgresStore;
 use sweep::Sweeper;

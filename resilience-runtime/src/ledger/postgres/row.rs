@@ -7,19 +7,11 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use crate::key::IdempotencyKey;
+use crate::ledger::Stored;
 use crate::ledger::record::{Record, State};
-use crate::ledger::{Body, Stored};
+use crate::ledger::table;
+pub(super) use crate::ledger::table::{IN_DOUBT, RELEASED, RUNNING, millis, text, written};
 use crate::time::Tick;
-
-pub(super) const RUNNING: i16 = 0;
-pub(super) const IN_DOUBT: i16 = 1;
-pub(super) const RELEASED: i16 = 2;
-const VALUE: i16 = 3;
-const ERROR: i16 = 4;
-const NOT_KEPT: i16 = 5;
-
-/// A century: more than anybody means, and within what the server can add.
-const LONGEST: Duration = Duration::from_hours(24 * 366 * 100);
 
 /// A record as it was read.
 pub(super) struct Found {
@@ -65,23 +57,7 @@ pub(super) fn read(row: &Row) -> Result<Found, Fault> {
 }
 
 pub(super) fn stored(state: i16, version: u32, body: Option<&[u8]>) -> Result<Stored, Fault> {
-    let json = || std::str::from_utf8(body.unwrap_or_default()).map(Into::into).map_err(unreadable);
-    let body = match state {
-        VALUE => Body::Value(json()?),
-        ERROR => Body::Error(json()?),
-        NOT_KEPT => Body::NotKept,
-        other => return Err(unreadable(format!("a state {other}"))),
-    };
-    Ok(Stored { version, body })
-}
-
-/// The state of a result, and its bytes.
-pub(super) fn written(body: &Body) -> (i16, Option<&[u8]>) {
-    match body {
-        Body::Value(json) => (VALUE, Some(json.as_bytes())),
-        Body::Error(json) => (ERROR, Some(json.as_bytes())),
-        Body::NotKept => (NOT_KEPT, None),
-    }
+    table::stored(state, version, body).map_err(Fault::new)
 }
 
 pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(
@@ -92,22 +68,11 @@ pub(super) fn number<T: TryFrom<i64, Error: std::fmt::Display>>(
 }
 
 fn unreadable(why: impl std::fmt::Display) -> Fault {
-    Fault::new(format!("a row of resilience_record cannot be read: {why}"))
+    Fault::new(table::unreadable(why))
 }
 
 /// Only distances between the moments of one clock count.
 fn tick(time: SystemTime) -> Tick {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Tick::of(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// Not shorter than it was said.
-pub(super) fn millis(time: Duration) -> i64 {
-    let time = time.min(LONGEST);
-    i64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
-}
-
-/// A text of PostgreSQL has no NUL. It is for people, and for them this is one.
-pub(super) fn text(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

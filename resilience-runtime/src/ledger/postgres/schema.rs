@@ -9,14 +9,9 @@ use tokio_postgres::types::Type;
 use super::fault::Fault;
 use super::pool::{Pool, Statement};
 use super::url::Options;
+use crate::ledger::table::{POSTGRES_SCHEMA, VERSION};
 use crate::time;
 
-/// The statements that make what the ledger on PostgreSQL keeps, for those who run migrations themselves: in the schema
-/// that the URL names, as often as you like. A service that finds the tables needs no right to make any.
-pub const POSTGRES_SCHEMA: &str = include_str!("schema.sql");
-
-/// The version of these statements.
-const VERSION: i64 = 1;
 const VERSIONS: &str = "resilience_schema";
 /// All that they make.
 const PARTS: [&str; 4] = [VERSIONS, "resilience_record", "resilience_fence", "resilience_quota"];

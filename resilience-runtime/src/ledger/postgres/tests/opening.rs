@@ -6,6 +6,7 @@ use resilience_servers::Proxy;
 
 use super::*;
 use crate::Runtime;
+use crate::ledger::POSTGRES_SCHEMA;
 
 /// What it says. No password in it.
 async fn refused(url: &str) -> String {
