@@ -143,6 +143,7 @@ fn of(kind: Kind) -> Problem {
         Kind::OutcomeUnknown => (409, "outcome-unknown", "An earlier request with this Idempotency-Key was interrupted, and somebody has to find out whether it took effect."),
         Kind::ResultNotKept => (410, "result-not-kept", "An earlier request with this Idempotency-Key succeeded, but its response was too long to be kept."),
         Kind::LeaseLost => (409, "lease-lost", "Another request with this Idempotency-Key has taken over. Come again for its response."),
+        Kind::Conflict => (409, "conflict", "Another request was in the way, and this one has changed nothing. Send it again."),
         Kind::Held => (409, "held", "Somebody else is at work on this. Come again later."),
         Kind::InvalidKey => (400, "invalid-key", "The Idempotency-Key, or whose it is, cannot be told from this request."),
         Kind::Store => (503, "store", "The server cannot find out whether this request has run before, so it does not run it."),
