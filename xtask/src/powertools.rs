@@ -19,9 +19,13 @@ pub(crate) fn set_up() -> Result<(), String> {
     ] {
         if !Command::new(program).args(args).status().is_ok_and(|status| status.success()) {
             println!("    `{program} {}` failed: the bench goes on without it", args.join(" "));
-            let _ = std::fs::remove_dir_all(FOLDER);
-            break;
+            // Half of it would be taken for the whole the next time.
+            return remove().map_err(|error| format!("{FOLDER}: {error}"));
         }
     }
     Ok(())
+}
+
+fn remove() -> std::io::Result<()> {
+    if Path::new(FOLDER).exists() { std::fs::remove_dir_all(FOLDER) } else { Ok(()) }
 }
