@@ -9,25 +9,17 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use idempotent::memory::MemoryStore;
 use idempotent::{ExecutionOutcome, IdempotencyKey, IdempotencyStore};
+use peers::{Receipt, Share, Table, Turn, rate};
 use resilience::{Error, Runtime, idempotent};
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-/// How long one candidate runs before the next has its turn.
-const TURN: Duration = Duration::from_millis(250);
 const ROUNDS: usize = 9;
 const TTL: Duration = Duration::from_hours(24);
 const LEASE: Duration = Duration::from_mins(1);
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Receipt {
-    order: u64,
-    note: String,
-}
 
 /// Results of two sizes, as JSON: the receipt of an order, and a page of text. An even order has a small one.
 fn body(order: u64) -> Receipt {
@@ -123,73 +115,6 @@ impl RawAppend {
         self.0.send((row, sender)).expect("the writer runs");
         told.await.expect("synced");
     }
-}
-
-/// The turn of one task.
-struct Turn {
-    start: Instant,
-    calls: u32,
-}
-
-impl Turn {
-    /// Whether it has time for one more call.
-    fn goes_on(&mut self) -> bool {
-        // The clock costs as much as a part of a replay.
-        let goes_on = !self.calls.is_multiple_of(8) || self.start.elapsed() < TURN;
-        self.calls += u32::from(goes_on);
-        goes_on
-    }
-}
-
-/// Calls per second of so many tasks in one turn. What they share is handed to each task once: a count of owners, written
-/// at every call by all of them, costs as much as a part of a replay too.
-async fn rate<F>(tasks: u64, task: impl Fn(Turn) -> F) -> f64
-where
-    F: Future<Output = Turn> + Send + 'static,
-{
-    let start = Instant::now();
-    let mut running = tokio::task::JoinSet::new();
-    for _ in 0..tasks {
-        running.spawn(task(Turn { start, calls: 0 }));
-    }
-    let turns = running.join_all().await;
-    turns.iter().map(|turn| f64::from(turn.calls)).sum::<f64>() / start.elapsed().as_secs_f64()
-}
-
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
-}
-
-/// Interleaved, so that a machine that slows down does so for all. The first candidate is the measure of the others.
-struct Table {
-    title: String,
-    names: Vec<&'static str>,
-    rates: Vec<Vec<f64>>,
-}
-
-impl Table {
-    fn new(title: impl Into<String>, names: &[&'static str]) -> Self {
-        Self { title: title.into(), names: names.to_vec(), rates: vec![Vec::new(); names.len()] }
-    }
-
-    /// Time per call as a share of the first one's, or the rate as one.
-    fn print(self, what: Share) {
-        let rates: Vec<f64> = self.rates.into_iter().map(median).collect();
-        println!("{}", self.title);
-        for (name, rate) in self.names.iter().zip(&rates) {
-            let share = match what {
-                Share::OfTime => rates[0] / rate,
-                Share::OfRate => rate / rates[0],
-            };
-            println!("  {name:<32} {share:>6.2}   ({:>9.0} calls/s)", rate);
-        }
-    }
-}
-
-enum Share {
-    OfTime,
-    OfRate,
 }
 
 async fn in_memory(tasks: u64, size: Size, again: bool) {

@@ -1,4 +1,4 @@
-//! The checkout example, killed again and again: each order is charged once.
+//! The checkout example, killed again and again, alone and as a fleet: each order is charged once.
 #![cfg(unix)]
 #![allow(missing_docs)]
 
@@ -13,6 +13,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use resilience_servers::{Persistence, Postgres, Redis, need};
 
 const ORDERS: usize = 40;
 
@@ -87,4 +89,56 @@ fn charges(dir: &Path) -> HashMap<String, u32> {
         }
     }
     charges
+}
+
+#[test]
+fn three_workers_share_a_postgres() {
+    need!(Postgres);
+    let server = Postgres::start();
+    shares("postgres", &server.url());
+}
+
+#[test]
+fn three_workers_share_a_redis() {
+    need!(Redis);
+    let server = Redis::start(Persistence::AofEverySecond);
+    shares("redis", &server.url());
+}
+
+/// Two workers of three die under way, one after the other, and others take their places.
+fn shares(name: &str, backend: &str) {
+    let example = example::build("checkout");
+    let dir = tempfile::Builder::new().prefix(name).tempdir().expect("a folder");
+    let mut command = Command::new(&example);
+    command.args(["--orders=80", "--faults=harsh", "--workers=3", "--json", "--backend", backend, "--dir"]);
+    command.arg(dir.path()).stdout(Stdio::piped());
+    let mut checkout = command.spawn().expect("it starts");
+    for orders in [20, 40] {
+        let until = Instant::now() + Duration::from_secs(40);
+        while charges(dir.path()).len() < orders {
+            assert!(Instant::now() < until, "it does not come to {orders} orders");
+            sleep(Duration::from_millis(5));
+        }
+        let worker = worker_of(checkout.id());
+        assert!(Command::new("kill").args(["-9", &worker]).status().expect("it starts").success());
+    }
+    let mut said = String::new();
+    checkout.stdout.take().expect("a pipe").read_to_string(&mut said).expect("it is text");
+    assert!(checkout.wait().expect("it ends").success());
+    let report = said.lines().last().unwrap_or_default();
+    for field in [r#""charged_once":80"#, r#""double_charged":0"#, r#""lost":0"#, r#""workers":3"#] {
+        assert!(report.contains(field), "{field}: {report}");
+    }
+}
+
+/// One of the processes that this one has started as a worker.
+fn worker_of(parent: u32) -> String {
+    let children = fs::read_dir("/proc").expect("a Linux").flatten().filter(|process| {
+        let read = |file| fs::read_to_string(process.path().join(file)).unwrap_or_default();
+        let is_child = read("status").lines().any(|line| line == format!("PPid:\t{parent}"));
+        is_child && read("cmdline").split('\0').nth(1) == Some("worker")
+    });
+    let mut children: Vec<_> =
+        children.map(|process| process.file_name().to_string_lossy().into_owned()).collect();
+    children.swap_remove(fastrand::usize(..children.len()))
 }

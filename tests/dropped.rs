@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use resilience::{Gauges, bulkhead, circuit_breaker, fallback, hedge, manifest, rate_limit, retry, timeout};
+use resilience::{
+    Gauges, bulkhead, circuit_breaker, exclusive, fallback, hedge, manifest, rate_limit, retry, timeout,
+};
 use support::{
     Good, Hang, Panic, Permanent, Reply, Service, Throttled, Transient, after, dropped_after, pass, word,
 };
@@ -98,6 +100,15 @@ stacks! {
         #[hedge(after = p95, initial = "3ms", repeatable)]
         #[rate_limit(permits = 100, burst = 50, key = 7, max_keys = 3)]
         #[circuit_breaker(key = 7, consecutive = 4, probes = 1)]
+        #[timeout(ms = 10)]
+    }
+
+    // A right that was not given back would keep the others out to the end.
+    one_at_a_time {
+        #[timeout(ms = 30)]
+        #[exclusive(lease = "24h", otherwise = wait)]
+        #[retry(attempts = 3, backoff = fixed("2ms"), repeatable)]
+        #[bulkhead(max = 2, queue = 1, max_wait = "5ms")]
         #[timeout(ms = 10)]
     }
 

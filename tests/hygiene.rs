@@ -60,6 +60,27 @@ mod shadowed {
     }
 }
 
+/// The same of a right, twice in a stack.
+mod elected {
+    #[resilience::exclusive(key = right)]
+    #[resilience::timeout(ms = 500)]
+    #[resilience::exclusive(key = (lead, held), lease = "1s", otherwise = skip)]
+    pub(super) async fn named(
+        lead: u32,
+        right: u32,
+        held: u32,
+        rejection: u32,
+    ) -> Result<u32, resilience::Error> {
+        let edge = lead + right;
+        Ok(edge + held + rejection)
+    }
+}
+
+#[tokio::test]
+async fn a_right_minds_its_own_names() {
+    assert_eq!(elected::named(1, 2, 3, 4).await, Ok(10));
+}
+
 /// The same of a fallback, and of what it names.
 mod answered {
     use super::shadowed::Fault;

@@ -36,7 +36,7 @@ macro_rules! attributes {
     )*};
 }
 
-attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge fallback idempotent policies }
+attributes! { timeout retry circuit_breaker bulkhead rate_limit hedge fallback idempotent exclusive policies }
 
 #[allow(missing_docs)] // the facade documents it
 #[proc_macro_derive(Failure, attributes(failure))]

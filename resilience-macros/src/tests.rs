@@ -340,7 +340,7 @@ fn a_weight_is_computed_before_any_policy_acts() {
         quote!(ms = 500),
         quote! {
             #[rate_limit(permits = 1_000, burst = 500, weight = rows.len() as u32, max_wait = "100ms")]
-            #[rate_limit(permits = 10, weight = COST)]
+            #[rate_limit(permits = 10, weight = COST, fleet = open)]
             async fn insert(rows: Vec<Row>) -> Result<(), E> {
                 store(rows).await
             }
@@ -375,6 +375,9 @@ fn a_weight_is_computed_before_any_policy_acts() {
                         let weight: ::core::primitive::u32 = COST;
                         weight
                     }),
+                    fleet: ::core::option::Option::Some(
+                        __resilience::policy::rate_limit::Fail::Open,
+                    ),
                     ..__resilience::policy::rate_limit::RateLimit::DEFAULT
                 };
                 const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
@@ -407,6 +410,9 @@ fn a_weight_is_computed_before_any_policy_acts() {
                         ::core::panic!("{}", found.message())
                     }
                     if found.blames(2usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "fleet") {
                         ::core::panic!("{}", found.message())
                     }
                     if found.policy == 2usize {
@@ -671,6 +677,73 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
                     ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
                     await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_right_is_had_while_the_body_runs() {
+    check(
+        "exclusive",
+        quote!(key = (self.name, day), lease = "30s", otherwise = wait),
+        quote! {
+            #[timeout(ms = 500)]
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                self.work(day).await
+            }
+        },
+        &expect![[r#"
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Exclusive(__POLICY_0),
+                    __resilience::policy::Policy::Timeout(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::exclusive::Exclusive = __resilience::policy::exclusive::Exclusive {
+                    key: "(self . name , day)",
+                    lease: ::core::time::Duration::from_secs(30u64),
+                    otherwise: __resilience::policy::exclusive::Otherwise::Wait,
+                };
+                const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "settle"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __EXCLUSIVE_0: __resilience::Exclusive = __resilience::Exclusive::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __TIMEOUT_1: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
+                let right = __resilience::Encoded::of(&(&self.name, &day));
+                let call = ::core::pin::pin!(
+                    async { 'exclusive : { let mut lead = match __EXCLUSIVE_0
+                    .lead(::core::option::Option::Some(& right)). await {
+                    ::core::result::Result::Ok(lead) => lead, ::core::result::Result::Err(rejection)
+                    => { break 'exclusive::core::result::Result::Err(rejection.into()); } }; let held
+                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(edge.attempt(async {
+                    if false { return __resilience::never:: < Result < u32, Error > > (); } self
+                    .work(day). await })); __TIMEOUT_1.cut(timed). await } }); lead.keep(held). await
+                    } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

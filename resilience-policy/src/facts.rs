@@ -11,6 +11,9 @@ pub struct Facts {
     pub repeats: Option<Repeats>,
     /// It knows whether the operation has happened.
     pub remembers: Option<Memory>,
+    /// It lets no two calls run what is below it at the same time, in the whole fleet; one that died keeps the others out
+    /// for so long.
+    pub excludes: Option<Duration>,
     /// It decides over a window of calls.
     pub window: Option<Window>,
     /// A call waits in it for at most this time before what is below it runs.
@@ -28,6 +31,7 @@ impl Facts {
         bounds: None,
         repeats: None,
         remembers: None,
+        excludes: None,
         window: None,
         waits: None,
         holds: false,

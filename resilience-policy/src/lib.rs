@@ -79,4 +79,6 @@ policies! {
     Fallback = fallback,
     /// `#[idempotent]`
     Idempotent = idempotent,
+    /// `#[exclusive]`
+    Exclusive = exclusive,
 }

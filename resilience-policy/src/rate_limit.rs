@@ -25,8 +25,19 @@ pub struct RateLimit {
     pub weight: Weight,
     /// How long a call waits for its permits; unwritten: it does not.
     pub max_wait: Option<Duration>,
+    /// Counted for the whole fleet, and what becomes of a call that cannot be counted; unwritten: for this process.
+    pub fleet: Option<Fail>,
     /// Whose state it has.
     pub state: StateOf,
+}
+
+/// What becomes of the calls of a fleet's limit while its store cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fail {
+    /// They pass uncounted.
+    Open,
+    /// They are rejected.
+    Closed,
 }
 
 /// Permits that a call takes.
@@ -56,6 +67,7 @@ impl RateLimit {
         burst: None,
         weight: Weight::Fixed(1),
         max_wait: None,
+        fleet: None,
         state: StateOf::OWN,
     };
 
@@ -134,7 +146,11 @@ impl RateLimit {
             (Weight::Computed(a), Weight::Computed(b)) => same_str(a, b),
             _ => false,
         };
-        weight && self.permits == other.permits && self.largest_burst() == other.largest_burst()
+        let fleet = matches!(
+            (self.fleet, other.fleet),
+            (None, None) | (Some(Fail::Open), Some(Fail::Open)) | (Some(Fail::Closed), Some(Fail::Closed))
+        );
+        weight && fleet && self.permits == other.permits && self.largest_burst() == other.largest_burst()
             && same(self.per, other.per) && same_option(self.max_wait, other.max_wait)
             && self.state.same(&other.state)
     }
@@ -217,8 +233,12 @@ mod tests {
             RateLimit { weight: Weight::Fixed(2), ..one },
             RateLimit { weight: Weight::Computed("x"), ..one },
             RateLimit { max_wait: None, ..one },
+            RateLimit { fleet: Some(Fail::Open), ..one },
         ] {
             assert!(!one.same(&other) && !other.same(&one), "{other:?}");
         }
+        let (open, closed) = (Some(Fail::Open), Some(Fail::Closed));
+        assert!(!RateLimit { fleet: open, ..one }.same(&RateLimit { fleet: closed, ..one }));
+        assert!(RateLimit { fleet: open, ..one }.same(&RateLimit { fleet: open, ..one }));
     }
 }

@@ -13,6 +13,7 @@ pub use crate::edge::{
     Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain, edge_rejecting, hand_out,
     never, of_one_type, slot,
 };
+pub use crate::exclusive::{Exclusive, Lead};
 pub use crate::failure::Verdict;
 pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;

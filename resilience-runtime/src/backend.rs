@@ -4,25 +4,40 @@ use std::sync::Arc;
 
 use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
 use crate::ledger::{Ledger, LedgerError};
+use crate::quota::Quotas;
+use crate::quota::memory::MemoryQuotas;
 
-/// The ledger behind a runtime.
+/// The stores behind a runtime.
 #[derive(Clone)]
 pub(crate) struct Backend {
     /// For the eyes of whoever prints a runtime.
     pub(crate) name: &'static str,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) memory: Option<Arc<MemoryLedger>>,
+    pub(crate) quotas: Arc<dyn Quotas>,
 }
 
 impl Backend {
     pub(crate) fn memory(capacity: usize) -> Self {
         let memory = Arc::new(MemoryLedger::new(capacity));
-        Self { name: "memory", ledger: Arc::clone(&memory) as Arc<dyn Ledger>, memory: Some(memory) }
+        let ledger = Arc::clone(&memory) as Arc<dyn Ledger>;
+        Self { memory: Some(memory), ..Self::here("memory", ledger) }
     }
 
     /// A ledger that the program brought along.
     pub(crate) fn own(ledger: Arc<dyn Ledger>) -> Self {
-        Self { name: "own", ledger, memory: None }
+        Self::here("own", ledger)
+    }
+
+    /// A ledger that counts no limits: they are counted in this process.
+    fn here(name: &'static str, ledger: Arc<dyn Ledger>) -> Self {
+        Self { name, ledger, memory: None, quotas: Arc::new(MemoryQuotas::default()) }
+    }
+
+    /// A server that keeps both.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    fn server(name: &'static str, server: Arc<impl Ledger + Quotas + 'static>) -> Self {
+        Self { name, ledger: Arc::clone(&server) as Arc<dyn Ledger>, memory: None, quotas: server }
     }
 
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
@@ -36,13 +51,16 @@ impl Backend {
             Some(("postgres" | "postgresql", _)) => {
                 postgres(url).await.map_err(|LedgerError(why)| because(why))
             }
+            Some((scheme, _)) if is_redis(scheme) => {
+                redis(url).await.map_err(|LedgerError(why)| because(why))
+            }
             _ => Err(because(EXPECTED.to_owned())),
         }
     }
 }
 
-const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process) `file:PATH` (results \
-                        are kept in that folder) or `postgres://USER@HOST/DATABASE` (on a server)";
+const EXPECTED: &str = "expected `memory:` (results are kept in memory and end with the process), `file:PATH` (they are \
+                        kept in that folder), `postgres://USER@HOST/DATABASE` or `redis://HOST` (on that server)";
 
 /// The path of `file:PATH`, as written; `file:///PATH` is the same.
 fn folder(path: &str) -> Result<&str, &'static str> {
@@ -63,7 +81,7 @@ async fn durable(path: String) -> Result<Backend, LedgerError> {
     let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref())).await;
     // The store panics on some of the files that it did not write.
     let ledger = opened.map_err(|error| LedgerError(format!("its files are damaged: {error}")))??;
-    Ok(Backend { name: "durable", ledger: Arc::new(ledger), memory: None })
+    Ok(Backend::here("durable", Arc::new(ledger)))
 }
 
 #[cfg(not(feature = "durable"))]
@@ -74,8 +92,7 @@ async fn durable(_: String) -> Result<Backend, LedgerError> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str) -> Result<Backend, LedgerError> {
-    let ledger = Arc::new(crate::ledger::postgres::open(url).await?);
-    Ok(Backend { name: "postgres", ledger, memory: None })
+    Ok(Backend::server("postgres", Arc::new(crate::ledger::postgres::open(url).await?)))
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -84,11 +101,31 @@ async fn postgres(_: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError("this program was built without the feature `postgres` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows.
+fn is_redis(scheme: &str) -> bool {
+    matches!(scheme.trim_end_matches("+cluster"), "redis" | "rediss" | "valkey" | "valkeys")
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str) -> Result<Backend, LedgerError> {
+    Ok(Backend::server("redis", Arc::new(crate::ledger::redis::open(url).await?)))
+}
+
+#[cfg(not(feature = "redis"))]
+#[allow(clippy::unused_async)] // as the other one
+async fn redis(_: &str) -> Result<Backend, LedgerError> {
+    Err(LedgerError("this program was built without the feature `redis` of `resilience`".to_owned()))
+}
+
+/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows. A path
+/// may have an `@`.
 fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), _) if url.contains("password=") => format!("{}://***", &url[..scheme]),
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+    match (url.split_once(':'), url.rsplit_once('@')) {
+        (Some((scheme, rest)), _) if scheme != "file" && rest.contains("password=") => {
+            format!("{scheme}://***")
+        }
+        (Some((scheme, rest)), Some((_, host))) if scheme != "file" && rest.contains('@') => {
+            format!("{scheme}{}***@{host}", if rest.starts_with("//") { "://" } else { ":" })
+        }
         _ => url.to_owned(),
     }
 }
@@ -121,6 +158,7 @@ mod tests {
             ("memory", "`memory`: expected `memory:`"),
             ("memory:1", "`memory:1`: expected `memory:`"),
             ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
+            ("mysql:root:secret@host/x", "`mysql:***@host/x`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
             ("file://", "`file://`: a ledger on disk is on this machine"),
             ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),

@@ -1,5 +1,6 @@
 //! A call of an annotated function: it has a context of its own, and one timer for all of its policies.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -104,6 +105,16 @@ impl Drop for InPlace<'_> {
 /// Waits between two attempts. Nothing is nothing: a timer of zero would cost a millisecond.
 pub fn pause(wait: Duration) -> Pause {
     Pause { until: if wait.is_zero() { None } else { Some(Tick::now().after(wait)) } }
+}
+
+/// What `future` gives, unless the moment comes first. For the inside of a call.
+pub(crate) async fn before<F: Future + Unpin>(moment: Tick, mut future: F) -> Option<F::Output> {
+    let mut pause = Pause { until: Some(moment) };
+    poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Pin::new(&mut pause).poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// The future of [`pause`].

@@ -57,10 +57,11 @@ pub(crate) struct Context {
     picks: Picks,
 }
 
-/// The operation that a claim of the ledger is for.
+/// What a claim of the ledger stands for.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    pub(crate) key: IdempotencyKey,
+    /// That of the idempotent operation; an exclusive right has none of its own.
+    pub(crate) key: Option<IdempotencyKey>,
     /// `None` in a transaction of the caller's.
     pub(crate) fence: Option<u64>,
 }
@@ -199,12 +200,13 @@ pub fn deadline() -> Option<Instant> {
 /// The key of the idempotent operation that runs now: the same for every attempt, host and process. Hand it to the
 /// callee, which deduplicates on it. `None` outside of an `#[idempotent]` function.
 pub fn idempotency_key() -> Option<IdempotencyKey> {
-    with(|context| context.operation.as_ref().map(|operation| operation.key))
+    with(|context| context.operation.as_ref()?.key)
 }
 
-/// A number that grows with each claim of the operation that runs now, for a sink that can refuse an older one.
-/// `None` outside of an `#[idempotent]` function, and in one with `tx`: who waits there for a transaction that is rolled
-/// back drew his number before it.
+/// A number that grows with each claim of the operation that runs now, or of its exclusive right, for a sink that can
+/// refuse an older one. Where several are around, it is that of the innermost. `None` outside of `#[idempotent]` and
+/// `#[exclusive]` functions, and in one with `tx`: who waits there for a transaction that is rolled back drew his number
+/// before it.
 pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().and_then(|operation| operation.fence))
 }

@@ -33,7 +33,7 @@ pub enum Kind {
     OutcomeUnknown,
     /// An earlier call with this key succeeded, and its result was not kept.
     ResultNotKept,
-    /// Somebody else took the claim over while this call ran.
+    /// The claim was lost while this call ran: somebody took it over, or it could not be renewed in time.
     LeaseLost,
     /// The transaction of the caller cannot go on beside another one: what begins it is to be run again.
     Conflict,
@@ -41,7 +41,7 @@ pub enum Kind {
     Held,
     /// The key is empty, missing or too long.
     InvalidKey,
-    /// The ledger failed, or cannot read what it keeps.
+    /// The ledger, or the store of a fleet's limit, failed, or cannot read what it keeps.
     Store,
     /// A fault was injected on purpose.
     Injected,
@@ -60,11 +60,11 @@ impl Kind {
             Self::KeyReused => "the key was used before with other values",
             Self::OutcomeUnknown => "an earlier call with this key was interrupted and may have taken effect",
             Self::ResultNotKept => "an earlier call with this key succeeded, but its result was not kept",
-            Self::LeaseLost => "the claim was taken over while this call ran",
+            Self::LeaseLost => "the claim was lost while this call ran",
             Self::Conflict => "the transaction is in conflict with another one",
             Self::Held => "the exclusive right is held by another",
-            Self::InvalidKey => "the idempotency key is not usable",
-            Self::Store => "the ledger failed",
+            Self::InvalidKey => "the key is not usable",
+            Self::Store => "the store failed",
             Self::Injected => "a fault was injected",
         }
     }

@@ -9,11 +9,11 @@ use crate::{Class, Kind, Site};
 pub(crate) struct Event<'a> {
     /// The site's name.
     pub(crate) site: &'a str,
-    pub(crate) decision: Decision,
+    pub(crate) decision: Decision<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Decision {
+pub(crate) enum Decision<'a> {
     /// A policy stopped the call.
     Rejected(Kind),
     /// The value came after its timeout, and was returned.
@@ -42,6 +42,59 @@ pub(crate) enum Decision {
     Evicted,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+    /// Something about a limit of the fleet.
+    Fleet(Fleet<'a>),
+    /// A ledger was opened on a server that may forget. It belongs to no site.
+    #[cfg(feature = "redis")]
+    LedgerAtRisk(Risk),
+    /// Only the callers in this process exclude each other, because nobody chose a ledger.
+    NoFleet,
+    /// A call has the exclusive right.
+    Elected { token: u64 },
+    /// It has lost the right before its end.
+    LeaseLost { why: &'static str },
+}
+
+/// What becomes of the count of a fleet's limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fleet<'a> {
+    /// It is in this process alone, because nobody chose a store.
+    CountedAlone,
+    /// The store cannot be asked. From now on calls pass uncounted, or are rejected.
+    Down { passing: bool, why: &'a str },
+    /// It can be asked again; so many calls were not counted.
+    Back { passed: bool, calls: u64 },
+}
+
+/// What a server may do to the records of a ledger.
+#[cfg(feature = "redis")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Risk {
+    /// It lets records go when its memory is full.
+    Evicts,
+    /// It does not write down what it is given.
+    Forgets,
+    /// It may not be asked.
+    Unknown,
+}
+
+#[cfg(feature = "redis")]
+impl Risk {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Evicts => {
+                "the server lets records go when its memory is full, and what they stood for can run again: set \
+                 `maxmemory-policy noeviction`"
+            }
+            Self::Forgets => {
+                "the server keeps no log of its writes, and forgets with a restart what it was given since its last \
+                 snapshot: set `appendonly yes`"
+            }
+            Self::Unknown => {
+                "the server does not say (`INFO`) whether it evicts and whether it writes down what it is given"
+            }
+        }
+    }
 }
 
 /// What went wrong, in a word.
@@ -97,9 +150,39 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
+        #[cfg(feature = "redis")]
+        Decision::LedgerAtRisk(risk) => {
+            let why = risk.words();
+            tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
+        }
+        Decision::Fleet(count) => emit_of_fleet(site, count),
         Decision::NoLedgerChosen => tracing::warn!(
             target: "resilience", event = "no_ledger_chosen", site,
             "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND"
+        ),
+        Decision::NoFleet => tracing::warn!(
+            target: "resilience", event = "no_ledger_chosen", site,
+            "only callers in this process exclude each other; choose the ledger of the fleet with RESILIENCE_BACKEND"
+        ),
+        Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
+        Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
+    }
+}
+
+fn emit_of_fleet(site: &str, count: Fleet<'_>) {
+    match count {
+        Fleet::CountedAlone => tracing::warn!(
+            target: "resilience", event = "counted_alone", site,
+            "this limit is counted in this process alone; choose the store of the fleet with RESILIENCE_BACKEND"
+        ),
+        Fleet::Down { passing, why } => tracing::warn!(
+            target: "resilience", event = "quota_down", site, why,
+            "the limit of the fleet cannot be counted: calls {}", if passing { "pass" } else { "are rejected" }
+        ),
+        Fleet::Back { passed, calls } => tracing::warn!(
+            target: "resilience", event = "quota_back", site, calls,
+            "the limit of the fleet is counted again: {calls} calls {} meanwhile",
+            if passed { "passed" } else { "were rejected" }
         ),
     }
 }

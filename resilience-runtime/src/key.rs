@@ -61,6 +61,21 @@ impl Namespace {
     }
 }
 
+/// The version of the derivation of limits.
+const LIMITS: &str = "resilience fleet limit 1";
+
+/// The name of a limit in a store: that of its owner, and its number among those of one owner.
+pub(crate) fn limit(name: &str, number: u32) -> [u8; 32] {
+    let mut owner = blake3::Hasher::new_derive_key(LIMITS);
+    owner.update(&number.to_le_bytes()).update(name.as_bytes());
+    owner.finalize().into()
+}
+
+/// The same of one of its keys.
+pub(crate) fn limit_of(limit: &[u8; 32], key: &Encoded) -> [u8; 32] {
+    blake3::keyed_hash(limit, &key.bytes).into()
+}
+
 impl fmt::Display for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -303,6 +318,20 @@ mod tests {
             of(&("tenant", 42)).to_string(),
             "ebaaa2888e5ee4a941364e3f59021c1d2d4e5a376bbc36e5c7bdcf4bf5c741f2"
         );
+    }
+
+    /// A change of these digits lets a fleet in the middle of a release count twice.
+    #[test]
+    fn the_names_of_limits_are_pinned() {
+        let hex = |bytes: [u8; 32]| blake3::Hash::from(bytes).to_string();
+        let api = limit("api", 0);
+        let key = Encoded::of(&("tenant", 42)).expect("good");
+        assert_eq!(hex(api), "7b8ff33b1be60a0795254f2e76b184e2afb82c13c39d7941ccb990a5a2588e8b");
+        assert_eq!(
+            hex(limit_of(&api, &key)),
+            "cb5c74fcd3feec85828bb2ea6445c5ce770a6f286c3f03dbb935d47c6db53702"
+        );
+        assert_ne!(limit("api", 1), api);
     }
 
     #[test]

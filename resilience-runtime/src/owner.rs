@@ -39,6 +39,11 @@ impl Owner {
     }
 }
 
+/// A name that outlives whoever made it. There is one copy of each.
+pub(crate) fn lasting(name: &str) -> &'static str {
+    without_function(name).name()
+}
+
 /// The site of engines that run code without an annotated function. There is one for each name, and it stays: a
 /// rejection can outlive the engine.
 fn without_function(name: &str) -> &'static Site {

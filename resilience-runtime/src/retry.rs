@@ -279,7 +279,7 @@ impl Attempts<'_> {
         self.tell(Decision::RetryStopped { attempt: self.attempt, why, inner: inner.map(Site::name) });
     }
 
-    fn tell(&self, decision: Decision) {
+    fn tell(&self, decision: Decision<'_>) {
         emit(&Event { site: self.retry.owner.name(), decision });
     }
 }

@@ -13,6 +13,7 @@ use std::task::{self, Poll};
 use crate::backend::{Backend, OpenError};
 use crate::ledger::memory::USUAL_CAPACITY;
 use crate::ledger::{Ledger, Operator};
+use crate::quota::Quotas;
 use crate::site::{Site, manifest};
 
 const VARIABLE: &str = "RESILIENCE_BACKEND";
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     backend: Backend,
     /// Somebody chose this ledger.
     pub(crate) chosen: bool,
+    /// Somebody chose where limits of the fleet are counted.
+    pub(crate) quotas_chosen: bool,
     /// The states of a scope, by the number of those that they stand for.
     states: Mutex<HashMap<u64, Arc<dyn Any + Send + Sync>>>,
 }
@@ -79,6 +82,7 @@ pub struct Builder {
     capacity: usize,
     chosen: bool,
     ledger: Option<Arc<dyn Ledger>>,
+    quotas: Option<Arc<dyn Quotas>>,
 }
 
 impl Builder {
@@ -102,9 +106,22 @@ impl Builder {
         self
     }
 
+    /// Counts limits of the fleet, `#[rate_limit(fleet)]`, in a store of your own. Without it they are counted in this
+    /// process.
+    pub fn quotas(mut self, quotas: impl Quotas + 'static) -> Self {
+        self.quotas = Some(Arc::new(quotas));
+        self
+    }
+
     /// The runtime.
     pub fn build(self) -> Runtime {
-        Runtime::new(self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own), self.chosen)
+        let asked_for_memory = self.chosen && self.ledger.is_none();
+        let mut backend = self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own);
+        let quotas_chosen = asked_for_memory || self.quotas.is_some();
+        if let Some(quotas) = self.quotas {
+            backend.quotas = quotas;
+        }
+        Runtime::new(backend, self.chosen, quotas_chosen)
     }
 }
 
@@ -117,7 +134,7 @@ impl fmt::Debug for Builder {
 impl Runtime {
     /// Starts a runtime in code.
     pub fn builder() -> Builder {
-        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None }
+        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None, quotas: None }
     }
 
     /// The runtime that the variable `RESILIENCE_BACKEND` asks for, as [`open`](Self::open) reads it; the default where
@@ -138,13 +155,16 @@ impl Runtime {
     /// | `memory:` | in memory; they end with the process |
     /// | `file:PATH` | in that folder, which is made if it is missing; feature `durable` |
     /// | `postgres://USER:PASSWORD@HOST/DATABASE` | in tables on that server, which are made if they are missing; feature `postgres` |
+    /// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | on a Redis or Valkey server; feature `redis` |
+    /// | `rediss://...` | the same over TLS; features `redis` and `tls` |
+    /// | `redis+cluster://HOST:PORT,HOST:PORT` | on a cluster, some of whose nodes are named; `rediss+cluster://` over TLS |
     ///
     /// A folder has one owner: opening one that another process has open is an error that names it. It must be on a
     /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
     /// for the disk.
     ///
     /// A server that cannot be reached or used, or whose tables are of a newer library, is an error at once, and nothing is
-    /// half made. No message holds a password. A ledger on a server belongs to the tokio runtime that it is opened in.
+    /// half made. No message holds a password.
     ///
     /// To PostgreSQL, as the query of the URL (`?pool_max=16&timeout=1s`):
     ///
@@ -163,22 +183,41 @@ impl Runtime {
     /// `user`, `password`, `dbname`, `host`, `hostaddr`, `port`, `options`, `target_session_attrs` and `load_balance_hosts`
     /// mean what they mean elsewhere. Of several hosts the one that writes is used. Without the feature `tls`, `prefer` is
     /// `disable`.
+    ///
+    /// A Redis that is not there, refuses the password or is older than version 6 is an error at once; one that may forget
+    /// what it is given is warned of. What follows a `?`, with `&` in between:
+    ///
+    /// | option | default | meaning |
+    /// | --- | --- | --- |
+    /// | `timeout=500ms` | 2 s | how long an answer may take. Whether the server has done it is open then |
+    /// | `connect_timeout=500ms` | 1 s | how long a new connection may take |
+    /// | `prefix=shop:` | `resilience:` | in front of every key |
+    /// | `durable=required` | | a server that may forget is refused |
+    ///
+    /// A call waits for both times at most. Where one tokio runtime opens a ledger on a server and others use it too, the
+    /// first must outlive them: its connections are driven there.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Ok(Self::new(Backend::open(url).await?, true))
+        Ok(Self::new(Backend::open(url).await?, true, true))
     }
 
-    fn new(backend: Backend, chosen: bool) -> Self {
-        Self { shared: Arc::new(Shared { backend, chosen, states: Mutex::default() }) }
+    fn new(backend: Backend, chosen: bool, quotas_chosen: bool) -> Self {
+        Self { shared: Arc::new(Shared { backend, chosen, quotas_chosen, states: Mutex::default() }) }
+    }
+
+    /// What counts its limits.
+    #[cfg(all(test, feature = "postgres", feature = "redis"))]
+    pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
+        Arc::clone(&self.shared.backend.quotas)
     }
 
     /// A runtime over a ledger that a test made.
     #[cfg(test)]
     pub(crate) fn over(ledger: Arc<dyn Ledger>) -> Self {
-        Self::new(Backend::own(ledger), true)
+        Self::new(Backend::own(ledger), true, false)
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
-    /// or if two functions would keep results under one name.
+    /// or if two functions would keep results, or exclude each other, under one name.
     pub fn install(self) -> Result<(), InstallError> {
         if let Some(clash) = manifest().find_map(namesake) {
             return Err(InstallError::NameClash(clash));
@@ -228,33 +267,34 @@ pub enum InstallError {
         "an annotated function has run already: install the runtime at the start of the program, before any call"
     )]
     TooLate,
-    /// Two functions would keep results under one name.
+    /// Two functions would keep results, or exclude each other, under one name.
     #[error(transparent)]
     NameClash(NameClash),
 }
 
-/// Two sites that would replay each other's results.
+/// Two sites that would replay each other's results, or keep each other from running.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "two idempotent functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
+    "two {what} functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
      `#[policies(name = \"...\")]`"
 )]
 pub struct NameClash {
+    what: &'static str,
     name: &'static str,
     one: String,
     two: String,
 }
 
-/// Another site that keeps results under the name of this one.
+/// Another site that keeps results under the name of this one, or excludes its runners.
 pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
-    if !site.remembers() {
-        return None;
-    }
-    let same =
-        |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && other.remembers();
-    let other = manifest().find(same)?;
-    let place = |site: &Site| format!("{}:{}", site.file(), site.line());
-    Some(NameClash { name: site.name(), one: place(site), two: place(other) })
+    type Is = fn(&Site) -> bool;
+    let kinds: [(_, Is); 2] = [("idempotent", Site::remembers), ("exclusive", Site::excludes)];
+    kinds.into_iter().filter(|(_, is)| is(site)).find_map(|(what, is)| {
+        let same = |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && is(other);
+        let other = manifest().find(same)?;
+        let place = |site: &Site| format!("{}:{}", site.file(), site.line());
+        Some(NameClash { what, name: site.name(), one: place(site), two: place(other) })
+    })
 }
 
 /// The runtime of the scope that polls now, if there is one. Without one the process-wide runtime is in use from now
@@ -290,6 +330,10 @@ pub(crate) enum InUse {
 impl InUse {
     pub(crate) fn ledger(&self) -> &dyn Ledger {
         &*self.backend.ledger
+    }
+
+    pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
+        Arc::clone(&self.backend.quotas)
     }
 }
 

@@ -67,6 +67,11 @@ impl Site {
     pub(crate) fn remembers(&self) -> bool {
         self.policies.iter().any(|policy| policy.facts().remembers.is_some())
     }
+
+    /// Whether its runners exclude each other under its name.
+    pub(crate) fn excludes(&self) -> bool {
+        self.policies.iter().any(|policy| policy.facts().excludes.is_some())
+    }
 }
 
 impl fmt::Debug for Site {

@@ -42,7 +42,7 @@ impl Tick {
     }
 
     /// So much earlier. What underflows is centuries ago.
-    #[cfg(feature = "durable")]
+    #[cfg(any(feature = "durable", feature = "redis"))]
     pub(crate) fn before(self, time: Duration) -> Self {
         Self::of(self.0.get().saturating_sub(nanos(time)))
     }

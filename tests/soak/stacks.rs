@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resilience::{
     Bulkhead, CircuitBreaker, Gauges, Kind, RateLimit, Replicas, RetryBudget, bulkhead, circuit_breaker,
-    fallback, hedge, idempotent, rate_limit, retry, timeout,
+    exclusive, fallback, hedge, idempotent, rate_limit, retry, timeout,
 };
 
 use crate::service::{Fault, Plan, Reply};
@@ -82,6 +82,13 @@ async fn once(plan: Plan) -> Reply {
     plan.run().await
 }
 
+#[timeout(ms = 6)]
+#[exclusive(key = plan.key % 4, lease = "200ms", otherwise = wait)]
+#[timeout(ms = 4)]
+async fn in_turn(plan: Plan) -> Reply {
+    plan.run().await
+}
+
 /// Each attempt on a node of its own.
 #[timeout(ms = 20)]
 #[retry(attempts = 2, backoff = none, repeatable)]
@@ -107,11 +114,12 @@ async fn nested(plan: Plan) -> Reply {
 }
 
 /// The rejections so far, by kind.
-static REJECTED: [(Kind, AtomicU64); 4] = [
+static REJECTED: [(Kind, AtomicU64); 5] = [
     (Kind::Timeout, AtomicU64::new(0)),
     (Kind::CircuitOpen, AtomicU64::new(0)),
     (Kind::BulkheadFull, AtomicU64::new(0)),
     (Kind::RateLimited, AtomicU64::new(0)),
+    (Kind::Held, AtomicU64::new(0)),
 ];
 
 /// A policy that never said no was not soaked.
@@ -125,7 +133,7 @@ pub fn assert_that_all_rejected() {
 
 /// One call of the stack that the plan names.
 pub async fn call(plan: Plan) -> Reply {
-    let reply = match plan.stack % 9 {
+    let reply = match plan.stack % 10 {
         0 => headline(plan).await,
         1 => by_key(plan).await,
         2 => crowded(plan).await,
@@ -134,6 +142,7 @@ pub async fn call(plan: Plan) -> Reply {
         5 => observed(plan).await,
         6 => once(plan).await,
         7 => replicated(plan).await,
+        8 => in_turn(plan).await,
         _ => nested(plan).await,
     };
     if let Err(Fault::Policy(rejection)) = &reply

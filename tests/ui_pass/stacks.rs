@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilience::{
-    Failure, RetryBudget, bulkhead, circuit_breaker, fallback, hedge, idempotent, policies, rate_limit, retry, timeout,
+    Failure, RetryBudget, bulkhead, circuit_breaker, exclusive, fallback, hedge, idempotent, policies, rate_limit, retry, timeout,
 };
 
 const BUDGET: Duration = Duration::from_secs(2);
@@ -157,7 +157,32 @@ async fn preset(order: u64) -> Result<u64, resilience::Error> {
     Ok(order)
 }
 
+#[exclusive]
+#[fallback(|_| Ok(0), when = |error| matches!(error, PayError::Unreachable))]
+async fn nightly() -> Result<u64, PayError> {
+    Ok(1)
+}
+
+#[fallback(|_| 0)]
+#[exclusive(key = name)]
+async fn rank(name: &str) -> usize {
+    name.len()
+}
+
+#[retry(attempts = ATTEMPTS, repeatable = "it starts where it stopped")]
+#[exclusive(key = (region, day), lease = BUDGET, otherwise = wait)]
+#[idempotent(key = day)]
+#[timeout(ms = 400)]
+async fn settle<'a, T: resilience::Key>(mut region: String, day: &'a T) -> Result<usize, PayError> {
+    region.push('.');
+    let _ = day;
+    Ok(region.len())
+}
+
 fn main() {
+    drop(nightly());
+    drop(rank("tea"));
+    drop(settle(String::new(), &7));
     drop(price("tea"));
     drop(length(String::new()));
     drop(preset(7));

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod layout;
+mod powertools;
 mod rules;
 mod servers;
 mod skipped;
@@ -25,8 +26,12 @@ usage: cargo xtask <command>
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   soak [SECONDS]     every policy at the machine's full rate, for ten minutes: nobody holds anything
                      afterwards, and memory is flat
+  fleet [SECONDS]    three processes over one ledger while everything goes wrong at random, for a minute on
+                     PostgreSQL and a minute on Redis; SEED=... repeats a storm
   loom               the model test of the lock-free parts (slow)
   bench              what policies add to a call, and ledgers beside their peers
+  bench fleet        the ledgers on servers beside statements by hand and their peers, one of which is
+                     installed with Python's pip
 ";
 
 /// One build for nearly every test: the default features, headers, and paused time.
@@ -35,6 +40,8 @@ const FEATURES: &str = "--features=resilience/test-util,resilience/http";
 /// words.
 const FOREIGN: &str = "--features=resilience-runtime/anyhow,resilience-runtime/reqwest,resilience-runtime/sqlx,\
                        resilience-runtime/tonic,resilience-runtime/http";
+/// The edge of HTTP, apart for the same reason.
+const EDGE: &str = "--features=resilience/test-util,resilience/axum,resilience/reqwest";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -52,8 +59,11 @@ fn main() -> ExitCode {
         ["rules", "--check"] => steps::run(&[Step::check("rule pages", rules::check)]),
         ["soak"] => steps::run(&[soak("600")]),
         ["soak", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[soak(seconds)]),
+        ["fleet"] => steps::run(&[servers(), fleet("60")]),
+        ["fleet", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[servers(), fleet(seconds)]),
         ["loom"] => steps::run(&[loom()]),
         ["bench"] => steps::run(&bench()),
+        ["bench", "fleet"] => steps::run(&bench_fleet()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -97,8 +107,14 @@ fn tests(filters: &[&str]) -> Vec<Step> {
             "errors of other crates",
             &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
         ),
+        Step::cargo("the edge of HTTP", &["test", "-p", "resilience", EDGE, "--test=http_edge", "--"])
+            .args(filters),
+        Step::cargo(
+            "units of the edge",
+            &["test", "-p", "resilience-runtime", "--features=test-util,axum", "--lib", "server"],
+        ),
         Step::cargo("opinions", &["test", "--features=strict", "--test=ui_strict", "--"]).args(filters),
-        Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, "--"]).args(filters),
+        Step::cargo("doc tests", &["test", "--doc", "--workspace", FEATURES, EDGE, "--"]).args(filters),
     ]
 }
 
@@ -108,10 +124,10 @@ fn ci() -> Vec<Step> {
         Step::cargo("fmt", &["fmt", "--all", "--check"]),
         Step::cargo(
             "clippy",
-            &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, "--", "-D", "warnings"],
+            &["clippy", "--workspace", "--all-targets", FEATURES, FOREIGN, EDGE, "--", "-D", "warnings"],
         ),
         peers("benches", "check").args(&["--benches"]),
-        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN])
+        Step::cargo("docs", &["doc", "--workspace", "--no-deps", FEATURES, FOREIGN, EDGE])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(tests(&[]));
@@ -125,6 +141,15 @@ fn bench() -> Vec<Step> {
     ]
 }
 
+/// The peer in Python has an environment of its own; without Python the others are measured.
+fn bench_fleet() -> Vec<Step> {
+    vec![
+        servers(),
+        Step::check("peers in Python", powertools::set_up),
+        peers("benches of a fleet", "bench").args(&["--bench=fleet"]),
+    ]
+}
+
 /// One of the peers names a newer compiler than ours, and builds with ours all the same.
 fn peers(name: &'static str, command: &str) -> Step {
     Step::cargo(name, &[command, "--manifest-path=benches/peers/Cargo.toml", "--target-dir=target"])
@@ -134,6 +159,12 @@ fn peers(name: &'static str, command: &str) -> Step {
 fn soak(seconds: &str) -> Step {
     Step::cargo("soak", &["test", "--release", "--package=resilience", "--test=soak", "--", "--nocapture"])
         .env("RESILIENCE_SOAK_SECONDS", seconds)
+}
+
+fn fleet(seconds: &str) -> Step {
+    Step::cargo("fleet", &["test", "--package=resilience-fleet", FEATURES, "--test=faults", "--"])
+        .args(&["storm", "--nocapture", "--test-threads=1"])
+        .env("FLEET_SECONDS", seconds)
 }
 
 /// A folder of its own: other flags would rebuild everything else.

@@ -123,7 +123,7 @@ impl Row {
                 self.settle(State::InDoubt, ttl, now);
             }
             // The answer was lost, and the write is sent again.
-            (State::Done(_), _) => {}
+            (State::Done(_), _) | (State::Released, Change::Release) => {}
             (State::InDoubt | State::Released, _) => return Written::LeaseLost,
         }
         Written::Yes

@@ -2,6 +2,7 @@
 
 mod bulkhead;
 mod circuit_breaker;
+mod exclusive;
 mod fallback;
 mod hedge;
 mod idempotent;
@@ -54,6 +55,12 @@ pub(crate) const ALL: &[Policy] = &[
         example: "key = order.id",
         per_method: Some("each operation has a key of its own"),
         read: idempotent::read,
+    },
+    Policy {
+        name: "exclusive",
+        example: "key = job",
+        per_method: Some("each function has a right of its own"),
+        read: exclusive::read,
     },
 ];
 

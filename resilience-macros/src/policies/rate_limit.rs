@@ -3,11 +3,11 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
-use resilience_policy::rate_limit::{RateLimit, Weight};
+use resilience_policy::rate_limit::{Fail, RateLimit, Weight};
 use syn::{Expr, ExprPath, ExprUnary, Path, UnOp};
 
 use super::Parsed;
-use crate::args::{Arg, Args, FromArg, Number, Time, Value};
+use crate::args::{Arg, ArgValue, Args, FromArg, Number, Time, Value, keyword};
 use crate::engine::{Engine, Kind};
 use crate::error::{Result, at_span};
 use crate::item::join;
@@ -38,6 +38,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let burst = args.value::<Number<u32>>("burst").map(|given| given.map(|number| number.0));
     let weight = args.value::<WeightArg>("weight").map(|given| given.map(Value::Literal));
     let max_wait = args.value::<Time>("max_wait").map(|given| given.map(|time| time.0));
+    let fleet = args.value::<Fail>("fleet").map(|given| given.map(Value::Literal));
     let is_missing = permits.is_none();
     let computed = weight.as_ref().and_then(|given| given.value.literal()?.of_the_call().cloned());
     fields.set("permits", permits, false, |limit, permits| limit.permits = permits);
@@ -45,6 +46,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     fields.set("burst", burst, true, |limit, burst| limit.burst = Some(burst));
     fields.set("weight", weight, false, |limit, weight| limit.weight = weight.known_value());
     fields.set("max_wait", max_wait, true, |limit, wait| limit.max_wait = Some(wait));
+    fields.set("fleet", fleet, true, |limit, fail| limit.fleet = Some(fail));
     let engine = Engine::read(&mut args, &mut fields, &LIMIT, |limit| &mut limit.state);
     if is_missing && !engine.is_shared() && (nothing_written || args.nothing_wrong()) {
         let help = "give it a number: `#[rate_limit(permits = 100, per = \"1s\")]`";
@@ -55,10 +57,34 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         ));
     }
     // A rest of no fields would be a lint in the user's crate.
-    let all = ["permits", "per", "burst", "weight", "max_wait", "key"];
+    let all = ["permits", "per", "burst", "weight", "max_wait", "fleet", "key"];
     let whole = all.iter().all(|name| fields.written(name).is_some());
     let params = fields.finish("rate_limit", "RateLimit", whole, Policy::RateLimit);
     args.finish(Some((params, Box::new(Limit { engine, computed, key_comes_first }) as _)))
+}
+
+/// `fleet`, which is `fleet = closed`, or `fleet = open`.
+impl FromArg for Fail {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        if matches!(arg.value, ArgValue::None) {
+            return Ok(Self::Closed);
+        }
+        Ok(match keyword(arg, &["closed", "open"])? {
+            "open" => Self::Open,
+            _ => Self::Closed,
+        })
+    }
+}
+
+impl Constant for Fail {
+    fn constant(&self) -> TokenStream {
+        let runtime = crate::paths::runtime();
+        let fail = match self {
+            Self::Open => quote!(Open),
+            Self::Closed => quote!(Closed),
+        };
+        quote!(#runtime::policy::rate_limit::Fail::#fail)
+    }
 }
 
 /// A number for every call, which the rules judge; or an expression that each call computes.

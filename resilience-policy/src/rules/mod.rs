@@ -47,6 +47,7 @@ rules! {
     UnreachableAttempt = unreachable_attempt,
     DeadTimeout = dead_timeout,
     LateHedge = late_hedge,
+    HeldHedge = held_hedge,
     EndlessWait = endless_wait,
     BlindBreaker = blind_breaker,
     HiddenFailure = hidden_failure,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::bulkhead::Bulkhead;
 use crate::circuit_breaker::{CircuitBreaker, Window};
+use crate::exclusive::{Exclusive, Otherwise};
 use crate::fallback::Fallback;
 use crate::hedge::{After, Hedge};
 use crate::idempotent::{Guarantee, Idempotent};
@@ -24,6 +25,9 @@ const LEDGER: Policy = Policy::Idempotent(Idempotent::DEFAULT);
 const AT_MOST_ONCE: Policy =
     Policy::Idempotent(Idempotent { guarantee: Guarantee::AtMostOnce, ..Idempotent::DEFAULT });
 
+const RIGHT: Policy = Policy::Exclusive(Exclusive::DEFAULT);
+const RIGHT_OF_KEY: Policy =
+    Policy::Exclusive(Exclusive { key: "day", otherwise: Otherwise::Wait, ..Exclusive::DEFAULT });
 const IN_TX: Policy =
     Policy::Idempotent(Idempotent { tx: "tx", ttl: Duration::from_secs(5), ..Idempotent::DEFAULT });
 
@@ -119,6 +123,10 @@ fn sane_stacks_are_silent() {
         &[LEDGER, SOME],
         &[FALLBACK, SOME],
         &[fallback("preset", ""), FALLBACK, RETRY],
+        &[timeout(2_000), RETRY, RIGHT, LEDGER, timeout(500)],
+        &[LEDGER, RIGHT, BARE_RETRY, BREAKER, timeout(500)],
+        &[FALLBACK, RIGHT],
+        &[RIGHT, RIGHT_OF_KEY, hedge(Some(50), 1), timeout(500)],
         &[],
     ] {
         assert_eq!(found(stack), None, "{stack:?}");
@@ -161,6 +169,10 @@ fn each_rule_finds_its_case() {
         (&[LIMIT, LIMIT], "twice", 1, ""),
         (&[BREAKER, BREAKER], "twice", 1, ""),
         (&[hedge(None, 1), hedge(None, 1)], "twice", 1, ""),
+        (&[RIGHT, RIGHT], "twice", 1, ""),
+        (&[RIGHT, BARE_RETRY], "retry_unsafe", 1, ""),
+        (&[hedge(Some(50), 1), timeout(500), RIGHT], "held_hedge", 0, ""),
+        (&[RETRY, hedge(None, 1), RIGHT_OF_KEY], "held_hedge", 1, ""),
         (&[timeout(0)], "range", 0, "after"),
     ];
     for (stack, rule, policy, argument) in cases {
@@ -174,6 +186,7 @@ fn opinions_wait_for_strict() {
     for (stack, rule) in [
         (&[BREAKER][..], Rule::NoTimeout),
         (&[BULKHEAD], Rule::NoTimeout),
+        (&[RIGHT], Rule::NoTimeout),
         (&[timeout(500), eager], Rule::EagerRetry),
     ] {
         assert!(judge(stack, &[], false).is_none());

@@ -20,6 +20,7 @@ use crate::Site;
 use crate::call::enter;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::gauges::{Gauged, Gauges};
+use crate::key::Encoded;
 use crate::keyed::{Chosen, Keeps};
 use crate::owner::{Owner, sane};
 use crate::state::{Home, InUse};
@@ -143,7 +144,7 @@ impl Gauged for Bulkhead {
 impl Keeps for Bulkhead {
     type State = Places;
 
-    fn new_state() -> Places {
+    fn new_state(&self, _: &Encoded) -> Places {
         Places::new()
     }
 

@@ -21,6 +21,7 @@ pub use permit::Permit;
 use crate::call::enter;
 use crate::edge::{PolicyError, edge};
 use crate::gauges::{Gauged, Gauges};
+use crate::key::Encoded;
 use crate::keyed::{Chosen, Keeps};
 use crate::owner::{Owner, sane};
 use crate::state::{Home, InUse};
@@ -249,7 +250,7 @@ impl Gauged for CircuitBreaker {
 impl Keeps for CircuitBreaker {
     type State = Breaker;
 
-    fn new_state() -> Breaker {
+    fn new_state(&self, _: &Encoded) -> Breaker {
         Breaker::new()
     }
 

@@ -52,6 +52,11 @@ impl Context {
         self.limit.map(|limit| self.resolve(limit))
     }
 
+    /// The deadline, unless a timeout further out cuts the call there.
+    pub(crate) fn unwatched_deadline(&mut self) -> Option<Tick> {
+        self.limit.filter(|limit| !limit.is_watched).map(|limit| self.resolve(limit))
+    }
+
     /// The limit of something that begins now, and that is watched. At the start of a call it needs no clock.
     pub(crate) fn limit_in(&self, time: Duration) -> Limit {
         let from_start = self.start.is_none();

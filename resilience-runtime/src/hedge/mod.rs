@@ -224,7 +224,7 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
         true
     }
 
-    fn tell(&self, number: usize, decision: impl FnOnce(u32) -> Decision) {
+    fn tell(&self, number: usize, decision: impl FnOnce(u32) -> Decision<'static>) {
         let attempt = u32::try_from(number + 1).unwrap_or(u32::MAX);
         emit(&Event { site: self.name, decision: decision(attempt) });
     }

@@ -9,7 +9,8 @@ use resilience_policy::idempotent::Guarantee;
 
 use super::SiteLedger;
 use super::codec::{Codec, kept};
-use super::write::{Unsent, Write};
+use super::write::Unsent;
+use crate::call::pause;
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
@@ -20,9 +21,9 @@ use crate::{Class, Kind};
 /// The right to run an operation. Dropped without a settlement (a caller that went away, a timeout around it, a
 /// panic), it leaves the operation in doubt.
 pub struct Claim {
-    site: &'static SiteLedger,
-    shared: InUse,
-    hold: Hold,
+    pub(super) site: &'static SiteLedger,
+    pub(super) shared: InUse,
+    pub(super) hold: Hold,
     /// Attempts of this call that may have taken effect before the claim.
     before: u32,
     /// An attempt of this claim may have taken effect, as far as is known outside of the call.
@@ -31,10 +32,12 @@ pub struct Claim {
 }
 
 /// Renews until the claim is lost; then the end of the operation will find out.
-async fn renew(ledger: &dyn Ledger, hold: Hold, lease: Duration) {
+async fn renew(ledger: &dyn Ledger, hold: &Hold, lease: Duration) {
+    // The shortest time that a timer knows.
+    let period = (lease / 3).max(Duration::from_millis(1));
     loop {
-        tokio::time::sleep(lease / 3).await;
-        if let Ok(Written::LeaseLost) = ledger.renew(hold, lease).await {
+        pause(period).await;
+        if let Ok(Written::LeaseLost) = ledger.renew(*hold, lease).await {
             return std::future::pending().await;
         }
     }
@@ -51,7 +54,7 @@ impl Claim {
     pub(super) fn new(site: &'static SiteLedger, shared: InUse, request: &Request<'_>, fence: u64) -> Self {
         let hold = Hold { key: request.key, owner: request.owner, fence };
         let before = context::with(|context| {
-            context.operation = Some(Arc::new(Operation { key: hold.key, fence: Some(fence) }));
+            context.operation = Some(Arc::new(Operation { key: Some(hold.key), fence: Some(fence) }));
             context.effects()
         });
         Self { site, shared, hold, before, ran: false, open: true }
@@ -60,7 +63,7 @@ impl Claim {
     /// Runs the operation, and renews the claim while it is pending.
     pub async fn keep<F: Future>(&mut self, mut body: Pin<&mut F>) -> F::Output {
         let (before, ran) = (self.before, &mut self.ran);
-        let mut renewal = pin!(renew(self.shared.ledger(), self.hold, self.site.params.lease));
+        let mut renewal = pin!(renew(self.shared.ledger(), &self.hold, self.site.params.lease));
         poll_fn(|cx| {
             // So it stays where the body panics.
             *ran = true;
@@ -77,22 +80,20 @@ impl Claim {
 
     /// Writes what became of the operation.
     pub async fn settle<R: Returns>(
-        mut self,
+        &mut self,
         outcome: Outcome<R::Value, R::Error>,
         edge: &Edge<R>,
         codec: &Codec<R>,
     ) -> Outcome<R::Value, R::Error> {
         let end = self.judge(&outcome, edge, codec);
         let result = match end {
-            End::InDoubt => return outcome, // said by the drop of `self`
+            End::InDoubt => return outcome, // said by the drop of the claim
             End::Keep(body) => Some(Record { version: self.site.params.version, body }),
             End::Release => None,
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.
         self.open = false;
-        let write = Write { shared: self.shared.clone(), hold: self.hold, result, params: self.site.params };
-        let lost =
-            Unsent { site: self.site.site, write: Some(write) }.send().await == Some(Written::LeaseLost);
+        let lost = Unsent::new(self, result).send().await == Some(Written::LeaseLost);
         if lost && outcome.is_ok() { Err(reject(Kind::LeaseLost, self.site.site).into()) } else { outcome }
     }
 

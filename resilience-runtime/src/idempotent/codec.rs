@@ -10,7 +10,7 @@ use crate::edge::{Edge, Returns};
 use crate::ledger::Body;
 
 /// The longest result that a ledger keeps, encoded.
-const MOST_BYTES: usize = 256 * 1024;
+pub(crate) const MOST_BYTES: usize = 256 * 1024;
 
 /// Most results fit: they are written without growing the buffer.
 const USUAL_BYTES: usize = 512;

@@ -5,7 +5,7 @@ mod claim;
 mod codec;
 mod faithful;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tx;
 mod write;
 
@@ -18,15 +18,18 @@ pub use claim::Claim;
 pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
 pub use tx::{InTx, Transaction, TxClaim, transaction};
 
-use crate::context;
+use crate::call::before;
+use crate::context::{self, Context};
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Namespace};
-use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record, later};
-use crate::time::{self, Instant};
+use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record};
+use crate::time::Tick;
 use crate::{Error, Kind, Site, runtime};
 use asking::Asking;
 use codec::Fault;
+#[cfg(feature = "axum")]
+pub(crate) use codec::MOST_BYTES;
 pub(crate) use codec::encode;
 
 /// One site that remembers.
@@ -50,35 +53,10 @@ pub struct Names {
     pub fingerprint: Option<Result<[u8; 32], String>>,
 }
 
-impl Names {
-    /// The names, if all of them can be used.
-    fn read(&self, site: &'static SiteLedger) -> Result<Named<'_>, Error> {
-        let unusable = |error: Fault| reject(Kind::InvalidKey, site.site).because(error);
-        let fingerprint = self.fingerprint.as_ref().map(Result::as_ref).transpose();
-        Ok(Named {
-            key: self.key.as_ref().map_err(|error| unusable((*error).into()))?,
-            scope: self
-                .scope
-                .as_ref()
-                .map(Result::as_ref)
-                .transpose()
-                .map_err(|error| unusable((*error).into()))?,
-            fingerprint: fingerprint.map_err(|error| unusable(error.clone().into()))?.copied(),
-        })
-    }
-}
-
-/// The same, known to be good.
-struct Named<'a> {
-    key: &'a Encoded,
-    scope: Option<&'a Encoded>,
-    fingerprint: Option<[u8; 32]>,
-}
-
-impl AsWritten for Named<'_> {
+impl AsWritten for Names {
     fn as_written(&self) -> String {
         let mut text = String::new();
-        for part in self.scope.into_iter().chain([self.key]) {
+        for part in self.scope.iter().chain([&self.key]).flatten() {
             if !text.is_empty() {
                 text.push('/');
             }
@@ -122,9 +100,9 @@ impl SiteLedger {
     }
 
     async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Record>, Error> {
-        let names = names.read(self)?;
+        let request =
+            self.request(names).map_err(|error| reject(Kind::InvalidKey, self.site).because(error))?;
         self.check_name()?;
-        let request = self.request(&names);
         let shared = runtime::in_use();
         let ledger = shared.ledger();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
@@ -132,23 +110,23 @@ impl SiteLedger {
         }
         let mut start = None;
         loop {
-            match Asking::of(ledger, &request).answer().await.map_err(|error| self.store(error))? {
-                Claimed::Granted { fence } => {
-                    return Ok(Ok(Claim::new(self, shared.clone(), &request, fence)));
+            match Asking::of(ledger, &request).answer().await {
+                Ok(Claimed::Granted { fence }) => {
+                    return Ok(Ok(Claim::new(self, shared, &request, fence)));
                 }
-                Claimed::Done(record) => return Ok(Err(record)),
-                Claimed::InDoubt => return Err(reject(Kind::OutcomeUnknown, self.site)),
-                Claimed::Mismatch => return Err(reject(Kind::KeyReused, self.site)),
-                Claimed::Running { fence, left } => {
-                    let now = time::now();
+                Ok(Claimed::Done(record)) => return Ok(Err(record)),
+                Ok(Claimed::InDoubt) => return Err(reject(Kind::OutcomeUnknown, self.site)),
+                Ok(Claimed::Mismatch) => return Err(reject(Kind::KeyReused, self.site)),
+                Err(error) => return Err(self.store(error)),
+                Ok(Claimed::Running { fence, left }) => {
+                    let now = Tick::now();
                     let until = self.waits_until(*start.get_or_insert(now)).filter(|until| *until > now);
                     let Some(until) = until else {
                         return Err(reject(Kind::InProgress, self.site).after(left));
                     };
                     // A lease that ends first can be taken over.
-                    let wake = until.min(now + left);
-                    let ended = tokio::time::timeout_at(wake, ledger.ended(request.key, fence)).await;
-                    if let Ok(Some(record)) = ended {
+                    let wake = until.min(now.after(left));
+                    if let Some(Some(record)) = before(wake, ledger.ended(request.key, fence)).await {
                         return Ok(Err(record));
                     }
                 }
@@ -157,23 +135,27 @@ impl SiteLedger {
     }
 
     /// How long this call waits for another one: no longer than it may take itself.
-    fn waits_until(&self, start: Instant) -> Option<Instant> {
-        let until = later(start, self.params.wait?);
-        Some(context::deadline().map_or(until, |deadline| until.min(deadline)))
+    fn waits_until(&self, start: Tick) -> Option<Tick> {
+        let until = start.after(self.params.wait?);
+        Some(context::with(Context::deadline).map_or(until, |deadline| until.min(deadline)))
     }
 
-    fn request<'a>(&'static self, names: &'a Named<'a>) -> Request<'a> {
-        Request {
-            key: self.namespace.get_or_init(|| Namespace::of(self.site.name())).key(names.scope, names.key),
+    /// What is asked for, if all of the names can be used.
+    fn request<'a>(&'static self, names: &'a Names) -> Result<Request<'a>, Fault> {
+        let key = names.key.as_ref().map_err(|error| *error)?;
+        let scope = names.scope.as_ref().map(Result::as_ref).transpose().map_err(|error| *error)?;
+        let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
+        Ok(Request {
+            key: namespace.key(scope, key),
             site: self.site.name(),
             text: names,
             owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
-            fingerprint: names.fingerprint,
+            fingerprint: names.fingerprint.clone().transpose()?,
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
-        }
+        })
     }
 
     /// Two sites of one name would replay each other's results.

@@ -53,26 +53,30 @@ fn not_run() -> impl Future<Output = Result<u32, Error>> {
 }
 
 /// A ledger in memory behind a bad line.
-struct Flaky {
-    memory: MemoryLedger,
+pub(crate) struct Flaky {
+    pub(crate) memory: MemoryLedger,
     /// How many claims, renewals and last writes still fail.
-    claims: AtomicU32,
-    renewals: AtomicU32,
-    writes: AtomicU32,
+    pub(crate) claims: AtomicU32,
+    pub(crate) renewals: AtomicU32,
+    pub(crate) writes: AtomicU32,
     /// What fails has been done: only the answer is lost.
-    answers_only: bool,
-    /// How long a last write takes.
-    slow: Duration,
+    pub(crate) answers_only: bool,
+    /// How long a claim, a renewal and a last write take.
+    pub(crate) slow_claim: Duration,
+    pub(crate) slow_renewal: Duration,
+    pub(crate) slow: Duration,
 }
 
 impl Flaky {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             memory: MemoryLedger::new(100),
             claims: AtomicU32::new(0),
             renewals: AtomicU32::new(0),
             writes: AtomicU32::new(0),
             answers_only: false,
+            slow_claim: Duration::ZERO,
+            slow_renewal: Duration::ZERO,
             slow: Duration::ZERO,
         }
     }
@@ -98,11 +102,11 @@ impl Flaky {
 
 impl Ledger for Flaky {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
-        self.reply(&self.claims, Duration::ZERO, move || self.memory.claim(request))
+        self.reply(&self.claims, self.slow_claim, move || self.memory.claim(request))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        self.reply(&self.renewals, Duration::ZERO, move || self.memory.renew(hold, lease))
+        self.reply(&self.renewals, self.slow_renewal, move || self.memory.renew(hold, lease))
     }
 
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
@@ -183,7 +187,7 @@ impl tracing::Subscriber for Listener {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-fn listen(event: &'static str) -> (tracing::subscriber::DefaultGuard, Arc<AtomicU32>) {
+pub(crate) fn listen(event: &'static str) -> (tracing::subscriber::DefaultGuard, Arc<AtomicU32>) {
     let count = Arc::new(AtomicU32::new(0));
     (tracing::subscriber::set_default(Listener(event, Arc::clone(&count))), count)
 }

@@ -4,37 +4,41 @@ use std::time::Duration;
 
 use resilience_policy::idempotent::Idempotent;
 
-use crate::Site;
+use super::Claim;
 use crate::event::{Decision, Event, emit};
-use crate::ledger::{Hold, LedgerError, Stored as Record, Written, later};
+use crate::ledger::{Hold, Reply, Stored as Record, Written, later};
 use crate::runtime::InUse;
 use crate::time;
 
 /// The last write of a claim.
-#[derive(Clone)]
-pub(super) struct Write {
-    pub(super) shared: InUse,
-    pub(super) hold: Hold,
+struct Write {
+    shared: InUse,
+    hold: Hold,
     /// `None` releases it.
-    pub(super) result: Option<Record>,
-    pub(super) params: &'static Idempotent,
+    result: Option<Record>,
+    params: &'static Idempotent,
+}
+
+fn write<'a>(
+    shared: &'a InUse,
+    hold: Hold,
+    result: Option<&Record>,
+    params: &Idempotent,
+) -> Reply<'a, Written> {
+    match result {
+        Some(result) => shared.ledger().complete(hold, result.clone(), params.ttl),
+        None => shared.ledger().release(hold),
+    }
 }
 
 impl Write {
-    async fn send(&self) -> Result<Written, LedgerError> {
-        match &self.result {
-            Some(result) => self.shared.ledger().complete(self.hold, result.clone(), self.params.ttl).await,
-            None => self.shared.ledger().release(self.hold).await,
-        }
-    }
-
     /// Goes on in the background until the ledger is back. What the ledger never hears of ends with the lease.
     async fn insist(self) {
         let mut wait = Duration::from_millis(50);
         let end = later(time::now(), self.params.lease);
         while time::now() < end && !self.shared.ledger().has_stopped() {
             time::pause(wait).await;
-            if self.send().await.is_ok() {
+            if write(&self.shared, self.hold, self.result.as_ref(), self.params).await.is_ok() {
                 return;
             }
             wait = (wait * 2).min(Duration::from_secs(5));
@@ -44,29 +48,42 @@ impl Write {
 }
 
 /// A write under way. One that the ledger did not take, or that was dropped before, goes on in the background.
-pub(super) struct Unsent {
-    pub(super) site: &'static Site,
-    pub(super) write: Option<Write>,
+pub(super) struct Unsent<'a> {
+    claim: &'a Claim,
+    result: Option<Record>,
+    is_sent: bool,
 }
 
-impl Unsent {
-    pub(super) async fn send(mut self) -> Option<Written> {
-        let written = self.write.as_ref()?.send().await.ok()?;
-        self.write = None;
+impl<'a> Unsent<'a> {
+    pub(super) fn new(claim: &'a Claim, result: Option<Record>) -> Self {
+        Self { claim, result, is_sent: false }
+    }
+
+    pub(super) async fn send(&mut self) -> Option<Written> {
+        let Claim { shared, hold, site, .. } = self.claim;
+        let written = write(shared, *hold, self.result.as_ref(), site.params).await.ok()?;
+        self.is_sent = true;
         Some(written)
     }
 }
 
-impl Drop for Unsent {
+impl Drop for Unsent<'_> {
     fn drop(&mut self) {
-        let Some(write) = self.write.take() else { return };
-        emit(&Event { site: self.site.name(), decision: Decision::Unrecorded });
-        if write.shared.ledger().has_stopped() {
+        if self.is_sent {
             return;
         }
+        let Claim { shared, hold, site, .. } = self.claim;
+        emit(&Event { site: site.site.name(), decision: Decision::Unrecorded });
+        if shared.ledger().has_stopped() {
+            return;
+        }
+        let result = self.result.take();
         match tokio::runtime::Handle::try_current() {
-            Ok(handle) => drop(handle.spawn(write.insist())),
-            Err(_) => write.shared.ledger().abandon(write.hold, write.result.is_some()),
+            Ok(handle) => {
+                let write = Write { shared: shared.clone(), hold: *hold, result, params: site.params };
+                drop(handle.spawn(write.insist()));
+            }
+            Err(_) => shared.ledger().abandon(*hold, result.is_some()),
         }
     }
 }

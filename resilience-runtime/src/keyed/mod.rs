@@ -18,8 +18,8 @@ pub trait Keeps: Gauged {
     /// What it keeps.
     type State: Any + Send + Sync;
 
-    /// As it is before the first call.
-    fn new_state() -> Self::State;
+    /// As it is before the first call of this key.
+    fn new_state(&self, key: &Encoded) -> Self::State;
 
     /// Whether a state that no call holds can be forgotten.
     fn may_go(&self, state: &Self::State) -> bool;
@@ -51,8 +51,8 @@ impl<E: Keeps> Keyed<E> {
     pub fn choose(&self, site: &'static Site, key: Result<Encoded, KeyError>) -> Chosen<'_, E> {
         let keys = self.keys.in_use(Keys::new);
         let state = key.map(|key| {
-            let found =
-                keys.of(key.as_bytes(), self.max_keys, E::new_state, |state| self.engine.may_go(state));
+            let new = || self.engine.new_state(&key);
+            let found = keys.of(key.as_bytes(), self.max_keys, new, |state| self.engine.may_go(state));
             if found.is_none() {
                 self.tell_of_the_crowd();
             }

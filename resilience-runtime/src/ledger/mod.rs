@@ -7,11 +7,15 @@
 mod answer;
 #[cfg(feature = "durable")]
 pub(crate) mod durable;
+#[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
+mod key_map;
 pub(crate) mod memory;
 mod operator;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod record;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 #[cfg(any(test, feature = "postgres", feature = "redis"))]
 mod remote;
 mod reply;

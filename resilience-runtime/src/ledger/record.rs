@@ -85,11 +85,11 @@ impl Record {
         if self.fence != hold.fence || self.owner != hold.owner {
             return Written::LeaseLost;
         }
-        match self.state {
-            State::Running { .. } => self.change(change, now),
+        match (&self.state, &change) {
+            (State::Running { .. }, _) => self.change(change, now),
             // The answer to a write was lost, and the write is sent again.
-            State::Done(_) => return Written::Yes,
-            State::InDoubt | State::Released => return Written::LeaseLost,
+            (State::Done(_), _) | (State::Released, Change::Release) => {}
+            (State::InDoubt | State::Released, _) => return Written::LeaseLost,
         }
         Written::Yes
     }

@@ -1,7 +1,5 @@
 //! A map cut in pieces, so that two keys seldom wait for one lock. No lock is held over an await.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::key::IdempotencyKey;
@@ -25,24 +23,4 @@ impl<T: Default> Shards<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = MutexGuard<'_, T>> {
         self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-pub(crate) type KeyMap<T> = HashMap<IdempotencyKey, T, BuildHasherDefault<FirstBytes>>;
-
-/// The keys are hashes already.
-#[derive(Default)]
-pub(crate) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
 }

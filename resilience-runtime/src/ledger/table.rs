@@ -1,6 +1,5 @@
 //! What the tables on PostgreSQL hold, for the ledger there and for results in transactions of callers.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -56,6 +55,6 @@ pub(crate) fn millis(time: Duration) -> i64 {
 }
 
 /// A text of PostgreSQL has no NUL. It is for people, and for them this is one.
-pub(crate) fn text(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+pub(crate) fn text(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

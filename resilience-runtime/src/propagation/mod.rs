@@ -4,6 +4,9 @@
 mod error;
 mod key;
 mod received;
+mod retry_after;
+#[cfg(feature = "reqwest")]
+mod send;
 #[cfg(test)]
 mod tests;
 mod time_left;
@@ -14,6 +17,10 @@ use http::{HeaderMap, HeaderValue};
 
 pub use error::{HeaderError, Problem};
 pub use received::{Handling, Received, RetryAdvice};
+#[cfg(feature = "axum")]
+pub(crate) use retry_after::whole_seconds;
+#[cfg(feature = "reqwest")]
+pub use send::SendInContext;
 
 use crate::context;
 use crate::key::IdempotencyKey;
@@ -131,6 +138,12 @@ impl Protocol {
             Self::Http => 1,
             Self::Grpc => 0,
         }
+    }
+
+    /// Tells a client not to repeat.
+    pub(crate) fn advise_against(self, headers: &mut HeaderMap) {
+        let (header, value) = self.advice();
+        headers.entry(header).or_insert(value);
     }
 
     /// The header that tells a client not to repeat.

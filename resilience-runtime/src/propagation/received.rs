@@ -96,8 +96,7 @@ impl RetryAdvice {
     /// its status. A header that is already there stays.
     pub fn inject(self, headers: &mut HeaderMap) {
         if self.stop {
-            let (header, value) = self.protocol.advice();
-            headers.entry(header).or_insert(value);
+            self.protocol.advise_against(headers);
         }
     }
 }

@@ -178,6 +178,26 @@ fn advice_is_read_as_others_write_it() {
     assert!(!stops(Grpc, b"0") && !stops(Grpc, b"1500") && !Grpc.says_stop(&HeaderMap::new()));
 }
 
+#[test]
+fn the_time_to_come_again_is_read() {
+    let wait = |protocol: Protocol, lines: &[(&'static str, &[u8])]| protocol.retry_after(&headers(lines));
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(wait(Http, &[("retry-after", b"120")]), seconds(120));
+    assert_eq!(wait(Http, &[("retry-after", b"0")]), seconds(0));
+    let (noon, later) = (b"Tue, 15 Nov 1994 12:00:00 GMT", b"Tue, 15 Nov 1994 12:01:30 GMT");
+    assert_eq!(wait(Http, &[("date", noon), ("retry-after", later)]), seconds(90));
+    assert_eq!(wait(Http, &[("date", later), ("retry-after", noon)]), seconds(0), "it has passed");
+    assert_eq!(wait(Http, &[("retry-after", noon)]), seconds(0), "by our own clock");
+    let far = wait(Http, &[("retry-after", b"Fri, 31 Dec 9999 23:59:59 GMT")]).expect("a date");
+    assert!(far > DAY * 365 * 1_000);
+    for bad in ["", "-1", "1.5", "soon", "99999999999", "Tue, 99 Nov 1994 12:00:00 GMT"] {
+        assert_eq!(wait(Http, &[("retry-after", bad.as_bytes())]), None, "{bad}");
+    }
+    assert_eq!(wait(Grpc, &[("grpc-retry-pushback-ms", b"1500")]), Some(Duration::from_millis(1_500)));
+    assert_eq!(wait(Grpc, &[("grpc-retry-pushback-ms", b"-1")]), None);
+    assert_eq!((wait(Http, &[]), wait(Grpc, &[])), (None, None));
+}
+
 /// As a client writes a text of its own.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))

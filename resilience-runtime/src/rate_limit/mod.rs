@@ -1,25 +1,30 @@
 //! The engine of `#[rate_limit]`.
 
+mod count;
+mod fleet;
+mod gcra;
 mod state;
 mod turn;
 
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use resilience_policy::Policy;
-use resilience_policy::rate_limit::RateLimit as Params;
+use resilience_policy::rate_limit::{Fail, RateLimit as Params};
 
+pub(crate) use gcra::Rate;
 pub use turn::Turn;
 
 use crate::Site;
 use crate::call::enter;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::gauges::{Gauged, Gauges};
+use crate::key::{self, Encoded};
 use crate::keyed::{Chosen, Keeps};
 use crate::owner::{Owner, sane};
 use crate::state::{Home, InUse};
-use crate::time::Tick;
-use state::State;
+use count::Count;
 
 /// A rate limit that many functions share: so many calls of one dependency per time.
 ///
@@ -36,7 +41,9 @@ use state::State;
 pub struct RateLimit {
     owner: Owner,
     params: Params,
-    home: Home<State>,
+    home: Home<Count>,
+    /// Where it is a limit of the fleet.
+    name_in_stores: OnceLock<[u8; 32]>,
 }
 
 impl RateLimit {
@@ -47,14 +54,16 @@ impl RateLimit {
     ///
     /// Where it is zero, or more than one per microsecond.
     pub const fn new(name: &'static str, permits: u32) -> Self {
-        let owner = Owner::named(name);
-        Self { owner, params: Params::DEFAULT, home: Home::new(State::new()) }
-            .with(Params { permits, ..Params::DEFAULT })
+        Self::of(Owner::named(name), Params::DEFAULT).with(Params { permits, ..Params::DEFAULT })
     }
 
     #[doc(hidden)]
     pub const fn of_site(site: &'static Site, params: Params) -> Self {
-        Self { owner: Owner::Site(site), params, home: Home::new(State::new()) }
+        Self::of(Owner::Site(site), params)
+    }
+
+    const fn of(owner: Owner, params: Params) -> Self {
+        Self { owner, params, home: Home::new(Count::new(None)), name_in_stores: OnceLock::new() }
     }
 
     /// The time that `permits` counts for (1 s).
@@ -87,6 +96,14 @@ impl RateLimit {
     #[must_use]
     pub const fn max_wait(self, time: Duration) -> Self {
         let params = Params { max_wait: Some(time), ..self.params };
+        self.with(params)
+    }
+
+    /// Counts in the store of the runtime's backend, for the whole fleet, instead of in this process. Limits of one name are
+    /// one limit there.
+    #[must_use]
+    pub const fn fleet(self, fail: Fail) -> Self {
+        let params = Params { fleet: Some(fail), ..self.params };
         self.with(params)
     }
 
@@ -132,9 +149,28 @@ impl RateLimit {
         Turn::new(self, site, weight, Ok(None))
     }
 
-    fn in_use(&self) -> InUse<'_, State> {
-        self.home.in_use(State::new)
+    fn in_use(&self) -> InUse<'_, Count> {
+        self.home.in_use(|| Count::new(None))
     }
+
+    /// A function can have several.
+    fn name_in_stores(&self) -> &[u8; 32] {
+        self.name_in_stores.get_or_init(|| {
+            let number = match &self.owner {
+                Owner::Site(site) => number(site, &self.params),
+                Owner::Name(..) => 0,
+            };
+            key::limit(self.owner.name(), number)
+        })
+    }
+}
+
+/// Which of the fleet's limits of this function it is. Its parameters do not count: a release may change them.
+fn number(site: &Site, params: &Params) -> u32 {
+    let limits =
+        site.policies().iter().filter(|policy| matches!(policy, Policy::RateLimit(it) if it.fleet.is_some()));
+    let before = limits.take_while(|policy| !policy.same(&Policy::RateLimit(*params))).count();
+    u32::try_from(before).unwrap_or(u32::MAX)
 }
 
 impl Gauged for RateLimit {
@@ -144,18 +180,18 @@ impl Gauged for RateLimit {
 }
 
 impl Keeps for RateLimit {
-    type State = State;
+    type State = Count;
 
-    fn new_state() -> State {
-        State::new()
+    fn new_state(&self, key: &Encoded) -> Count {
+        Count::new(self.params.fleet.map(|_| key::limit_of(self.name_in_stores(), key)))
     }
 
-    fn may_go(&self, state: &State) -> bool {
-        state.is_full(Tick::now())
+    fn may_go(&self, count: &Count) -> bool {
+        count.may_go()
     }
 
-    fn gauges_of(&self, state: &State) -> Gauges {
-        state.gauges()
+    fn gauges_of(&self, count: &Count) -> Gauges {
+        count.gauges()
     }
 
     fn name(&self) -> &'static str {

@@ -1,22 +1,17 @@
-//! The state of one rate limit: the generic cell rate algorithm (ITU-T I.371, as virtual scheduling), and the line of
-//! those who wait.
-//!
-//! The algorithm keeps one moment, the *theoretical arrival time*: when all permits are back if nobody comes. A call
-//! moves it on by the time in which its permits come back, and passes once it is no further away than a burst.
+//! The state of a limit that is counted here: its arrival time, and the line of those who wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use resilience_policy::rate_limit::RateLimit as Params;
-
+use super::gcra::{Passage, Rate};
 use crate::gauges::Gauges;
 use crate::time::Tick;
 
 /// Whoever waits has moved the arrival time on already: nobody who comes can overtake. The line is only there to give
 /// the permits of one who leaves to those behind.
-pub struct State {
+pub(super) struct State {
     /// In nanoseconds, as a [`Tick`]. Zero is long ago.
     arrival: AtomicU64,
     line: Mutex<Line>,
@@ -40,31 +35,6 @@ struct Waiting {
     waker: Waker,
 }
 
-/// A call that comes: what the arrival time becomes, and when the call passes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Passage {
-    arrival: u64,
-    at: u64,
-}
-
-impl Passage {
-    /// No sum overflows: the ranges of the parameters are years, and a tick has centuries.
-    fn of(params: &Params, weight: u32, arrival: u64, now: Tick) -> Self {
-        let (interval, burst) = (params.interval(), params.largest_burst());
-        let arrival = arrival.max(now.nanos()).saturating_add(interval * u64::from(weight));
-        Self { arrival, at: arrival.saturating_sub(interval * u64::from(burst)) }
-    }
-
-    fn move_forward(&mut self, time: u64) {
-        self.arrival -= time;
-        self.at -= time;
-    }
-
-    fn is_due(self, now: Tick) -> bool {
-        self.at <= now.nanos()
-    }
-}
-
 /// The answer to a call that is ready to wait.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
@@ -77,15 +47,15 @@ pub(super) enum Answer {
 
 impl State {
     /// All permits are there.
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         let line = Line { waiting: VecDeque::new(), next: 0, arrival: 0, latest: 0 };
         Self { arrival: AtomicU64::new(0), line: Mutex::new(line) }
     }
 
     /// A call comes, and passes at once; or it hears when it could pass if nobody else came. The weight is at most the
     /// burst.
-    pub(super) fn pass(&self, params: &Params, weight: u32, now: Tick) -> Result<(), Tick> {
-        let passage = |arrival| Passage::of(params, weight, arrival, now);
+    pub(super) fn pass(&self, rate: Rate, weight: u32, now: Tick) -> Result<(), Tick> {
+        let passage = |arrival| Passage::of(rate, weight, arrival, now);
         let next = |arrival| Some(passage(arrival)).filter(|it| it.is_due(now)).map(|it| it.arrival);
         match self.change(next) {
             Ok(_) => Ok(()),
@@ -96,7 +66,7 @@ impl State {
     /// The same of a call that waits for its moment if `may_wait` says so. `waker` hears if it comes earlier.
     pub(super) fn join(
         &self,
-        params: &Params,
+        rate: Rate,
         weight: u32,
         now: Tick,
         may_wait: impl Fn(Tick) -> bool,
@@ -104,14 +74,14 @@ impl State {
     ) -> Answer {
         let mut line = self.lock();
         line.latest = line.latest.max(now.nanos());
-        let passage = |arrival| Passage::of(params, weight, arrival, now);
+        let passage = |arrival| Passage::of(rate, weight, arrival, now);
         let fits = |it: &Passage| it.is_due(now) || may_wait(Tick::of(it.at));
         let next = |arrival| Some(passage(arrival)).filter(fits).map(|it| it.arrival);
         match self.change(next).map(passage) {
             Err(arrival) => Answer::TooLong(Tick::of(passage(arrival).at)),
             Ok(passage) if passage.is_due(now) => Answer::Passes,
             Ok(passage) => {
-                let cost = params.interval() * u64::from(weight);
+                let cost = rate.time_of(weight);
                 Answer::Waits(line.join(passage, cost, waker.clone()), Tick::of(passage.at))
             }
         }

@@ -3,9 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use super::RateLimit;
-use super::state::{Answer, State};
+use super::count::Count;
+use super::fleet::{self, Pot, Verdict};
+use super::gcra::Rate;
+use super::state::Answer;
 use crate::context::{self, Context};
 use crate::event::reject;
 use crate::state::InUse;
@@ -23,20 +27,22 @@ pub struct Turn<'a> {
 
 enum Stage<'a> {
     /// Not polled yet. There is a state where a key has chosen one, and an error where there was no key.
-    Asks(Result<Option<Arc<State>>, Error>),
+    Asks(Result<Option<Arc<Count>>, Error>),
     Waits(Ticket<'a>),
+    /// The fleet's store is asked, or will be.
+    Draws(fleet::Ticket, Bounds),
     Decided,
 }
 
 /// A reservation. Dropped, it gives the permits back, unless they are spent.
 struct Ticket<'a> {
-    state: InUse<'a, State>,
+    count: InUse<'a, Count>,
     number: u64,
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.state.give_back(self.number, Tick::now());
+        self.count.here.give_back(self.number, Tick::now());
     }
 }
 
@@ -47,6 +53,17 @@ struct Bounds {
 }
 
 impl Bounds {
+    /// Of a call that comes now. Who does not wait has no time for it.
+    fn of(max_wait: Option<Duration>, now: Tick) -> Self {
+        Self { own: now.after(max_wait.unwrap_or_default()), deadline: context::with(Context::deadline) }
+    }
+
+    /// The latest moment that it is not refused for.
+    fn latest(&self) -> Tick {
+        let before = |deadline: Tick| Tick::of(deadline.nanos() - 1);
+        self.deadline.map_or(self.own, |deadline| self.own.min(before(deadline)))
+    }
+
     /// What the call is rejected as if it would have to wait up to `at`.
     fn refuse(&self, at: Tick) -> Option<Kind> {
         match self.deadline {
@@ -61,13 +78,13 @@ impl<'a> Turn<'a> {
         limit: &'a RateLimit,
         site: &'static Site,
         weight: u32,
-        chosen: Result<Option<Arc<State>>, Error>,
+        chosen: Result<Option<Arc<Count>>, Error>,
     ) -> Self {
         Self { limit, site, weight, stage: Stage::Asks(chosen) }
     }
 
     /// The first poll.
-    fn arrive(&mut self, chosen: Option<Arc<State>>, waker: &task::Waker) -> Poll<Result<(), Error>> {
+    fn arrive(&mut self, chosen: Option<Arc<Count>>, waker: &task::Waker) -> Poll<Result<(), Error>> {
         let Self { limit, weight, .. } = *self;
         if weight == 0 {
             return Poll::Ready(Ok(()));
@@ -78,18 +95,21 @@ impl<'a> Turn<'a> {
                 format!("its weight of {weight} is larger than the burst of {burst}: it can never pass");
             return Poll::Ready(Err(reject(Kind::RateLimited, self.site).because(why)));
         }
-        let state = chosen.map_or_else(|| limit.in_use(), InUse::Other);
+        let count = chosen.map_or_else(|| limit.in_use(), InUse::Other);
+        if let Some(pot) = count.fleet(limit) {
+            return self.draw(pot, waker);
+        }
         let now = Tick::now();
-        match state.pass(&limit.params, weight, now) {
+        match count.here.pass(Rate::of(&limit.params), weight, now) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(at) => self.wait(state, at, now, waker),
+            Err(at) => self.wait(count, at, now, waker),
         }
     }
 
     /// There are not enough permits before `at`.
     fn wait(
         &mut self,
-        state: InUse<'a, State>,
+        count: InUse<'a, Count>,
         at: Tick,
         now: Tick,
         waker: &task::Waker,
@@ -98,18 +118,70 @@ impl<'a> Turn<'a> {
         let Some(max_wait) = params.max_wait else {
             return Poll::Ready(Err(reject(Kind::RateLimited, self.site).after(at.since(now))));
         };
-        let bounds = Bounds { own: now.after(max_wait), deadline: context::with(Context::deadline) };
+        let bounds = Bounds::of(Some(max_wait), now);
         let bearable = |at| bounds.refuse(at).is_none();
-        match state.join(params, self.weight, now, bearable, waker) {
+        match count.here.join(Rate::of(params), self.weight, now, bearable, waker) {
             Answer::Passes => Poll::Ready(Ok(())),
             Answer::Waits(number, at) => {
-                self.stage = Stage::Waits(Ticket { state, number });
+                self.stage = Stage::Waits(Ticket { count, number });
                 context::with(|context| context.reached(at));
                 Poll::Pending
             }
             Answer::TooLong(at) => {
                 let kind = bounds.refuse(at).unwrap_or(Kind::RateLimited);
                 Poll::Ready(Err(reject(kind, self.site).after(at.since(now))))
+            }
+        }
+    }
+}
+
+/// Of a limit that the fleet shares.
+impl Turn<'_> {
+    fn draw(&mut self, pot: &Arc<Pot>, waker: &task::Waker) -> Poll<Result<(), Error>> {
+        let bounds = Bounds::of(self.limit.params.max_wait, Tick::now());
+        match pot.come(self.weight, bounds.latest(), waker) {
+            Ok(ticket) => self.look(ticket, bounds, waker),
+            Err(Verdict::Passes) => Poll::Ready(Ok(())),
+            Err(verdict) => Poll::Ready(self.hear(verdict, &bounds)),
+        }
+    }
+
+    /// Whether the store has answered. How long that takes is no wait for permits, but the deadline counts.
+    fn look(
+        &mut self,
+        ticket: fleet::Ticket,
+        bounds: Bounds,
+        waker: &task::Waker,
+    ) -> Poll<Result<(), Error>> {
+        let mut at = match ticket.look(waker) {
+            fleet::Answer::Decided(verdict) => return Poll::Ready(self.hear(verdict, &bounds)),
+            fleet::Answer::Waits(at) => at,
+        };
+        // Where a timeout cuts the call, it is a timeout.
+        if let Some(deadline) = context::with(Context::unwatched_deadline) {
+            if deadline <= Tick::now() {
+                return Poll::Ready(Err(reject(Kind::DeadlineExceeded, self.site)));
+            }
+            at = at.min(deadline);
+        }
+        context::with(|context| context.reached(at));
+        self.stage = Stage::Draws(ticket, bounds);
+        Poll::Pending
+    }
+
+    fn hear(&self, verdict: Verdict, bounds: &Bounds) -> Result<(), Error> {
+        let now = Tick::now();
+        match verdict {
+            Verdict::Passes if bounds.deadline.is_some_and(|deadline| deadline <= now) => {
+                Err(reject(Kind::DeadlineExceeded, self.site))
+            }
+            Verdict::Passes => Ok(()),
+            Verdict::TooLong(at) => {
+                let kind = bounds.refuse(at).unwrap_or(Kind::RateLimited);
+                Err(reject(kind, self.site).after(at.since(now)))
+            }
+            Verdict::Down(until, why) => {
+                Err(reject(Kind::Store, self.site).after(until.since(now)).because(&*why))
             }
         }
     }
@@ -123,14 +195,15 @@ impl Future for Turn<'_> {
             Stage::Asks(Ok(chosen)) => return self.arrive(chosen, cx.waker()),
             Stage::Asks(Err(error)) => return Poll::Ready(Err(error)),
             Stage::Waits(ticket) => ticket,
+            Stage::Draws(ticket, bounds) => return self.look(ticket, bounds, cx.waker()),
             Stage::Decided => return Poll::Pending,
         };
-        let at = ticket.state.moment(ticket.number, cx.waker());
+        let at = ticket.count.here.moment(ticket.number, cx.waker());
         if !context::with(|context| context.reached(at)) {
             self.stage = Stage::Waits(ticket);
             return Poll::Pending;
         }
-        ticket.state.spend(ticket.number, Tick::now());
+        ticket.count.here.spend(ticket.number, Tick::now());
         drop(ticket);
         // Polled late: the call would be cut as soon as it begins.
         let late = |context: &mut Context| context.deadline().is_some_and(|deadline| deadline <= Tick::now());

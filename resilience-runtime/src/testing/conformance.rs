@@ -129,6 +129,8 @@ async fn a_release_lets_the_next_run(suite: &Suite<'_>) {
         let first = op.granted(ledger, 1).await;
         assert_eq!(ledger.release(first).await.expect("the ledger answers"), Written::Yes);
         assert_eq!(op.state(ledger).await, Some(EntryState::Released));
+        // The answer was lost, and the release is sent again.
+        assert_eq!(ledger.release(first).await.expect("the ledger answers"), Written::Yes);
         assert_eq!(complete(ledger, first, "7").await, Written::LeaseLost);
         let second = op.granted(ledger, 2).await;
         assert!(second.fence > first.fence);

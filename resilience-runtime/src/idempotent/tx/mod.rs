@@ -79,9 +79,9 @@ impl SiteLedger {
         tx: &mut T,
         names: &Names,
     ) -> Result<Result<TxClaim, Record>, Error> {
-        let names = names.read(self)?;
+        let unusable = |error| reject(Kind::InvalidKey, self.site).because(error);
+        let request = self.request(names).map_err(unusable)?;
         self.check_name()?;
-        let request = self.request(&names);
         let statements = Statements::of(&request);
         let rejection = match found(in_tx, tx, &request, &statements).await {
             Ok(None) => return Ok(Ok(TxClaim::new(self, &request, statements.owner()))),
@@ -135,7 +135,7 @@ impl TxClaim {
     fn new(site: &'static SiteLedger, request: &Request<'_>, owner: &str) -> Self {
         let before = context::with(|context| {
             // No fence: who waited here drew his before he waited.
-            context.operation = Some(Arc::new(Operation { key: request.key, fence: None }));
+            context.operation = Some(Arc::new(Operation { key: Some(request.key), fence: None }));
             context.effects()
         });
         Self { site, key: request.key, owner: owner.to_owned(), before }

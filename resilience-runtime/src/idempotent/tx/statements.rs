@@ -53,7 +53,8 @@ impl<'a> Statements<'a> {
     /// sees what that one has committed: under READ COMMITTED each statement has a snapshot of its own.
     pub(super) fn claim(&self, longest_wait: Option<Duration>) -> String {
         let Self { request, key, owner } = self;
-        let (site, text, fingerprint) = (text(request.site), text(&request.as_written()), self.fingerprint());
+        let (site, text, fingerprint) =
+            (text(request.site.to_owned()), text(request.as_written()), self.fingerprint());
         let (version, ttl, hour) = (request.version, table::millis(request.ttl), self.hour());
         let insert = format!(
             "INSERT INTO resilience_record (key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, \
@@ -67,7 +68,8 @@ impl<'a> Statements<'a> {
     /// The same where there is a record that means nothing any more. It is still as it was found, or nothing happens.
     pub(super) fn take_over(&self, found: &Found, longest_wait: Option<Duration>) -> String {
         let Self { request, key, owner } = self;
-        let (site, text, fingerprint) = (text(request.site), text(&request.as_written()), self.fingerprint());
+        let (site, text, fingerprint) =
+            (text(request.site.to_owned()), text(request.as_written()), self.fingerprint());
         let (version, ttl, hour) = (request.version, table::millis(request.ttl), self.hour());
         let Found { owner: was, state, fence, lease_until, .. } = found;
         let attempt = found.next_attempt();
@@ -144,6 +146,6 @@ fn bytes(bytes: &[u8]) -> String {
     literal
 }
 
-fn text(text: &str) -> String {
+fn text(text: String) -> String {
     format!("convert_from({}, 'UTF8')", bytes(table::text(text).as_bytes()))
 }

@@ -9,8 +9,8 @@ use super::row;
 use super::store::Batch;
 use crate::key::IdempotencyKey;
 use crate::ledger::LedgerError;
+use crate::ledger::key_map::KeyMap;
 use crate::ledger::record::{Record, State};
-use crate::ledger::shards::KeyMap;
 
 pub(super) type Slots = KeyMap<Slot>;
 

@@ -1,9 +1,9 @@
 //! Who settled when. One line per kind and time to live: within it the first is the oldest, and the first to expire.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::key::IdempotencyKey;
+use super::records::{Number, Records};
+use crate::ledger::record::{Record, State};
 use crate::time::Tick;
 
 /// What is forgotten first when there is no room.
@@ -20,92 +20,139 @@ pub(super) struct Lines(Vec<Line>);
 struct Line {
     kind: Kind,
     ttl: Duration,
-    places: VecDeque<Place>,
-    /// Places whose record has moved on. They are cleared away at the front, and all when they are the most.
-    empty: usize,
+    first: Option<First>,
+    last: Option<Number>,
+    length: usize,
 }
 
-/// A record, as it was when it settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) key: IdempotencyKey,
-    pub(super) fence: u64,
-    pub(super) since: Tick,
+/// The first of a line, with what others ask of it: the records of those who wait are cold.
+#[derive(Clone, Copy)]
+struct First {
+    number: Number,
+    since: Tick,
+    fence: u64,
 }
 
-/// Room for empty places that is not worth a walk.
-const SLACK: usize = 64;
+/// Where a record waits: its line, and its neighbours there.
+pub(super) struct Seat {
+    line: u32,
+    before: Option<Number>,
+    after: Option<Number>,
+}
+
+/// The line that a record belongs in, and since when, if it is ever to be forgotten.
+pub(super) fn standing(record: &Record) -> Option<(Kind, Duration, Tick)> {
+    let kind = if matches!(record.state, State::Done(_)) { Kind::Result } else { Kind::Spare };
+    Some((kind, record.expires?.since(record.since), record.since))
+}
+
+impl First {
+    fn of(number: Number, records: &Records) -> Self {
+        let Record { since, fence, .. } = records[number].record;
+        Self { number, since, fence }
+    }
+}
 
 impl Lines {
-    pub(super) fn join(&mut self, kind: Kind, ttl: Duration, place: Place) {
-        self.line(kind, ttl).places.push_back(place);
+    /// A record has settled now: it goes to the end of its line, if it has one.
+    pub(super) fn join(&mut self, records: &mut Records, number: Number) {
+        let Some((kind, ttl, _)) = standing(&records[number].record) else { return };
+        let index = self.line(kind, ttl);
+        let line = &mut self.0[index];
+        let before = line.last.replace(number);
+        match before {
+            Some(before) => seat(records, before).after = Some(number),
+            None => line.first = Some(First::of(number, records)),
+        }
+        line.length += 1;
+        let line = u32::try_from(index).expect("there are as many as times to live");
+        records[number].seat = Some(Seat { line, before, after: None });
     }
 
-    /// A record has moved on.
-    pub(super) fn leave(&mut self, kind: Kind, ttl: Duration, is_taken: impl Fn(Kind, &Place) -> bool) {
-        let line = self.line(kind, ttl);
-        line.empty += 1;
-        if line.empty > SLACK + line.places.len() / 2 {
-            line.places.retain(|place| is_taken(kind, place));
-            line.empty = 0;
+    /// A record moves on.
+    pub(super) fn leave(&mut self, records: &mut Records, number: Number) {
+        let Some(Seat { line, before, after }) = records[number].seat.take() else { return };
+        let line = &mut self.0[line as usize];
+        line.length -= 1;
+        match after {
+            Some(after) => seat(records, after).before = before,
+            None => line.last = before,
+        }
+        match before {
+            Some(before) => seat(records, before).after = after,
+            None => line.first = after.map(|after| First::of(after, records)),
         }
     }
 
     /// Somebody who has expired.
-    pub(super) fn expired(
-        &mut self,
-        now: Tick,
-        is_taken: impl Fn(Kind, &Place) -> bool,
-    ) -> Option<IdempotencyKey> {
-        self.0.iter_mut().find_map(|line| {
-            let ttl = line.ttl;
-            let is_over = |place: &Place| place.since.after(ttl) <= now;
-            // The place first: the records of those who wait are cold.
-            line.places.front().filter(|place| is_over(place))?;
-            line.first(&is_taken).filter(|place| is_over(place)).map(|place| place.key)
-        })
+    pub(super) fn expired(&self, now: Tick) -> Option<Number> {
+        let is_over = |line: &&Line| line.first.is_some_and(|first| first.since.after(line.ttl) <= now);
+        self.0.iter().find(is_over)?.first.map(|first| first.number)
     }
 
-    pub(super) fn oldest(
-        &mut self,
-        kind: Kind,
-        is_taken: impl Fn(Kind, &Place) -> bool,
-    ) -> Option<IdempotencyKey> {
-        let lines = self.0.iter_mut().filter(|line| line.kind == kind);
-        let firsts = lines.filter_map(|line| line.first(&is_taken).copied());
-        firsts.min_by_key(|place| (place.since, place.fence)).map(|place| place.key)
+    pub(super) fn oldest(&self, kind: Kind) -> Option<Number> {
+        let firsts = self.0.iter().filter(|line| line.kind == kind).filter_map(|line| line.first);
+        firsts.min_by_key(|first| (first.since, first.fence)).map(|first| first.number)
     }
 
     pub(super) fn count(&self, kind: Kind) -> usize {
-        let lines = self.0.iter().filter(|line| line.kind == kind);
-        lines.map(|line| line.places.len() - line.empty).sum()
+        self.0.iter().filter(|line| line.kind == kind).map(|line| line.length).sum()
     }
 
-    fn line(&mut self, kind: Kind, ttl: Duration) -> &mut Line {
+    fn line(&mut self, kind: Kind, ttl: Duration) -> usize {
         let found = self.0.iter().position(|line| line.kind == kind && line.ttl == ttl);
-        let index = found.unwrap_or_else(|| {
-            self.0.push(Line { kind, ttl, places: VecDeque::new(), empty: 0 });
+        found.unwrap_or_else(|| {
+            self.0.push(Line { kind, ttl, first: None, last: None, length: 0 });
             self.0.len() - 1
-        });
-        &mut self.0[index]
-    }
-
-    #[cfg(test)]
-    pub(super) fn places(&self) -> usize {
-        self.0.iter().map(|line| line.places.len()).sum()
+        })
     }
 }
 
-impl Line {
-    /// The first whose place is taken.
-    fn first(&mut self, is_taken: impl Fn(Kind, &Place) -> bool) -> Option<&Place> {
-        while let Some(place) = self.places.front() {
-            if is_taken(self.kind, place) {
-                break;
+/// The seat of somebody in a line.
+fn seat(records: &mut Records, number: Number) -> &mut Seat {
+    records[number].seat.as_mut().expect("who is in a line has a seat")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::op::op;
+
+    /// Records that have been released, each of them in no line yet.
+    fn released(records: &mut Records, count: u8) -> Vec<Number> {
+        let now = Tick::now();
+        let mut released = |name: u8| {
+            let op = op(&name.to_string());
+            let record = Record::granted(&op.request(1), u64::from(name), 1, now);
+            records.add(Record { state: State::Released, expires: Some(now.after(op.ttl)), ..record });
+            records.find(op.key).expect("it was added")
+        };
+        (0..count).map(&mut released).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_as_a_list(moves in prop::collection::vec(0..8usize, 1..60)) {
+            let (mut records, mut lines, mut list) = (Records::default(), Lines::default(), Vec::new());
+            let all = released(&mut records, 8);
+            for number in moves.into_iter().map(|index| all[index]) {
+                if let Some(place) = list.iter().position(|other| *other == number) {
+                    lines.leave(&mut records, number);
+                    list.remove(place);
+                } else {
+                    lines.join(&mut records, number);
+                    list.push(number);
+                }
+                prop_assert_eq!(lines.count(Kind::Spare), list.len());
+                prop_assert_eq!(lines.oldest(Kind::Spare), list.first().copied());
             }
-            self.places.pop_front();
-            self.empty -= 1;
+            for number in list {
+                prop_assert_eq!(lines.oldest(Kind::Spare), Some(number));
+                lines.leave(&mut records, number);
+            }
+            prop_assert_eq!((lines.oldest(Kind::Spare), lines.count(Kind::Spare)), (None, 0));
         }
-        self.places.front()
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger in memory: for tests, for one process, and for what may be forgotten with it.
 
 mod lines;
+mod records;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use records::Number;
 use shard::Shard;
 
 use super::record::{Change, Record, State};
@@ -46,18 +48,13 @@ impl MemoryLedger {
     }
 
     /// Changes a record, and keeps the shard within its capacity.
-    fn change<T>(
-        &self,
-        shard: &mut Shard,
-        key: IdempotencyKey,
-        change: impl FnOnce(&mut Record) -> T,
-    ) -> Option<T> {
-        let answer = shard.change(key, change);
+    fn change<T>(&self, shard: &mut Shard, number: Number, change: impl FnOnce(&mut Record) -> T) -> T {
+        let answer = shard.change(number, change);
         let before = shard.evicted;
         shard.evict(self.capacity);
         // The counts of the shards are looked at first: a place where all threads meet costs more.
         if before == 0 && shard.evicted > 0 && !self.warned.swap(true, Ordering::Relaxed) {
-            let site = shard.record(key).map_or("", |record| &record.site);
+            let site = shard.records.get(number).map_or("", |slot| &slot.record.site);
             emit(&Event { site, decision: Decision::Evicted });
         }
         answer
@@ -66,14 +63,16 @@ impl MemoryLedger {
     /// Writes, if the claim still stands.
     fn write(&self, hold: Hold, change: Change) -> Written {
         let mut shard = self.shards.of(hold.key);
-        self.change(&mut shard, hold.key, |record| record.write(hold, change, Tick::now()))
-            .unwrap_or(Written::LeaseLost)
+        match shard.records.find(hold.key) {
+            Some(number) => self.change(&mut shard, number, |record| record.write(hold, change, Tick::now())),
+            None => Written::LeaseLost,
+        }
     }
 
     fn entries(&self, now: Tick, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
         let mut found = Vec::new();
         for shard in self.shards.iter() {
-            let records = shard.records.values().map(|slot| &slot.record);
+            let records = shard.records.iter().map(|slot| &slot.record);
             let live = records.filter(|record| !record.has_expired(now) && wanted(record));
             found.extend(live.map(|record| record.entry(now)));
         }
@@ -117,7 +116,8 @@ impl Ledger for MemoryLedger {
         fence: u64,
     ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
         let mut shard = self.shards.of(key);
-        let waiters = match shard.records.get_mut(&key) {
+        let found = shard.records.find(key);
+        let waiters = match found.map(|number| &mut shard.records[number]) {
             Some(slot)
                 if slot.record.fence == fence && matches!(slot.record.state, State::Running { .. }) =>
             {
@@ -145,31 +145,29 @@ impl Ledger for MemoryLedger {
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
         let now = Tick::now();
         let mut shard = self.shards.of(key);
-        shard.sweep(key, now);
-        answer(shard.record(key).map(|record| record.entry(now)))
+        let found = shard.look(key, now);
+        answer(found.map(|number| shard.records[number].record.entry(now)))
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
         let mut shard = self.shards.of(key);
         let now = Tick::now();
-        shard.sweep(key, now);
         let idle = |record: &Record| record.fence == fence && record.shown(now) != EntryState::Running;
-        let found = shard.record(key).is_some_and(idle);
-        if found {
-            shard.remove(key);
+        let found = shard.look(key, now).filter(|&number| idle(&shard.records[number].record));
+        if let Some(number) = found {
+            shard.remove(number);
         }
-        answer(found)
+        answer(found.is_some())
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
         let mut shard = self.shards.of(key);
         let now = Tick::now();
-        shard.sweep(key, now);
         let doubtful = |record: &Record| record.fence == fence && record.shown(now) == EntryState::InDoubt;
-        let found = shard.record(key).is_some_and(doubtful);
-        if found {
-            self.change(&mut shard, key, |record| record.resolve(body, now));
+        let found = shard.look(key, now).filter(|&number| doubtful(&shard.records[number].record));
+        if let Some(number) = found {
+            self.change(&mut shard, number, |record| record.resolve(body, now));
         }
-        answer(found)
+        answer(found.is_some())
     }
 }

@@ -1,14 +1,9 @@
-//! The records of one shard, and the order in which they go.
+//! What becomes of the records of one shard, and when they go.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::Notify;
-
-use super::lines::{Kind, Lines, Place};
+use super::lines::{Kind, Lines, standing};
+use super::records::{Number, Records, Slot};
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
-use crate::ledger::shards::KeyMap;
 use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
@@ -17,8 +12,7 @@ const SWEEP: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Shard {
-    /// Boxed, so that a map that grows moves little.
-    pub(super) records: KeyMap<Box<Slot>>,
+    pub(super) records: Records,
     pub(super) settled: Lines,
     /// The last one given out. A key is always in the same shard, so a fence rises also over a record that was removed.
     fence: u64,
@@ -26,83 +20,50 @@ pub(super) struct Shard {
     pub(super) evicted: u64,
 }
 
-pub(super) struct Slot {
-    pub(super) record: Record,
-    /// Woken when the claim ends.
-    pub(super) waiters: Option<Arc<Notify>>,
-}
-
-impl Slot {
-    fn wake(&mut self) {
-        if let Some(waiters) = self.waiters.take() {
-            waiters.notify_waiters();
-        }
-    }
-}
-
-/// Where a record waits to be forgotten, if it does.
-fn place(record: &Record) -> Option<(Kind, Duration, Place)> {
-    let kind = if matches!(record.state, State::Done(_)) { Kind::Result } else { Kind::Spare };
-    let ttl = record.expires?.since(record.since);
-    Some((kind, ttl, Place { key: record.key, fence: record.fence, since: record.since }))
-}
-
-/// The record is still what it was when it took its place.
-fn is_taken(records: &KeyMap<Box<Slot>>) -> impl Fn(Kind, &Place) -> bool {
-    |kind, taken| {
-        let now = records.get(&taken.key).and_then(|slot| place(&slot.record));
-        now.is_some_and(|(now_kind, _, now)| now_kind == kind && now == *taken)
-    }
-}
-
 impl Shard {
-    pub(super) fn record(&self, key: IdempotencyKey) -> Option<&Record> {
-        self.records.get(&key).map(|slot| &slot.record)
-    }
-
-    /// Changes a record, and its place with it.
-    pub(super) fn change<T>(
-        &mut self,
-        key: IdempotencyKey,
-        change: impl FnOnce(&mut Record) -> T,
-    ) -> Option<T> {
-        let slot = self.records.get_mut(&key)?;
-        let before = place(&slot.record);
+    /// Changes a record, and its place in line with it.
+    pub(super) fn change<T>(&mut self, number: Number, change: impl FnOnce(&mut Record) -> T) -> T {
+        let slot = &mut self.records[number];
+        let before = standing(&slot.record);
         let answer = change(&mut slot.record);
-        let after = place(&slot.record);
+        let moves = standing(&slot.record) != before;
         if !matches!(slot.record.state, State::Running { .. }) {
             slot.wake();
         }
-        if before != after {
-            self.move_on(before);
-            if let Some((kind, ttl, place)) = after {
-                self.settled.join(kind, ttl, place);
-            }
+        if moves {
+            self.settled.leave(&mut self.records, number);
+            self.settled.join(&mut self.records, number);
         }
-        Some(answer)
+        answer
     }
 
-    fn move_on(&mut self, from: Option<(Kind, Duration, Place)>) {
-        if let Some((kind, ttl, _)) = from {
-            self.settled.leave(kind, ttl, is_taken(&self.records));
-        }
+    pub(super) fn remove(&mut self, number: Number) {
+        self.records[number].wake();
+        self.settled.leave(&mut self.records, number);
+        self.records.remove(number);
     }
 
-    pub(super) fn remove(&mut self, key: IdempotencyKey) {
-        if let Some(mut slot) = self.records.remove(&key) {
-            slot.wake();
-            self.move_on(place(&slot.record));
+    /// The record of a key. One that has expired goes.
+    fn live(&mut self, key: IdempotencyKey, now: Tick) -> Option<Number> {
+        let number = self.records.find(key)?;
+        if self.records[number].record.has_expired(now) {
+            self.remove(number);
+            return None;
         }
+        Some(number)
     }
 
-    /// Clears some of what has expired, and `key` if it has.
-    pub(super) fn sweep(&mut self, key: IdempotencyKey, now: Tick) {
-        if self.record(key).is_some_and(|record| record.has_expired(now)) {
-            self.remove(key);
-        }
+    /// The same, and clears some of what has expired.
+    pub(super) fn look(&mut self, key: IdempotencyKey, now: Tick) -> Option<Number> {
+        let found = self.live(key, now);
+        self.sweep(now);
+        found
+    }
+
+    fn sweep(&mut self, now: Tick) {
         for _ in 0..SWEEP {
-            let Some(key) = self.settled.expired(now, is_taken(&self.records)) else { return };
-            self.remove(key);
+            let Some(number) = self.settled.expired(now) else { return };
+            self.remove(number);
         }
     }
 
@@ -110,31 +71,36 @@ impl Shard {
     pub(super) fn evict(&mut self, capacity: usize) {
         for kind in [Kind::Spare, Kind::Result] {
             while self.settled.count(kind) > capacity
-                && let Some(key) = self.settled.oldest(kind, is_taken(&self.records))
+                && let Some(number) = self.settled.oldest(kind)
             {
-                self.remove(key);
+                self.remove(number);
                 self.evicted += u64::from(kind == Kind::Result);
             }
         }
     }
 
     pub(super) fn claim(&mut self, request: &Request<'_>, now: Tick) -> Claimed {
+        let found = self.live(request.key, now);
         let mut attempt = 1;
-        if let Some(record) = self.record(request.key).filter(|record| !record.has_expired(now)) {
+        if let Some(number) = found {
+            let record = &self.records[number].record;
             if let Some(answer) = record.answer(request, now) {
                 return answer;
             }
             attempt = record.attempt.saturating_add(1);
         }
         // Only what makes the map grow clears away.
-        self.sweep(request.key, now);
+        self.sweep(now);
         self.fence += 1;
         let fence = self.fence;
-        let slot = Slot { record: Record::granted(request, fence, attempt, now), waiters: None };
-        // Those who waited for a claim that has lapsed look again at the new one.
-        if let Some(mut old) = self.records.insert(request.key, Box::new(slot)) {
-            old.wake();
-            self.move_on(place(&old.record));
+        let record = Record::granted(request, fence, attempt, now);
+        match found {
+            Some(number) => {
+                self.settled.leave(&mut self.records, number);
+                // Those who waited for a claim that has lapsed look again at the new one.
+                std::mem::replace(&mut self.records[number], Slot::of(record)).wake();
+            }
+            None => self.records.add(record),
         }
         Claimed::Granted { fence }
     }

@@ -90,15 +90,16 @@ fn words(said: &DbError) -> String {
     if let Some(hint) = said.hint() {
         let _ = write!(words, "; {hint}");
     }
-    if pooled(said.code()) {
+    if pooled(said) {
         words.push_str("; behind a pooler that hands sessions around, say `prepare=off` in the URL");
     }
     words
 }
 
-/// A prepared statement was looked for on a connection that has not seen it.
-fn pooled(state: &SqlState) -> bool {
-    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(state)
+/// A prepared statement was looked for on a connection that has not seen it, or the pooler knows no settings of a session.
+fn pooled(said: &DbError) -> bool {
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(said.code())
+        || said.message().starts_with("unsupported startup parameter")
 }
 
 /// The error, and what it came from.

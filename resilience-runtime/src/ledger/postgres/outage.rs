@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// While no connection can be made, one caller tries now and then, in growing and scattered pauses. The others fail at
 /// once.
 #[derive(Default)]
-pub(super) struct Outage(Mutex<Option<Down>>);
+pub(super) struct Outage {
+    /// A hint, so that calls meet in no lock while all is well.
+    is_down: AtomicBool,
+    down: Mutex<Option<Down>>,
+}
 
 struct Down {
     pause: Duration,
@@ -20,7 +25,11 @@ struct Down {
 
 impl Outage {
     fn open(&self) -> MutexGuard<'_, Option<Down>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.is_down.load(Relaxed)
     }
 
     pub(super) fn check(&self) -> Result<(), Fault> {
@@ -46,9 +55,14 @@ impl Outage {
         };
         let until = now + pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         *down = Some(Down { pause, until, why: fault.to_string() });
+        self.is_down.store(true, Relaxed);
     }
 
     pub(super) fn over(&self) {
-        *self.open() = None;
+        if self.is_down() {
+            let mut down = self.open();
+            *down = None;
+            self.is_down.store(false, Relaxed);
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Pool {
     }
 
     async fn lend(&self) -> Result<Lent, Fault> {
-        if self.connections.status().available == 0 {
+        if self.outage.is_down() && self.connections.status().available == 0 {
             self.outage.check()?;
         }
         match self.connections.get().await {

@@ -14,7 +14,7 @@ use crate::time;
 
 const VERSIONS: &str = "resilience_schema";
 /// All that they make.
-const PARTS: [&str; 3] = [VERSIONS, "resilience_record", "resilience_fence"];
+const PARTS: [&str; 4] = [VERSIONS, "resilience_record", "resilience_fence", "resilience_quota"];
 /// Others may be making them at this moment.
 const TRIES: u64 = 12;
 
@@ -25,29 +25,32 @@ pub(super) async fn prepare(pool: &Pool, options: &Options) -> Result<String, Fa
         Some(schema) => schema.clone(),
         None => usual_schema(pool).await?,
     };
-    let mut last = None;
-    for attempt in 1..=TRIES {
+    let mut attempt = 1;
+    loop {
         let found = look(pool, &name).await?;
-        match found.len() {
+        let why = match found.len() {
             0 if !options.create => return Err(missing(&name)),
             0 => match make(pool, &name).await {
-                Ok(()) => continue,
+                Ok(()) => Fault::new(format!("its tables in the schema `{name}` are gone again")),
                 Err(fault) if fault.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                     return Err(may_not_make(&name, &fault));
                 }
                 // Somebody else makes them too, and was faster.
-                Err(fault) => last = Some(fault),
+                Err(fault) => fault,
             },
             count if count == PARTS.len() => {
                 usable(&name, &found)?;
                 return version(pool, &name).await.map(|()| quoted(&name));
             }
             // Where DDL is not in one piece, they appear one by one.
-            _ => last = Some(half(&name, &found)),
+            _ => half(&name, &found),
+        };
+        if attempt == TRIES {
+            return Err(why);
         }
         time::pause(Duration::from_millis(fastrand::u64(5..15) * attempt)).await;
+        attempt += 1;
     }
-    Err(last.unwrap_or_else(|| missing(&name)))
 }
 
 /// What people read is text, and holds every character.

@@ -37,6 +37,20 @@ CREATE TABLE IF NOT EXISTS resilience_record (
 
 CREATE INDEX IF NOT EXISTS resilience_record_sweep ON resilience_record (sweep_hour);
 
+-- Limits of the fleet.
+CREATE TABLE IF NOT EXISTS resilience_quota (
+    -- 32 bytes: a hash over the name of the limit, and its key.
+    quota bytea PRIMARY KEY,
+    -- When all permits are back if nobody comes, in microseconds since 1970. From then on the row is not needed.
+    arrival int8 NOT NULL,
+    -- What the last draw was given.
+    granted int8 NOT NULL,
+    -- When the sweep looks at the row, in hours since 1970. It changes once an hour, so that draws stay out of the index.
+    sweep_hour int8 NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS resilience_quota_sweep ON resilience_quota (sweep_hour);
+
 CREATE TABLE IF NOT EXISTS resilience_schema (
     single bool PRIMARY KEY DEFAULT true CHECK (single),
     version int8 NOT NULL

@@ -3,6 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::pool::Statement;
+use super::sweep::BATCH;
 
 /// A record, as `row::read` wants it.
 const COLUMNS: &str = "key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, at_most_once, state, \
@@ -31,7 +32,7 @@ pub(super) struct Statements {
     pub(super) complete: Statement,
     /// Released, or in doubt.
     pub(super) end: Statement,
-    pub(super) is_done: Statement,
+    pub(super) is_settled: Statement,
     pub(super) withdraw: Statement,
     pub(super) look: Statement,
     pub(super) inspect: Statement,
@@ -42,12 +43,17 @@ pub(super) struct Statements {
     pub(super) sweep: Statement,
     /// What has not expired at its hour after all is looked at again later, so that no sweep sees it twice.
     pub(super) postpone: Statement,
+    /// Draws permits of a limit: how many, and in how many microseconds there may be some.
+    pub(super) draw: Statement,
+    /// Removes some of the limits that are full.
+    pub(super) sweep_quotas: Statement,
 }
 
 impl Statements {
     /// Over the tables of this schema.
     pub(super) fn new(schema: &str) -> Self {
         let table = format!("{schema}.resilience_record");
+        let quotas = format!("{schema}.resilience_quota");
         // A literal, as the name of a table in a text.
         let fence = format!("nextval('{}.resilience_fence')", schema.replace('\'', "''"));
         Self {
@@ -56,7 +62,7 @@ impl Statements {
             renew: renew(&table),
             complete: complete(&table),
             end: end(&table),
-            is_done: is_done(&table),
+            is_settled: is_settled(&table),
             withdraw: withdraw(&table),
             look: look(&table),
             inspect: inspect(&table),
@@ -65,6 +71,8 @@ impl Statements {
             decide: decide(&table),
             sweep: sweep(&table),
             postpone: postpone(&table),
+            draw: draw(&quotas),
+            sweep_quotas: sweep_quotas(&quotas),
         }
     }
 }
@@ -151,9 +159,12 @@ fn end(table: &str) -> Statement {
     statement(sql, &[BYTES, BYTES, LONG, SHORT])
 }
 
-fn is_done(table: &str) -> Statement {
-    let sql = format!("SELECT state >= 3 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3");
-    statement(sql, &[BYTES, BYTES, LONG])
+/// As it was to be, or with a result.
+fn is_settled(table: &str) -> Statement {
+    let sql = format!(
+        "SELECT state >= 3 OR state = $4 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3 AND state <> 0"
+    );
+    statement(sql, &[BYTES, BYTES, LONG, SHORT])
 }
 
 fn withdraw(table: &str) -> Statement {
@@ -192,14 +203,15 @@ fn find(table: &str) -> Statement {
     statement(sql, &[LONG, TEXT])
 }
 
-/// Only `now()` and an integer go by the index: `clock_timestamp()` or a fraction would read the whole table.
+/// Only `now()`, an integer and a limit that is written out go by the indexes: `clock_timestamp()`, a fraction or a parameter
+/// would read the whole table. (A small one is read all the same: it is cheaper.)
 fn sweep(table: &str) -> Statement {
     let sql = format!(
         "DELETE FROM {table} WHERE key IN (SELECT key FROM {table} \
          WHERE sweep_hour <= floor(extract(epoch FROM now()) / 3600)::int8 AND expires_at <= now() \
-         ORDER BY sweep_hour LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1"
+         ORDER BY sweep_hour LIMIT {BATCH} FOR UPDATE SKIP LOCKED) RETURNING 1"
     );
-    statement(sql, &[LONG])
+    statement(sql, &[])
 }
 
 fn postpone(table: &str) -> Statement {
@@ -207,7 +219,39 @@ fn postpone(table: &str) -> Statement {
         "UPDATE {table} SET sweep_hour = 1 + ceil(extract(epoch FROM coalesce(expires_at, now() + interval '1 day')) \
          / 3600)::int8 WHERE key IN (SELECT key FROM {table} \
          WHERE sweep_hour <= floor(extract(epoch FROM now()) / 3600)::int8 AND {NOT_EXPIRED} \
-         ORDER BY sweep_hour LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1"
+         ORDER BY sweep_hour LIMIT {BATCH} FOR UPDATE SKIP LOCKED) RETURNING 1"
     );
-    statement(sql, &[LONG])
+    statement(sql, &[])
+}
+
+/// A permit of the limit $1 comes back every $2 µs, all of them in $3 µs; $4 to $5 are wanted. As in `rate_limit/gcra.rs`. The
+/// time is that before the row was locked: with an older one there is less.
+fn draw(table: &str) -> Statement {
+    const MICROS: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    const HOUR: &str = "(t / 3600000000 + 2)";
+    let now = "(EXCLUDED.arrival - ceil($5 * $2)::int8)";
+    // One that is so far ahead comes of a clock that was set back.
+    let arrival = format!(
+        "(CASE WHEN quotas.arrival > {now} + 2 * $3 + 10000000 THEN {now} + $3 ELSE greatest(quotas.arrival, {now}) END)"
+    );
+    let left = format!("least(floor(({now} + $3 - {arrival}) / $2)::int8, $5)");
+    let granted = format!("(CASE WHEN {left} < $4 THEN 0 ELSE {left} END)");
+    let sql = format!(
+        "INSERT INTO {table} AS quotas (quota, arrival, granted, sweep_hour) \
+         SELECT $1, t + ceil($5 * $2)::int8, $5, {HOUR} FROM (SELECT {MICROS} AS t) AS clock \
+         ON CONFLICT (quota) DO UPDATE SET arrival = {arrival} + ceil({granted} * $2)::int8, granted = {granted}, \
+         sweep_hour = greatest(quotas.sweep_hour, EXCLUDED.sweep_hour) \
+         RETURNING granted, arrival + ceil($4 * $2)::int8 - $3 - {MICROS}"
+    );
+    statement(sql, &[BYTES, Type::FLOAT8, LONG, LONG, LONG])
+}
+
+fn sweep_quotas(table: &str) -> Statement {
+    let sql = format!(
+        "DELETE FROM {table} WHERE quota IN (SELECT quota FROM {table} \
+         WHERE sweep_hour <= floor(extract(epoch FROM now()) / 3600)::int8 \
+         AND arrival <= (extract(epoch FROM now()) * 1000000)::int8 \
+         ORDER BY sweep_hour LIMIT {BATCH} FOR UPDATE SKIP LOCKED) RETURNING 1"
+    );
+    statement(sql, &[])
 }

@@ -15,6 +15,7 @@ use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
 use crate::ledger::remote::{Answer, Seen, Store};
 use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::quota::{Draw, Drawn};
 use crate::time::Tick;
 
 pub(crate) struct PostgresStore {
@@ -44,7 +45,7 @@ impl<'a> Asked<'a> {
         Self {
             key: request.key.as_bytes(),
             site: request.site,
-            text: row::text(&request.as_written()).into_owned(),
+            text: row::text(request.as_written()),
             owner: request.owner.to_be_bytes().to_vec(),
             fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
             version: request.version.into(),
@@ -125,12 +126,13 @@ impl PostgresStore {
     }
 
     /// Writes with the hold as the first three parameters, where the claim stands. One that is sent again after its answer
-    /// was lost finds the result that it wrote.
+    /// was lost finds what it wrote.
     async fn write(
         &self,
         hold: Hold,
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
+        to: i16,
     ) -> Answer<Written> {
         let Held { key, owner, fence } = Held::of(&hold);
         let owner = owner.as_slice();
@@ -139,13 +141,13 @@ impl PostgresStore {
         if !self.calls.ask(statement, &parameters).await?.is_empty() {
             return Ok(Written::Yes);
         }
-        let rows = self.calls.ask(&self.statements.is_done, &[&key, &owner, &fence]).await?;
-        let done = rows.first().map(|row| row.try_get(0)).transpose().map_err(Fault::from)?;
-        Ok(if done == Some(true) { Written::Yes } else { Written::LeaseLost })
+        let rows = self.calls.ask(&self.statements.is_settled, &[&key, &owner, &fence, &to]).await?;
+        let settled = rows.first().map(|row| row.try_get(0)).transpose().map_err(Fault::from)?;
+        Ok(if settled == Some(true) { Written::Yes } else { Written::LeaseLost })
     }
 
     async fn end(&self, hold: Hold, state: i16) -> Answer<Written> {
-        self.write(hold, &self.statements.end, &[&state]).await
+        self.write(hold, &self.statements.end, &[&state], state).await
     }
 
     /// An operator decides over a record of this fence that he may decide over. Sent once: a second answer would be about
@@ -210,14 +212,14 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
-        self.write(hold, &self.statements.renew, &[&row::millis(lease)]).await
+        self.write(hold, &self.statements.renew, &[&row::millis(lease)], row::RUNNING).await
     }
 
     async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
         let (state, body) = row::written(&result.body);
         let version = i64::from(result.version);
         let values: &[&(dyn ToSql + Sync)] = &[&state, &version, &body, &row::millis(ttl)];
-        self.write(hold, &self.statements.complete, values).await
+        self.write(hold, &self.statements.complete, values, state).await
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
@@ -242,7 +244,7 @@ impl Store for PostgresStore {
     }
 
     async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
-        let (text, most) = (row::text(text), i64::try_from(most).unwrap_or(i64::MAX));
+        let (text, most) = (row::text(text.to_owned()), i64::try_from(most).unwrap_or(i64::MAX));
         let rows = self.chores.ask(&self.statements.find, &[&most, &text]).await?;
         entries(&rows, |record, now| !record.has_expired(now))
     }
@@ -261,6 +263,22 @@ impl Store for PostgresStore {
 
     async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
         self.decide(key, fence, |state| state == EntryState::InDoubt, row::written(&body), None).await
+    }
+
+    async fn draw(&self, draw: Draw) -> Answer<Drawn> {
+        let seconds = u32::try_from(draw.interval.as_secs()).unwrap_or(u32::MAX);
+        let micros = f64::from(seconds) * 1e6 + f64::from(draw.interval.subsec_nanos()) / 1e3;
+        let full = i64::try_from((draw.interval * draw.burst).as_nanos().div_ceil(1_000)).unwrap_or(i64::MAX);
+        let (limit, least, wanted) = (draw.limit.as_slice(), i64::from(draw.least), i64::from(draw.wanted));
+        let values: &[&(dyn ToSql + Sync)] = &[&limit, &micros, &full, &least, &wanted];
+        let rows = self.calls.ask(&self.statements.draw, values).await?;
+        let row = rows.first().ok_or_else(|| Fault::new("an empty answer".to_owned()))?;
+        let (granted, wait): (i64, i64) =
+            (row.try_get(0).map_err(Fault::from)?, row.try_get(1).map_err(Fault::from)?);
+        Ok(match u32::try_from(granted) {
+            Ok(permits) if permits > 0 => Drawn::Granted(permits),
+            _ => Drawn::NoneFor(Duration::from_micros(u64::try_from(wait).unwrap_or_default())),
+        })
     }
 }
 

@@ -11,10 +11,10 @@ use super::statements::Statements;
 use crate::time;
 
 /// Rows at a time: a few milliseconds of work.
-const BATCH: i64 = 500;
+pub(super) const BATCH: usize = 500;
 /// Between two sweeps, and between two batches of one; scattered, so that processes do not meet.
 const PAUSE: Duration = Duration::from_mins(1);
-const BREATH: Duration = Duration::from_millis(100);
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Sweeps for as long as it lives.
 pub(super) struct Sweeper(JoinHandle<()>);
@@ -25,7 +25,7 @@ impl Sweeper {
             loop {
                 time::pause(scattered(PAUSE)).await;
                 // A server that cannot now will be asked again.
-                let _ = sweep(&pool, &statements, BATCH).await;
+                let _ = sweep(&pool, &statements).await;
             }
         }))
     }
@@ -42,18 +42,19 @@ fn scattered(pause: Duration) -> Duration {
 }
 
 /// How many rows it removed.
-pub(super) async fn sweep(pool: &Pool, statements: &Statements, batch: i64) -> Result<usize, Fault> {
-    let removed = all(pool, &statements.sweep, batch).await?;
-    all(pool, &statements.postpone, batch).await?;
+pub(super) async fn sweep(pool: &Pool, statements: &Statements) -> Result<usize, Fault> {
+    let removed = all(pool, &statements.sweep).await?;
+    all(pool, &statements.postpone).await?;
+    all(pool, &statements.sweep_quotas).await?;
     Ok(removed)
 }
 
-async fn all(pool: &Pool, statement: &Statement, batch: i64) -> Result<usize, Fault> {
+async fn all(pool: &Pool, statement: &Statement) -> Result<usize, Fault> {
     let mut sum = 0;
     loop {
-        let rows = pool.ask(statement, &[&batch]).await?.len();
+        let rows = pool.ask(statement, &[]).await?.len();
         sum += rows;
-        if i64::try_from(rows).is_ok_and(|rows| rows < batch) {
+        if rows < BATCH {
             return Ok(sum);
         }
         time::pause(scattered(BREATH)).await;

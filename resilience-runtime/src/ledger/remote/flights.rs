@@ -9,7 +9,8 @@ use tokio::sync::{Mutex, Notify};
 
 use super::store::Seen;
 use crate::key::IdempotencyKey;
-use crate::ledger::shards::{KeyMap, Shards};
+use crate::ledger::key_map::KeyMap;
+use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Hold, Request, Stored};
 use crate::time::Tick;
 
@@ -17,7 +18,9 @@ use crate::time::Tick;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-pub(super) struct Flights(Shards<KeyMap<Flight>>);
+pub(super) struct Flights(Shards<Known>);
+
+type Known = KeyMap<Flight>;
 
 /// A claim that runs, as far as is known here.
 struct Flight {
@@ -45,7 +48,7 @@ struct Wait {
 
 impl Flights {
     pub(super) fn new() -> Self {
-        Self(Shards::new(Shards::<KeyMap<Flight>>::USUAL))
+        Self(Shards::new(Shards::<Known>::USUAL))
     }
 
     #[cfg(test)]

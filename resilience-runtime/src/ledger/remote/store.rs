@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::key::IdempotencyKey;
 use crate::ledger::{Body, Claimed, Entry, Hold, LedgerError, Request, Stored, Written};
+use crate::quota::{Draw, Drawn};
 
 pub(crate) type Answer<T> = Result<T, LedgerError>;
 
@@ -52,4 +53,7 @@ pub(crate) trait Store: Send + Sync + 'static {
         fence: u64,
         body: Body,
     ) -> impl Future<Output = Answer<bool>> + Send;
+
+    /// As [`Quotas::draw`](crate::quota::Quotas::draw).
+    fn draw(&self, draw: Draw) -> impl Future<Output = Answer<Drawn>> + Send;
 }

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use resilience_policy::rate_limit::RateLimit as Params;
 
 use super::*;
 
 const NOBODY: &Waker = Waker::noop();
 /// One permit per microsecond, and three at once.
-const LIMIT: Params = Params { permits: 1, per: Duration::from_micros(1), burst: Some(3), ..Params::DEFAULT };
+const LIMIT: Rate = Rate { interval: INTERVAL, burst: 3 };
 const INTERVAL: u64 = 1_000;
 
 fn tick(nanos: u64) -> Tick {
@@ -15,7 +16,7 @@ fn tick(nanos: u64) -> Tick {
 
 /// Joins without a limit on the wait.
 fn wait(state: &State, weight: u32, now: u64) -> (u64, Tick) {
-    match state.join(&LIMIT, weight, tick(now), |_| true, NOBODY) {
+    match state.join(LIMIT, weight, tick(now), |_| true, NOBODY) {
         Answer::Waits(ticket, at) => (ticket, at),
         other => panic!("{other:?}"),
     }
@@ -25,26 +26,26 @@ fn wait(state: &State, weight: u32, now: u64) -> (u64, Tick) {
 fn a_burst_passes_and_the_rest_at_the_rate() {
     let state = State::new();
     for _ in 0..3 {
-        assert_eq!(state.pass(&LIMIT, 1, tick(0)), Ok(()));
+        assert_eq!(state.pass(LIMIT, 1, tick(0)), Ok(()));
     }
-    assert_eq!(state.pass(&LIMIT, 1, tick(0)), Err(tick(1_000)));
-    assert_eq!(state.pass(&LIMIT, 3, tick(0)), Err(tick(3_000)));
-    assert_eq!(state.pass(&LIMIT, 1, tick(999)), Err(tick(1_000)), "who is rejected takes nothing");
-    assert_eq!(state.pass(&LIMIT, 1, tick(1_000)), Ok(()));
-    assert_eq!(state.pass(&LIMIT, 1, tick(1_000)), Err(tick(2_000)));
-    assert_eq!(state.pass(&LIMIT, 3, tick(9_000)), Ok(()), "no more than a burst comes back");
-    assert_eq!(state.pass(&LIMIT, 1, tick(9_000)), Err(tick(10_000)));
+    assert_eq!(state.pass(LIMIT, 1, tick(0)), Err(tick(1_000)));
+    assert_eq!(state.pass(LIMIT, 3, tick(0)), Err(tick(3_000)));
+    assert_eq!(state.pass(LIMIT, 1, tick(999)), Err(tick(1_000)), "who is rejected takes nothing");
+    assert_eq!(state.pass(LIMIT, 1, tick(1_000)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 1, tick(1_000)), Err(tick(2_000)));
+    assert_eq!(state.pass(LIMIT, 3, tick(9_000)), Ok(()), "no more than a burst comes back");
+    assert_eq!(state.pass(LIMIT, 1, tick(9_000)), Err(tick(10_000)));
 }
 
 #[test]
 fn a_clock_that_stands_still_or_goes_back_gives_nothing() {
     let state = State::new();
-    assert_eq!(state.pass(&LIMIT, 3, tick(5_000)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 3, tick(5_000)), Ok(()));
     for now in [5_000, 4_000, 0, 5_000] {
-        assert!(state.pass(&LIMIT, 1, tick(now)).is_err(), "{now}");
+        assert!(state.pass(LIMIT, 1, tick(now)).is_err(), "{now}");
     }
-    assert!(state.pass(&LIMIT, 1, Tick::of(1)).is_err());
-    assert_eq!(state.pass(&LIMIT, 1, tick(6_000)), Ok(()));
+    assert!(state.pass(LIMIT, 1, Tick::of(1)).is_err());
+    assert_eq!(state.pass(LIMIT, 1, tick(6_000)), Ok(()));
 }
 
 #[test]
@@ -53,28 +54,28 @@ fn the_extremes() {
     for (permits, per, burst) in
         [(1, day, 365), (most, day, most), (most, day, 1), (1_000_000, Duration::from_secs(1), most)]
     {
-        let limit = Params { permits, per, burst: Some(burst), ..Params::DEFAULT };
+        let limit = Rate::of(&Params { permits, per, burst: Some(burst), ..Params::DEFAULT });
         let state = State::new();
-        let interval = Duration::from_nanos(limit.interval());
-        assert_eq!(state.pass(&limit, burst, tick(0)), Ok(()));
-        assert_eq!(state.pass(&limit, burst, tick(0)), Err(tick(0).after(interval * burst)), "{limit:?}");
-        assert_eq!(state.pass(&limit, 1, tick(0).after(interval)), Ok(()));
-        assert!(state.pass(&limit, 1, tick(0).after(interval)).is_err());
+        let interval = Duration::from_nanos(limit.interval);
+        assert_eq!(state.pass(limit, burst, tick(0)), Ok(()));
+        assert_eq!(state.pass(limit, burst, tick(0)), Err(tick(0).after(interval * burst)), "{limit:?}");
+        assert_eq!(state.pass(limit, 1, tick(0).after(interval)), Ok(()));
+        assert!(state.pass(limit, 1, tick(0).after(interval)).is_err());
     }
 }
 
 #[test]
 fn those_behind_move_forward() {
     let state = State::new();
-    assert_eq!(state.pass(&LIMIT, 3, tick(0)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 3, tick(0)), Ok(()));
     let (heavy, light, last) = (wait(&state, 3, 0), wait(&state, 1, 0), wait(&state, 1, 0));
     assert_eq!([heavy.1, light.1, last.1], [3_000, 4_000, 5_000].map(tick));
-    assert_eq!(state.pass(&LIMIT, 1, tick(2_900)), Err(tick(6_000)), "nobody overtakes");
+    assert_eq!(state.pass(LIMIT, 1, tick(2_900)), Err(tick(6_000)), "nobody overtakes");
     state.give_back(heavy.0, tick(2_900));
     assert_eq!([light.0, last.0].map(|ticket| state.moment(ticket, NOBODY)), [1_000, 2_000].map(tick));
     state.spend(light.0, tick(2_900));
     state.spend(last.0, tick(2_900));
-    assert_eq!(state.pass(&LIMIT, 1, tick(2_900)), Err(tick(3_000)), "both have passed");
+    assert_eq!(state.pass(LIMIT, 1, tick(2_900)), Err(tick(3_000)), "both have passed");
 }
 
 /// The permits of one that leaves after its moment have come back by themselves.
@@ -82,33 +83,33 @@ fn those_behind_move_forward() {
 fn nothing_is_given_back_twice() {
     for (leaves, next) in [(500, 1_000), (1_000, 1_000), (4_000, 4_000), (4_500, 4_500), (9_000, 9_000)] {
         let state = State::new();
-        assert_eq!(state.pass(&LIMIT, 3, tick(0)), Ok(()));
+        assert_eq!(state.pass(LIMIT, 3, tick(0)), Ok(()));
         let (one, _) = wait(&state, 1, 0);
         state.give_back(one, tick(leaves));
         assert_eq!(
-            state.pass(&LIMIT, 3, tick(leaves)).err().unwrap_or(tick(leaves)),
+            state.pass(LIMIT, 3, tick(leaves)).err().unwrap_or(tick(leaves)),
             tick(next.max(3_000)),
             "{leaves}"
         );
     }
     let state = State::new();
-    assert_eq!(state.pass(&LIMIT, 3, tick(0)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 3, tick(0)), Ok(()));
     let (one, two) = (wait(&state, 1, 0), wait(&state, 1, 0));
     state.spend(two.0, tick(3_500));
     // An older time than one that is known is not believed.
     state.give_back(one.0, tick(500));
-    assert_eq!(state.pass(&LIMIT, 3, tick(3_500)), Err(tick(4_500)));
+    assert_eq!(state.pass(LIMIT, 3, tick(3_500)), Err(tick(4_500)));
 }
 
 /// One who waits and is never polled holds up nobody.
 #[test]
 fn nobody_depends_on_the_one_in_front() {
     let state = State::new();
-    assert_eq!(state.pass(&LIMIT, 3, tick(0)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 3, tick(0)), Ok(()));
     let (_idle, next) = (wait(&state, 1, 0), wait(&state, 1, 0));
     assert_eq!(state.moment(next.0, NOBODY), tick(2_000));
     state.spend(next.0, tick(2_000));
-    assert_eq!(state.pass(&LIMIT, 1, tick(3_000)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 1, tick(3_000)), Ok(()));
 }
 
 /// The simple model: a bucket that fills, and a line of which the first takes what is there.
@@ -207,7 +208,7 @@ proptest! {
                     weights.push(weight);
                     let promise = model.promise(weight);
                     let latest = tick(now + max_wait);
-                    match state.join(&LIMIT, weight, tick(now), |at| at <= latest, NOBODY) {
+                    match state.join(LIMIT, weight, tick(now), |at| at <= latest, NOBODY) {
                         Answer::Passes => {
                             prop_assert_eq!(promise, now);
                             real.passed.push((call, now));
@@ -247,7 +248,7 @@ proptest! {
         // Nothing is lost: without those who wait, the next one gets what it would have got.
         model.line.clear();
         real.line.drain(..).for_each(|(_, ticket)| state.give_back(ticket, tick(real.now)));
-        let next = state.pass(&LIMIT, 3, tick(real.now)).err().unwrap_or(tick(real.now));
+        let next = state.pass(LIMIT, 3, tick(real.now)).err().unwrap_or(tick(real.now));
         prop_assert_eq!(next, tick(model.promise(3)));
     }
 }
@@ -262,7 +263,7 @@ proptest! {
         for (step, polled) in steps {
             match step {
                 Step::Advance(time) => now += time,
-                Step::Call { weight, .. } => match state.join(&LIMIT, weight, tick(now), |_| true, NOBODY) {
+                Step::Call { weight, .. } => match state.join(LIMIT, weight, tick(now), |_| true, NOBODY) {
                     Answer::Waits(ticket, _) => line.push((ticket, weight, now)),
                     _ => passed.push((weight, now)),
                 },
@@ -288,7 +289,7 @@ proptest! {
 /// Threads in a moment that does not pass: what is taken is what has passed, to the last permit.
 #[test]
 fn under_threads_nothing_is_lost() {
-    let limit = Params { burst: Some(4_000), ..LIMIT };
+    let limit = Rate { burst: 4_000, ..LIMIT };
     let state = State::new();
     let passed = AtomicU64::new(0);
     let work = |seed| {
@@ -296,9 +297,9 @@ fn under_threads_nothing_is_lost() {
         for _ in 0..2_000 {
             let weight = random.u32(1..=3);
             let answer = if random.bool() {
-                state.pass(&limit, weight, tick(0)).map_or_else(Answer::TooLong, |()| Answer::Passes)
+                state.pass(limit, weight, tick(0)).map_or_else(Answer::TooLong, |()| Answer::Passes)
             } else {
-                state.join(&limit, weight, tick(0), |_| true, NOBODY)
+                state.join(limit, weight, tick(0), |_| true, NOBODY)
             };
             match answer {
                 Answer::Passes => drop(passed.fetch_add(weight.into(), Ordering::SeqCst)),
@@ -329,7 +330,7 @@ fn under_threads_never_too_many() {
         let mut random = fastrand::Rng::with_seed(seed);
         for _ in 0..5_000 {
             let weight = random.u32(1..=3);
-            let got_through = match state.join(&LIMIT, weight, now(), |_| true, NOBODY) {
+            let got_through = match state.join(LIMIT, weight, now(), |_| true, NOBODY) {
                 Answer::Waits(ticket, _) => loop {
                     let now = now();
                     let due = state.moment(ticket, NOBODY) <= now;
@@ -355,5 +356,5 @@ fn under_threads_never_too_many() {
     assert!(passed <= 3 + time / INTERVAL, "{passed} in {time}");
     assert!(passed * 2 > time / INTERVAL, "{passed} in {time}");
     assert!(state.lock().waiting.is_empty());
-    assert_eq!(state.pass(&LIMIT, 3, tick(time + 3 * INTERVAL)), Ok(()));
+    assert_eq!(state.pass(LIMIT, 3, tick(time + 3 * INTERVAL)), Ok(()));
 }

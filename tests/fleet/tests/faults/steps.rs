@@ -52,9 +52,8 @@ impl Step {
     /// What the next one gets, and how many effects there are then.
     fn expected(self, guarantee: &str) -> (&'static str, usize) {
         match (self, guarantee) {
-            (Self::BeforeTheClaim, _) => ("ran", 1),
+            (Self::BeforeTheClaim, _) | (Self::ClaimedUnheard | Self::BeforeTheEffect, "dedup") => ("ran", 1),
             (Self::ResultUnheard, _) => ("replayed", 1),
-            (Self::ClaimedUnheard | Self::BeforeTheEffect, "dedup") => ("ran", 1),
             (Self::AfterTheEffect | Self::BeforeTheResult, "dedup") => ("ran", 2),
             (Self::ClaimedUnheard | Self::BeforeTheEffect, _) => ("error OutcomeUnknown", 0),
             (Self::AfterTheEffect | Self::BeforeTheResult, _) => ("error OutcomeUnknown", 1),

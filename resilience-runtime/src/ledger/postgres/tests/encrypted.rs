@@ -57,7 +57,7 @@ async fn a_mode_means_what_it_means_in_other_programs() {
         );
         assert_eq!(encrypted(&server), expected, "{mode}");
         drop(ledger);
-        while encrypted(&server) != "" {
+        while !encrypted(&server).is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,0 +1,261 @@
+//! The ledger on Redis or Valkey: one key for each record, and one script for each operation, so that an operation is one
+//! round trip and touches one slot of a cluster. Only the clock of the server is asked. A record that has had its time is
+//! removed by the server.
+
+mod backoff;
+mod health;
+mod line;
+mod link;
+mod row;
+mod scan;
+mod script;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::time::Duration;
+
+use redis::Value;
+
+use self::health::Health;
+pub(crate) use self::line::Line;
+pub(crate) use self::script::Script;
+pub(crate) use self::url::Settings;
+use super::remote::{Answer, Remote, Seen, Store};
+use super::{Body, Claimed, Entry, Hold, LedgerError, Request, Stored, Written, called, oldest};
+use crate::event::{Decision, Event, Risk, emit};
+use crate::key::IdempotencyKey;
+use crate::quota::{Draw, Drawn};
+use crate::time::Tick;
+
+/// The first version whose scripts may ask for the time and write, on every server that we know of.
+const MINIMUM: u32 = 6;
+
+/// A server, or a cluster, that keeps records.
+pub(crate) struct Redis {
+    line: Line,
+    prefix: String,
+    scripts: Scripts,
+    draw: Script,
+}
+
+/// Opens the ledger that a URL names.
+pub(crate) async fn open(url: &str) -> Answer<Remote<Redis>> {
+    let settings = Settings::read(url).map_err(LedgerError)?;
+    let store = Redis::open(&settings).await?;
+    Ok(Remote::punctual(store, settings.timeout.saturating_add(settings.connect_timeout)))
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        struct Scripts { $($name: Script),* }
+
+        impl Scripts {
+            fn new() -> Self {
+                Self { $($name: Script::new(concat!(
+                    include_str!("scripts/record.lua"),
+                    include_str!(concat!("scripts/", stringify!($name), ".lua")),
+                ))),* }
+            }
+        }
+    };
+}
+
+/// The script that counts limits, which are no records.
+const DRAW: &str = include_str!("scripts/draw.lua");
+
+scripts!(claim renew settle withdraw look inspect forget resolve);
+
+impl Redis {
+    async fn open(settings: &Settings) -> Answer<Self> {
+        let line = Line::open(settings).await.map_err(|error| line::words(&error))?;
+        check(&line, settings).await?;
+        let store =
+            Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new(), draw: Script::new(DRAW) };
+        // Whether scripts may be run here, and may read our keys.
+        store.run(&store.scripts.look, IdempotencyKey::from_bytes([0; 32]), &[b""]).await?;
+        Ok(store)
+    }
+
+    fn name(&self, key: IdempotencyKey) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// What a script answers: a letter, and what goes with it.
+    async fn run(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<Said> {
+        self.run_on(script, self.name(key), args).await
+    }
+
+    async fn run_on(&self, script: &Script, name: String, args: &[&[u8]]) -> Answer<Said> {
+        match script.run(&self.line, &name, args).await? {
+            Value::BulkString(bytes) if bytes != b"x" => Ok(Said { name, bytes }),
+            _ => Err(row::damaged(&name)),
+        }
+    }
+
+    async fn write(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<Written> {
+        let said = self.run(script, key, args).await?;
+        match said.letter() {
+            b'y' => Ok(Written::Yes),
+            b'l' => Ok(Written::LeaseLost),
+            _ => Err(said.unexpected()),
+        }
+    }
+
+    async fn settle(&self, hold: Hold, state: &[u8]) -> Answer<Written> {
+        self.write(&self.scripts.settle, hold.key, &[&row::hold(hold), state]).await
+    }
+}
+
+/// Warns of a server that may forget; where results are required to last, it is refused.
+async fn check(line: &Line, settings: &Settings) -> Answer<()> {
+    let mut risks = Vec::new();
+    for info in line.info().await.map_err(|error| line::words(&error))? {
+        match &info {
+            Some(info) => {
+                let health = Health::of(info);
+                if let Some(why) = health.refusal(settings.cluster) {
+                    return Err(LedgerError(why));
+                }
+                risks.extend(health.risks());
+            }
+            None => risks.push(Risk::Unknown),
+        }
+    }
+    risks.sort_unstable();
+    risks.dedup();
+    match risks.first() {
+        Some(risk) if settings.durable => {
+            Err(LedgerError(format!("`durable=required`, but {}", risk.words())))
+        }
+        _ => {
+            for risk in risks {
+                emit(&Event { site: "", decision: Decision::LedgerAtRisk(risk) });
+            }
+            Ok(())
+        }
+    }
+}
+
+struct Said {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Said {
+    fn letter(&self) -> u8 {
+        self.bytes.first().copied().unwrap_or_default()
+    }
+
+    fn number(&self, at: usize) -> Answer<u64> {
+        let bytes = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map(|bytes| u64::from_be_bytes(*bytes)).ok_or_else(|| self.unexpected())
+    }
+
+    fn stored(&self) -> Answer<Stored> {
+        let stored = self.bytes.split_first().and_then(|(state, bytes)| row::stored(*state, bytes));
+        stored.ok_or_else(|| row::damaged(&self.name))
+    }
+
+    fn unexpected(&self) -> LedgerError {
+        LedgerError(format!("redis: an answer about `{}` that no script of this version gives", self.name))
+    }
+}
+
+impl Store for Redis {
+    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
+        let (head, tail) = (row::head(request), row::tail(request));
+        let lease = row::micros(request.lease).to_string();
+        let said = self.run(&self.scripts.claim, request.key, &[&head, &tail, lease.as_bytes()]).await?;
+        Ok(match said.letter() {
+            b'g' => Claimed::Granted { fence: said.number(1)? },
+            b'r' => Claimed::Running { fence: said.number(1)?, left: Duration::from_micros(said.number(9)?) },
+            b'd' => Claimed::InDoubt,
+            b'm' => Claimed::Mismatch,
+            _ => Claimed::Done(said.stored()?),
+        })
+    }
+
+    async fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Answer<()> {
+        self.write(&self.scripts.withdraw, key, &[&owner.to_be_bytes()]).await.map(drop)
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
+        let lease = row::micros(lease).to_string();
+        self.write(&self.scripts.renew, hold.key, &[&row::hold(hold), lease.as_bytes()]).await
+    }
+
+    async fn complete(&self, hold: Hold, result: &Stored, ttl: Duration) -> Answer<Written> {
+        let (state, body) = row::body(&result.body);
+        let (version, ttl) = (result.version.to_be_bytes(), row::millis(ttl).to_string());
+        let args: [&[u8]; 5] = [&row::hold(hold), state, &version, body, ttl.as_bytes()];
+        self.write(&self.scripts.settle, hold.key, &args).await
+    }
+
+    async fn release(&self, hold: Hold) -> Answer<Written> {
+        self.settle(hold, b"l").await
+    }
+
+    async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
+        self.settle(hold, if may_have_run { b"d" } else { b"l" }).await
+    }
+
+    async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
+        let said = self.run(&self.scripts.look, key, &[&fence.to_be_bytes()]).await?;
+        Ok(match said.letter() {
+            b'r' => Seen::Running,
+            b'l' => Seen::Ended(None),
+            _ => Seen::Ended(Some(said.stored()?)),
+        })
+    }
+
+    async fn in_doubt(&self, most: usize) -> Answer<Vec<Entry>> {
+        let doubtful = |entry: &Entry| entry.state == crate::ledger::EntryState::InDoubt;
+        Ok(oldest(self.scan(doubtful).await?, most))
+    }
+
+    async fn find(&self, text: &str, most: usize) -> Answer<Vec<Entry>> {
+        let found = oldest(self.scan(|entry| called(&entry.text, text)).await?, most);
+        // Those had no results with them.
+        let mut entries = Vec::with_capacity(found.len());
+        for entry in found {
+            entries.extend(self.inspect(entry.key).await?);
+        }
+        Ok(entries)
+    }
+
+    async fn inspect(&self, key: IdempotencyKey) -> Answer<Option<Entry>> {
+        let said = self.run(&self.scripts.inspect, key, &[]).await?;
+        if said.bytes.is_empty() {
+            return Ok(None);
+        }
+        let record = row::record(key, &said.bytes[8..], said.number(0)?)?;
+        Ok(Some(record.entry(Tick::now())))
+    }
+
+    async fn forget(&self, key: IdempotencyKey, fence: u64) -> Answer<bool> {
+        let written = self.write(&self.scripts.forget, key, &[&fence.to_be_bytes()]).await?;
+        Ok(written == Written::Yes)
+    }
+
+    async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
+        let (state, body) = row::body(&body);
+        let args: [&[u8]; 3] = [&fence.to_be_bytes(), state, body];
+        Ok(self.write(&self.scripts.resolve, key, &args).await? == Written::Yes)
+    }
+
+    async fn draw(&self, draw: Draw) -> Answer<Drawn> {
+        let nanos = draw.interval.as_nanos();
+        let interval = format!("{}.{:03}", nanos / 1_000, nanos % 1_000);
+        let [burst, least, wanted] = [draw.burst, draw.least, draw.wanted].map(|number| number.to_string());
+        let args: [&[u8]; 4] = [interval.as_bytes(), burst.as_bytes(), least.as_bytes(), wanted.as_bytes()];
+        let name = format!("{}limit:{}", self.prefix, IdempotencyKey::from_bytes(draw.limit));
+        let said = self.run_on(&self.draw, name, &args).await?;
+        let number = said.bytes.get(1..).and_then(|digits| str::from_utf8(digits).ok()?.parse::<u64>().ok());
+        match (said.letter(), number) {
+            (b'g', Some(permits)) => Ok(Drawn::Granted(u32::try_from(permits).unwrap_or(draw.wanted))),
+            (b'n', Some(micros)) => Ok(Drawn::NoneFor(Duration::from_micros(micros))),
+            _ => Err(said.unexpected()),
+        }
+    }
+}

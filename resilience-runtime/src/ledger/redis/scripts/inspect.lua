@@ -1,0 +1,2 @@
+if not state or state == 'f' then return '' end
+return struct.pack('>I8', now()) .. record

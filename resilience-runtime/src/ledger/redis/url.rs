@@ -1,0 +1,188 @@
+//! The URL of a server: where it is, and how it is to be used.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{ConnectionInfo, IntoConnectionInfo};
+
+/// What a URL says. It holds the password, and so shows nothing.
+pub(crate) struct Settings {
+    /// The server; of a cluster, those that are asked for the rest.
+    pub(crate) nodes: Vec<ConnectionInfo>,
+    pub(crate) cluster: bool,
+    /// How long for an answer.
+    pub(crate) timeout: Duration,
+    /// How long for a new connection.
+    pub(crate) connect_timeout: Duration,
+    /// In front of every key.
+    pub(crate) prefix: String,
+    /// A server that may forget is refused.
+    pub(crate) durable: bool,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const PREFIX: &str = "resilience:";
+
+const EXPECTED: &str =
+    "expected redis://USER:PASSWORD@HOST:PORT/DATABASE, or redis+cluster://HOST:PORT,HOST:PORT";
+const OPTIONS: &str = "the options are `timeout`, `connect_timeout`, `prefix` and `durable`";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Scheme {
+    tls: bool,
+    cluster: bool,
+}
+
+impl Scheme {
+    fn read(scheme: &str) -> Option<Self> {
+        let (name, cluster) = match scheme.split_once('+') {
+            Some((name, "cluster")) => (name, true),
+            Some(_) => return None,
+            None => (scheme, false),
+        };
+        match name {
+            "redis" | "valkey" => Some(Self { tls: false, cluster }),
+            "rediss" | "valkeys" => Some(Self { tls: true, cluster }),
+            _ => None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn read(url: &str) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").ok_or(EXPECTED)?;
+        let scheme = Scheme::read(scheme).ok_or(EXPECTED)?;
+        if scheme.tls && !cfg!(feature = "tls") {
+            return Err("this program was built without the feature `tls` of `resilience`".to_owned());
+        }
+        let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+        if options.contains('@') {
+            // It would be printed as an option.
+            return Err("an `@` behind the `?`; in a password a `?` is written `%3F`".to_owned());
+        }
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        // A password may hold an `@` of its own.
+        let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let mut settings = Self {
+            nodes: hosts
+                .split(',')
+                .map(|host| node(scheme, user, host, database))
+                .collect::<Result<_, _>>()?,
+            cluster: scheme.cluster,
+            timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            prefix: PREFIX.to_owned(),
+            durable: false,
+        };
+        if settings.nodes.len() > 1 && !scheme.cluster {
+            return Err("several hosts are a cluster: write redis+cluster://".to_owned());
+        }
+        if scheme.cluster && !database.is_empty() {
+            return Err("a cluster has one database, and no number for it".to_owned());
+        }
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            settings.set(option)?;
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, option: &str) -> Result<(), String> {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        match name {
+            "timeout" => self.timeout = duration(name, value)?,
+            "connect_timeout" => self.connect_timeout = duration(name, value)?,
+            "prefix" if value.is_empty() => {
+                return Err("`prefix` is empty: the records would lie among the keys of others".to_owned());
+            }
+            "prefix" => value.clone_into(&mut self.prefix),
+            "durable" if value == "required" => self.durable = true,
+            "durable" => {
+                return Err(format!("`durable={value}`: expected `durable=required`, or leave it out"));
+            }
+            _ => return Err(format!("unknown option `{name}`: {OPTIONS}")),
+        }
+        Ok(())
+    }
+}
+
+fn node(scheme: Scheme, user: &str, host: &str, database: &str) -> Result<ConnectionInfo, String> {
+    let name = if scheme.tls { "rediss" } else { "redis" };
+    let at = if user.is_empty() { "" } else { "@" };
+    let url = redis::parse_redis_url(&format!("{name}://{}{at}{host}/{database}", user.replace('@', "%40")));
+    // Its own errors say what is wrong without the value.
+    let url = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty())).ok_or(EXPECTED)?;
+    url.into_connection_info().map_err(|error| format!("{error}; {EXPECTED}"))
+}
+
+fn duration(name: &str, value: &str) -> Result<Duration, String> {
+    let duration = resilience_policy::literal(value).map_err(|why| format!("`{name}`: {why}"))?;
+    if duration.is_zero() {
+        Err(format!("`{name}` is zero: nothing is ever ready by then"))
+    } else {
+        Ok(duration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::ConnectionAddr;
+
+    use super::*;
+
+    #[test]
+    fn a_url_is_read() {
+        let settings =
+            Settings::read("redis://ann:p@ss%2Fw@host:7/3?timeout=500ms&prefix=shop:&durable=required");
+        let settings = settings.expect("a good URL");
+        let [node] = &settings.nodes[..] else { panic!("one server") };
+        assert_eq!(*node.addr(), ConnectionAddr::Tcp("host".to_owned(), 7));
+        let redis = node.redis_settings();
+        assert_eq!((redis.username(), redis.password(), redis.db()), (Some("ann"), Some("p@ss/w"), 3));
+        assert_eq!(
+            (settings.timeout, settings.connect_timeout),
+            (Duration::from_millis(500), CONNECT_TIMEOUT)
+        );
+        assert_eq!((settings.prefix.as_str(), settings.durable, settings.cluster), ("shop:", true, false));
+
+        let cluster = Settings::read("valkey+cluster://:secret@one,two:7001").expect("a good URL");
+        let addresses: Vec<_> = cluster.nodes.iter().map(|node| node.addr().to_string()).collect();
+        assert_eq!(addresses, ["one:6379", "two:7001"]);
+        assert!(cluster.cluster);
+        assert!(cluster.nodes.iter().all(|node| node.redis_settings().password() == Some("secret")));
+        let usual = Settings::read("redis://[::1]").expect("a good URL");
+        assert_eq!((usual.timeout, usual.prefix.as_str()), (TIMEOUT, PREFIX));
+    }
+
+    #[test]
+    fn a_bad_url_says_what_is_wrong() {
+        for (url, said) in [
+            ("redis:localhost", "expected redis://"),
+            ("redis://", "expected redis://"),
+            ("redis://user:secret@", "expected redis://"),
+            ("redis://host:port", "expected redis://"),
+            ("redis+sentinel://host", "expected redis://"),
+            ("redis://:pass?secret@host", "in a password a `?` is written `%3F`"),
+            ("redis://:pass/secret@host", "expected redis://"),
+            ("redis://host/x", "Invalid database number"),
+            ("redis://one,two", "several hosts are a cluster"),
+            ("redis+cluster://host/1", "a cluster has one database"),
+            ("redis://host?timout=2s", "unknown option `timout`: the options are `timeout`"),
+            ("redis://host?timeout=2", "`timeout`: the duration \"2\" has no unit"),
+            ("redis://host?timeout=0s", "`timeout` is zero"),
+            ("redis://host?durable=yes", "`durable=yes`: expected `durable=required`"),
+            ("redis://host?prefix=", "`prefix` is empty"),
+        ] {
+            let why = Settings::read(url).expect_err(url);
+            assert!(why.contains(said) && !why.contains("secret"), "{url}: {why}");
+        }
+        #[cfg(not(feature = "tls"))]
+        assert!(Settings::read("rediss://host").expect_err("no TLS").contains("the feature `tls`"));
+    }
+}

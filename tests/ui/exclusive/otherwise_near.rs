@@ -1,0 +1,8 @@
+use resilience::exclusive;
+
+#[exclusive(key = region, otherwise = waits)]
+async fn nightly(region: &str) -> std::io::Result<usize> {
+    Ok(region.len())
+}
+
+fn main() {}

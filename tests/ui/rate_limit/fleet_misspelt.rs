@@ -1,0 +1,8 @@
+use resilience::rate_limit;
+
+#[rate_limit(permits = 100, flet)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use resilience::rate_limit;
+
+#[rate_limit(permits = 100, fleet)]
+#[rate_limit(permits = 100, fleet = closed)]
+async fn fetch(url: &str) -> std::io::Result<String> {
+    Ok(url.to_owned())
+}
+
+fn main() {}
