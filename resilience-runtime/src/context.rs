@@ -62,7 +62,7 @@ pub(crate) struct Context {
 pub(crate) struct Operation {
     /// That of the idempotent operation; an exclusive right has none of its own.
     pub(crate) key: Option<IdempotencyKey>,
-    /// `None` in a transaction of the caller's.
+    /// A claim in a transaction of the caller's has none of its own.
     pub(crate) fence: Option<u64>,
 }
 
@@ -205,8 +205,8 @@ pub fn idempotency_key() -> Option<IdempotencyKey> {
 
 /// A number that grows with each claim of the operation that runs now, or of its exclusive right, for a sink that can
 /// refuse an older one. Where several are around, it is that of the innermost. `None` outside of `#[idempotent]` and
-/// `#[exclusive]` functions, and in one with `tx`: who waits there for a transaction that is rolled back drew his number
-/// before it.
+/// `#[exclusive]` functions. An `#[idempotent]` function with `tx` has none of its own: who waits there for a transaction
+/// that is rolled back drew his number before it.
 pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().and_then(|operation| operation.fence))
 }

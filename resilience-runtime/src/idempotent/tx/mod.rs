@@ -134,8 +134,9 @@ fn longest_wait() -> Option<Duration> {
 impl TxClaim {
     fn new(site: &'static SiteLedger, request: &Request<'_>, owner: &str) -> Self {
         let before = context::with(|context| {
-            // No fence: who waited here drew his before he waited.
-            context.operation = Some(Arc::new(Operation { key: Some(request.key), fence: None }));
+            // Who waited here drew his fence before he waited. That of a right around it is still good.
+            let fence = context.operation.as_ref().and_then(|around| around.fence);
+            context.operation = Some(Arc::new(Operation { key: Some(request.key), fence }));
             context.effects()
         });
         Self { site, key: request.key, owner: owner.to_owned(), before }

@@ -1,6 +1,9 @@
 //! What is true when the transaction has ended.
 
-use resilience_transactions::{Body, Call, Client, End};
+use resilience::{context, exclusive, idempotent};
+use resilience_servers::need;
+use resilience_transactions::{Body, Call, Client, End, Fault, Sqlx};
+use sqlx::{Connection, PgConnection};
 
 use crate::{by_both, connect, effects, records, server};
 
@@ -138,4 +141,30 @@ async fn a_transaction_that_a_statement_has_spoilt_has_no_result<C: Client>() {
     // The caller may go on: nothing of the call is left.
     called.ended.expect("it commits");
     assert_eq!((effects(&server, 7), records(&server)), (0, String::new()));
+}
+
+#[idempotent(key = order, tx = tx)]
+async fn token(tx: &mut PgConnection, order: i64) -> Result<Option<u64>, Fault> {
+    Ok(context::fencing_token())
+}
+
+#[exclusive(key = order)]
+async fn led(tx: &mut PgConnection, order: i64) -> Result<Option<u64>, Fault> {
+    let own = context::fencing_token();
+    assert!(own.is_some());
+    assert_eq!(token(tx, order).await?, own);
+    Ok(own)
+}
+
+/// It has none of its own, and hides none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_that_of_the_right_around_it() {
+    need!(Postgres);
+    let server = server();
+    let mut client: Sqlx = connect(&server).await;
+    let mut tx = client.0.begin().await.unwrap();
+    assert_eq!(token(&mut tx, 1).await.unwrap(), None);
+    assert!(led(&mut tx, 2).await.unwrap().is_some());
+    tx.commit().await.unwrap();
+    assert_eq!(records(&server), "3 3");
 }
