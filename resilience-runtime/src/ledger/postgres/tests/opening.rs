@@ -86,7 +86,7 @@ async fn a_table_of_somebody_else_is_left_alone() {
     // All the names, and not our columns.
     server.psql(
         "CREATE TABLE resilience_schema (version int8); INSERT INTO resilience_schema VALUES (1); \
-         CREATE SEQUENCE resilience_fence",
+         CREATE SEQUENCE resilience_fence; CREATE TABLE resilience_quota (x int)",
     );
     says(&server.url(), &["not as this library makes them"]).await;
 }
