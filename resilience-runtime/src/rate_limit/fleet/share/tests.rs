@@ -161,6 +161,22 @@ fn those_who_wait_are_served_in_order_and_the_light_do_not_overtake() {
 }
 
 #[test]
+fn what_is_here_is_for_the_first_in_the_line() {
+    let mut all = Shared::new(Fail::Closed);
+    for _ in 0..4 {
+        assert_eq!(all.call(1, tick(0)), Verdict::Passes);
+    }
+    assert_eq!(all.share.permits, 3);
+    let heavy = all.come(5, tick(0)).expect("it waits for the store");
+    let light = all.come(1, tick(0)).expect("it waits behind");
+    let ask = all.share.ask(tick(0)).expect("what is missing");
+    assert_eq!((ask.least, ask.wanted), (2, 4));
+    all.share.answer(ask.number, Ok(Drawn::Granted(2)), tick(1));
+    assert_eq!(all.share.look(heavy, tick(1), NOBODY), Answer::Decided(Verdict::Passes));
+    assert!(matches!(all.share.look(light, tick(1), NOBODY), Answer::Decided(Verdict::TooLong(_))));
+}
+
+#[test]
 fn a_dead_store_is_left_alone_for_longer_and_longer() {
     let mut all = Shared::new(Fail::Closed);
     let (mut now, mut asked) = (0, 0);
@@ -207,6 +223,13 @@ fn a_draw_without_an_answer_has_failed_and_its_late_answer_is_nothing() {
     all.share.answer(ask.number, Ok(Drawn::Granted(1)), tick(1_001));
     assert_eq!(all.share.permits, 0);
     assert!(down(&all.come(1, tick(1_001))));
+    // Nor is it the answer to the next draw.
+    let ticket = all.come(1, tick(1_100)).expect("it tries");
+    let next = all.share.ask(tick(1_100)).expect("it asks");
+    all.share.answer(ask.number, Ok(Drawn::Granted(1)), tick(1_101));
+    assert!(matches!(all.share.look(ticket, tick(1_101), NOBODY), Answer::Waits(_)));
+    all.share.answer(next.number, Ok(Drawn::Granted(1)), tick(1_102));
+    assert_eq!(all.share.look(ticket, tick(1_102), NOBODY), Answer::Decided(Verdict::Passes));
 }
 
 #[test]
@@ -226,7 +249,7 @@ fn who_leaves_in_front_lets_the_next_ask() {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Call { process: usize, weight: u32, wait: u64 },
+    Calls { process: usize, count: u32, weight: u32, wait: u64 },
     Leave { process: usize, which: usize },
     Answer { process: usize, lost: bool },
     Pass(u64),
@@ -235,13 +258,14 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let process = 0..3_usize;
     let step = prop_oneof![
-        6 => (process.clone(), 1..6_u32, 0..300_u64).prop_map(|(process, weight, wait)| Step::Call { process, weight, wait }),
+        6 => (process.clone(), 1..40_u32, 1..4_u32, 0..300_u64)
+            .prop_map(|(process, count, weight, wait)| Step::Calls { process, count, weight, wait }),
         1 => (process.clone(), any::<prop::sample::Index>())
             .prop_map(|(process, which)| Step::Leave { process, which: which.index(8) }),
         4 => (process, prop::bool::weighted(0.05)).prop_map(|(process, lost)| Step::Answer { process, lost }),
-        2 => (1..60_u64).prop_map(Step::Pass),
+        2 => prop_oneof![3 => 1..60_u64, 1 => 200..400_u64].prop_map(Step::Pass),
     ];
-    prop::collection::vec(step, 1..400)
+    prop::collection::vec(step, 1..150)
 }
 
 struct Process {
@@ -264,12 +288,14 @@ proptest! {
         for step in steps {
             match step {
                 Step::Pass(millis) => now += millis,
-                Step::Call { process, weight, wait } => {
+                Step::Calls { process, count, weight, wait } => {
                     let it = &mut processes[process];
-                    match it.share.come(weight, tick(now + wait), tick(now), NOBODY) {
-                        Ok(ticket) => it.tickets.push((ticket, weight)),
-                        Err(Verdict::Passes) => passed.push((now, weight)),
-                        Err(_) => {}
+                    for _ in 0..count {
+                        match it.share.come(weight, tick(now + wait), tick(now), NOBODY) {
+                            Ok(ticket) => it.tickets.push((ticket, weight)),
+                            Err(Verdict::Passes) => passed.push((now, weight)),
+                            Err(_) => {}
+                        }
                     }
                 }
                 Step::Leave { process, which } => {
@@ -314,10 +340,10 @@ proptest! {
             }
         }
         let slack = u64::try_from(fresh.as_millis()).expect("short").max(longest);
-        for (from, _) in &passed {
-            for (to, _) in passed.iter().filter(|(to, _)| to >= from) {
-                let within = passed.iter().filter(|(at, _)| at >= from && at <= to);
-                let sum: u64 = within.map(|(_, weight)| u64::from(*weight)).sum();
+        for (first, (from, _)) in passed.iter().enumerate() {
+            let mut sum = 0;
+            for (to, weight) in &passed[first..] {
+                sum += u64::from(*weight);
                 let most = u64::from(RATE.burst) + (to - from) + slack;
                 prop_assert!(sum <= most, "{sum} from {from} to {to}, and {most} may");
             }
