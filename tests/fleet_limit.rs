@@ -65,7 +65,7 @@ impl Store {
         *at = now;
         let there = u32::try_from(bucket.as_nanos() / draw.interval.as_nanos()).expect("small");
         if there < draw.least {
-            return Drawn::NoneFor(draw.interval * draw.least - *bucket);
+            return Drawn::NoneFor((draw.interval * draw.least).saturating_sub(*bucket));
         }
         let granted = there.min(draw.wanted);
         *bucket -= draw.interval * granted;
