@@ -99,6 +99,8 @@ async fn wide(page: String) -> Result<usize, resilience::Error> {
 #[rate_limit(permits = 1_000_000_000, per = "24h", weight = u32::try_from(pages.len()).unwrap_or(u32::MAX))]
 #[retry(attempts = ATTEMPTS, repeatable = "a read")]
 #[rate_limit(permits = 100, weight = *weight)]
+#[rate_limit(permits = 9, per = "1s", burst = 9, weight = 1, max_wait = "1ms", key = pages.len(), max_keys = 9, fleet = open)]
+#[rate_limit(permits = 100, fleet)]
 async fn paced(pages: Vec<String>, weight: &u32) -> std::io::Result<usize> {
     Ok(pages.len())
 }
