@@ -2,7 +2,7 @@ use resilience::Failure;
 
 #[derive(Debug, Failure)]
 enum PayError {
-    #[failure(throttled = wait)]
+    #[failure(throttled = back_after)]
     Busy,
 }
 

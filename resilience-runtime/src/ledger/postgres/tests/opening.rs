@@ -106,7 +106,7 @@ async fn who_may_make_no_tables_makes_none_and_needs_none() {
     says(&bob, &["belongs to `resilience`", "grant USAGE"]).await;
     server.psql(
         "GRANT SELECT ON resilience_schema TO bob; GRANT USAGE ON SEQUENCE resilience_fence TO bob; \
-         GRANT SELECT, INSERT, UPDATE, DELETE ON resilience_record TO bob",
+         GRANT SELECT, INSERT, UPDATE, DELETE ON resilience_record, resilience_quota TO bob",
     );
     ledger_conformance(&ledger(&format!("{bob}?create=never")).await).await;
 }
