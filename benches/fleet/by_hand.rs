@@ -6,6 +6,7 @@ use std::sync::Arc;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use redis::aio::MultiplexedConnection;
 use tokio_postgres::NoTls;
+use tokio_postgres::types::Type;
 
 use crate::{Candidate, Receipt, body};
 
@@ -26,6 +27,10 @@ fn owner() -> [u8; 16] {
     owner[8..].copy_from_slice(&fastrand::u64(..).to_be_bytes());
     owner
 }
+
+const BYTES: Type = Type::BYTEA;
+const TEXT: Type = Type::TEXT;
+const LONG: Type = Type::INT8;
 
 pub(crate) struct PostgresByHand(Pool);
 
@@ -56,7 +61,10 @@ impl Candidate for Arc<PostgresByHand> {
         let (key, owner) = (key.as_slice(), owner.as_slice());
         let claimed = {
             let client = self.0.get().await.expect("a connection");
-            let claim = client.prepare_cached(CLAIM).await.expect("prepared");
+            let claim = client
+                .prepare_typed_cached(CLAIM, &[BYTES, TEXT, BYTES, LONG, LONG])
+                .await
+                .expect("prepared");
             client
                 .query_one(&claim, &[&key, &order.to_string(), &owner, &LEASE_MS, &TTL_MS])
                 .await
@@ -68,7 +76,10 @@ impl Candidate for Arc<PostgresByHand> {
         let receipt = body(order);
         let json = serde_json::to_vec(&receipt).expect("JSON");
         let client = self.0.get().await.expect("a connection");
-        let complete = client.prepare_cached(COMPLETE).await.expect("prepared");
+        let complete = client
+            .prepare_typed_cached(COMPLETE, &[BYTES, BYTES, LONG, BYTES, LONG])
+            .await
+            .expect("prepared");
         let fence: i64 = claimed.get(1);
         let written = client.query(&complete, &[&key, &owner, &fence, &json, &TTL_MS]).await;
         assert_eq!(written.expect("completed").len(), 1);
