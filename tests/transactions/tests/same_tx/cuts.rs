@@ -55,8 +55,10 @@ async fn dropped_and_committed_all_the_same_it_is_in_doubt<C: Client>() {
         }
         seen.push(format!("{} {before} {again}", called.word()));
     }
-    for expected in ["dropped 0 ok", "dropped 1 OutcomeUnknown", "ok 1 ok"] {
-        assert!(seen.iter().any(|seen| seen == expected), "{expected}: {seen:?}");
+    // How many of its polls a call needs for one answer is the machine's to say, so of those that are cut in between
+    // only some are sure to be met.
+    for expected in ["dropped 0 ok", "OutcomeUnknown", "ok 1 ok"] {
+        assert!(seen.iter().any(|seen| seen.ends_with(expected)), "{expected}: {seen:?}");
     }
 }
 
