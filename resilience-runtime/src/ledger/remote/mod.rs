@@ -43,6 +43,7 @@ struct Line<S> {
 
 impl<S: Store> Remote<S> {
     /// Within a tokio runtime, which does what happens in the background.
+    #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn new(store: S, timeout: Duration) -> Self {
         Self::of(store, timeout, false)
     }
