@@ -1,5 +1,8 @@
 //! The shared parts behind the annotated functions, swapped in one place.
 
+mod builder;
+mod names;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,10 +14,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 
 use crate::backend::{Backend, OpenError};
-use crate::ledger::memory::USUAL_CAPACITY;
 use crate::ledger::{Ledger, Operator};
 use crate::quota::Quotas;
-use crate::site::{Site, manifest};
+use crate::site::manifest;
+
+pub use builder::Builder;
+pub(crate) use names::Alone;
+pub use names::NameClash;
+use names::namesake;
 
 const VARIABLE: &str = "RESILIENCE_BACKEND";
 
@@ -76,65 +83,10 @@ impl Shared {
     }
 }
 
-/// Makes a [`Runtime`] in code.
-#[must_use = "a builder does nothing before `build`"]
-pub struct Builder {
-    capacity: usize,
-    chosen: bool,
-    ledger: Option<Arc<dyn Ledger>>,
-    quotas: Option<Arc<dyn Quotas>>,
-}
-
-impl Builder {
-    /// Keeps results in memory: they end with the process. It is the default; asked for, it does not warn.
-    pub fn memory(mut self) -> Self {
-        self.chosen = true;
-        self
-    }
-
-    /// How many results the memory ledger keeps (100 000). When it is full the oldest result goes; a running claim
-    /// never does.
-    pub fn memory_capacity(mut self, results: usize) -> Self {
-        self.capacity = results;
-        self.memory()
-    }
-
-    /// Keeps results in a ledger of your own.
-    pub fn ledger(mut self, ledger: impl Ledger + 'static) -> Self {
-        self.ledger = Some(Arc::new(ledger));
-        self.chosen = true;
-        self
-    }
-
-    /// Counts limits of the fleet, `#[rate_limit(fleet)]`, in a store of your own. Without it they are counted in this
-    /// process.
-    pub fn quotas(mut self, quotas: impl Quotas + 'static) -> Self {
-        self.quotas = Some(Arc::new(quotas));
-        self
-    }
-
-    /// The runtime.
-    pub fn build(self) -> Runtime {
-        let asked_for_memory = self.chosen && self.ledger.is_none();
-        let mut backend = self.ledger.map_or_else(|| Backend::memory(self.capacity), Backend::own);
-        let quotas_chosen = asked_for_memory || self.quotas.is_some();
-        if let Some(quotas) = self.quotas {
-            backend.quotas = quotas;
-        }
-        Runtime::new(backend, self.chosen, quotas_chosen)
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("memory_capacity", &self.capacity).finish_non_exhaustive()
-    }
-}
-
 impl Runtime {
     /// Starts a runtime in code.
     pub fn builder() -> Builder {
-        Builder { capacity: USUAL_CAPACITY, chosen: false, ledger: None, quotas: None }
+        Builder::new()
     }
 
     /// The runtime that the variable `RESILIENCE_BACKEND` asks for, as [`open`](Self::open) reads it; the default where
@@ -270,31 +222,6 @@ pub enum InstallError {
     /// Two functions would keep results, or exclude each other, under one name.
     #[error(transparent)]
     NameClash(NameClash),
-}
-
-/// Two sites that would replay each other's results, or keep each other from running.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "two {what} functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
-     `#[policies(name = \"...\")]`"
-)]
-pub struct NameClash {
-    what: &'static str,
-    name: &'static str,
-    one: String,
-    two: String,
-}
-
-/// Another site that keeps results under the name of this one, or excludes its runners.
-pub(crate) fn namesake(site: &'static Site) -> Option<NameClash> {
-    type Is = fn(&Site) -> bool;
-    let kinds: [(_, Is); 2] = [("idempotent", Site::remembers), ("exclusive", Site::excludes)];
-    kinds.into_iter().filter(|(_, is)| is(site)).find_map(|(what, is)| {
-        let same = |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && is(other);
-        let other = manifest().find(same)?;
-        let place = |site: &Site| format!("{}:{}", site.file(), site.line());
-        Some(NameClash { what, name: site.name(), one: place(site), two: place(other) })
-    })
 }
 
 /// The runtime of the scope that polls now, if there is one. Without one the process-wide runtime is in use from now

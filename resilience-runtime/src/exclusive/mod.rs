@@ -20,11 +20,11 @@ use crate::context;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Namespace};
-use crate::ledger::{AsWritten, Claimed, Request, later};
+use crate::ledger::{AsWritten, Asking, Claimed, Request, later, new_owner};
 use crate::owner::{Owner, lasting, sane};
-use crate::runtime::InUse;
+use crate::runtime::{self, Alone, InUse};
 use crate::time::{self, Tick};
-use crate::{Error, Kind, Site, runtime};
+use crate::{Error, Kind, Site};
 
 /// How long the record of a right stays after its release. The fence rises without it; it is there for operators.
 const REMEMBERED: Duration = Duration::from_hours(24);
@@ -53,7 +53,7 @@ pub struct Exclusive {
     params: Params,
     names: OnceLock<Names>,
     /// Nobody else excludes its runners under its name.
-    alone: AtomicBool,
+    alone: Alone,
     /// It has said that nobody chose a ledger.
     warned: AtomicBool,
 }
@@ -87,8 +87,7 @@ impl Exclusive {
     }
 
     const fn of(owner: Owner, params: Params) -> Self {
-        let (alone, warned) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { owner, params, names: OnceLock::new(), alone, warned }
+        Self { owner, params, names: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
     }
 
     /// How long the right stands without renewal (10 s).
@@ -158,7 +157,7 @@ impl Exclusive {
             .unwrap_or(&names.whole)
             .as_ref()
             .map_err(|why| reject(Kind::InvalidKey, site).because(*why))?;
-        self.check_name()?;
+        self.alone.check(site)?;
         let shared = runtime::in_use();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: site.name(), decision: Decision::NoFleet });
@@ -169,11 +168,7 @@ impl Exclusive {
             // count from a moment that nobody knows.
             let request = self.request(names, right, key);
             let sent = Tick::now();
-            let ledger = shared.ledger();
-            let claimed = match ledger.claim(&request).await {
-                Err(_) => ledger.claim(&request).await,
-                claimed => claimed,
-            };
+            let claimed = Asking::of(shared.ledger(), &request).answer().await;
             match claimed.map_err(|error| reject(Kind::Store, site).because(error))? {
                 Claimed::Granted { fence } => {
                     return Ok(Lead::new(site, shared.clone(), &request, fence, sent));
@@ -220,7 +215,7 @@ impl Exclusive {
             key: right,
             site: names.site,
             text: key,
-            owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
+            owner: new_owner(),
             fingerprint: None,
             version: 1,
             lease: self.params.lease,
@@ -234,20 +229,5 @@ impl Exclusive {
             let site = lasting(&format!("exclusive {}", self.owner.name()));
             Names { namespace: Namespace::of(site), site, whole: Encoded::of(self.owner.name()) }
         })
-    }
-
-    /// Two sites of one name would keep each other from running.
-    fn check_name(&self) -> Result<(), Error> {
-        if self.alone.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let site = self.owner.site();
-        match runtime::namesake(site) {
-            Some(clash) => Err(reject(Kind::Store, site).because(clash)),
-            None => {
-                self.alone.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-        }
     }
 }

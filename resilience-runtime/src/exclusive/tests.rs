@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use super::Exclusive;
@@ -82,6 +83,17 @@ async fn a_term_counts_from_the_question_and_not_from_its_answer() {
 async fn a_claim_whose_answer_was_lost_does_not_lock_its_caller_out() {
     let runtime = over(Flaky { claims: 1.into(), answers_only: true, ..Flaky::new() });
     assert_eq!(run(&runtime, 60).await, Ok(7));
+}
+
+/// Its lease would keep all others out.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_nobody_hears_of_is_withdrawn() {
+    for (claims, patience, withdrawn) in [(0, 5, 0), (2, 5, 1), (0, 1, 1)] {
+        let ledger = Arc::new(Flaky { claims: claims.into(), slow_claim: seconds(2), ..Flaky::new() });
+        let runtime = Runtime::over(ledger.clone());
+        let _ = tokio::time::timeout(seconds(patience), run(&runtime, 0)).await;
+        assert_eq!(ledger.withdrawn.load(SeqCst), withdrawn, "{claims} fail, {patience} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! The engine of `#[idempotent]`.
 
-mod asking;
 mod claim;
 mod codec;
 mod faithful;
@@ -23,10 +22,10 @@ use crate::context::{self, Context};
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Namespace};
-use crate::ledger::{AsWritten, Body, Claimed, Request, Stored as Record};
+use crate::ledger::{AsWritten, Asking, Body, Claimed, Request, Stored as Record, new_owner};
+use crate::runtime::{self, Alone};
 use crate::time::Tick;
-use crate::{Error, Kind, Site, runtime};
-use asking::Asking;
+use crate::{Error, Kind, Site};
 use codec::Fault;
 #[cfg(feature = "axum")]
 pub(crate) use codec::MOST_BYTES;
@@ -38,7 +37,7 @@ pub struct SiteLedger {
     params: &'static Idempotent,
     namespace: OnceLock<Namespace>,
     /// Nobody else keeps results under its name.
-    alone: AtomicBool,
+    alone: Alone,
     /// It has said that nobody chose a ledger.
     warned: AtomicBool,
 }
@@ -77,13 +76,7 @@ pub enum Entry<T, E, C = Claim> {
 impl SiteLedger {
     /// Not used yet.
     pub const fn new(site: &'static Site, params: &'static Idempotent) -> Self {
-        Self {
-            site,
-            params,
-            namespace: OnceLock::new(),
-            alone: AtomicBool::new(false),
-            warned: AtomicBool::new(false),
-        }
+        Self { site, params, namespace: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
     }
 
     /// Claims the operation, or gives its result.
@@ -102,7 +95,7 @@ impl SiteLedger {
     async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Record>, Error> {
         let request =
             self.request(names).map_err(|error| reject(Kind::InvalidKey, self.site).because(error))?;
-        self.check_name()?;
+        self.alone.check(self.site)?;
         let shared = runtime::in_use();
         let ledger = shared.ledger();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
@@ -149,27 +142,13 @@ impl SiteLedger {
             key: namespace.key(scope, key),
             site: self.site.name(),
             text: names,
-            owner: u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)),
+            owner: new_owner(),
             fingerprint: names.fingerprint.clone().transpose()?,
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
         })
-    }
-
-    /// Two sites of one name would replay each other's results.
-    fn check_name(&self) -> Result<(), Error> {
-        if self.alone.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        match runtime::namesake(self.site) {
-            Some(clash) => Err(reject(Kind::Store, self.site).because(clash)),
-            None => {
-                self.alone.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-        }
     }
 
     fn replay<R: Returns>(&'static self, record: &Record, codec: &Codec<R>) -> Outcome<R::Value, R::Error> {

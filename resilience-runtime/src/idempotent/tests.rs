@@ -59,6 +59,8 @@ pub(crate) struct Flaky {
     pub(crate) claims: AtomicU32,
     pub(crate) renewals: AtomicU32,
     pub(crate) writes: AtomicU32,
+    /// How many claims were withdrawn.
+    pub(crate) withdrawn: AtomicU32,
     /// What fails has been done: only the answer is lost.
     pub(crate) answers_only: bool,
     /// How long a claim, a renewal and a last write take.
@@ -74,6 +76,7 @@ impl Flaky {
             claims: AtomicU32::new(0),
             renewals: AtomicU32::new(0),
             writes: AtomicU32::new(0),
+            withdrawn: AtomicU32::new(0),
             answers_only: false,
             slow_claim: Duration::ZERO,
             slow_renewal: Duration::ZERO,
@@ -103,6 +106,10 @@ impl Flaky {
 impl Ledger for Flaky {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
         self.reply(&self.claims, self.slow_claim, move || self.memory.claim(request))
+    }
+
+    fn withdraw(&self, _: IdempotencyKey, _: u128) {
+        self.withdrawn.fetch_add(1, Ordering::SeqCst);
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
@@ -206,6 +213,18 @@ async fn a_ledger_that_is_down_before_the_body_fails_closed() {
 async fn a_claim_whose_answer_was_lost_does_not_lock_its_caller_out() {
     let runtime = Runtime::over(Arc::new(Flaky { claims: 1.into(), answers_only: true, ..Flaky::new() }));
     assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_nobody_hears_of_is_withdrawn() {
+    for (claims, patience, withdrawn) in [(0, 10, 0), (1, 10, 0), (2, 10, 1), (0, 1, 1)] {
+        let slow = Flaky { claims: claims.into(), slow_claim: Duration::from_secs(2), ..Flaky::new() };
+        let ledger = Arc::new(slow);
+        let runtime = Runtime::over(Arc::clone(&ledger) as Arc<dyn Ledger>);
+        let called = runtime.scope(call(async { Ok(7) }));
+        let _ = tokio::time::timeout(Duration::from_secs(patience), called).await;
+        assert_eq!(ledger.withdrawn.load(Ordering::SeqCst), withdrawn, "{claims} fail, {patience} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]

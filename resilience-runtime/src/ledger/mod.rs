@@ -5,6 +5,7 @@
 //! `testing::ledger_conformance`, of the feature `test-util`.
 
 mod answer;
+mod asking;
 #[cfg(feature = "durable")]
 pub(crate) mod durable;
 #[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
@@ -28,10 +29,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
+pub(crate) use asking::Asking;
 pub use operator::{Entry, EntryState, Operator};
 pub use reply::Reply;
-pub(crate) use request::AsWritten;
 pub use request::Request;
+pub(crate) use request::{AsWritten, new_owner};
 #[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
 pub use table::POSTGRES_SCHEMA;
 

@@ -33,6 +33,11 @@ impl Request<'_> {
     }
 }
 
+/// Nobody else has it.
+pub(crate) fn new_owner() -> u128 {
+    u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..))
+}
+
 pub(crate) trait AsWritten {
     fn as_written(&self) -> String;
 }

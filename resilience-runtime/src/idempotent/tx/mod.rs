@@ -81,7 +81,7 @@ impl SiteLedger {
     ) -> Result<Result<TxClaim, Record>, Error> {
         let unusable = |error| reject(Kind::InvalidKey, self.site).because(error);
         let request = self.request(names).map_err(unusable)?;
-        self.check_name()?;
+        self.alone.check(self.site)?;
         let statements = Statements::of(&request);
         let rejection = match found(in_tx, tx, &request, &statements).await {
             Ok(None) => return Ok(Ok(TxClaim::new(self, &request, statements.owner()))),

@@ -54,6 +54,21 @@ impl<'a> Asked<'a> {
             lease: row::millis(request.lease),
         }
     }
+
+    /// $1 to $9 of both statements that grant.
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 9] {
+        [
+            &self.key,
+            &self.site,
+            &self.text,
+            &self.owner,
+            &self.fingerprint,
+            &self.version,
+            &self.ttl,
+            &self.at_most_once,
+            &self.lease,
+        ]
+    }
 }
 
 /// A hold as parameters of statements.
@@ -74,18 +89,7 @@ impl<'a> Held<'a> {
 impl PostgresStore {
     /// What a claim finds, or the fence of its grant. Nothing, where the winner's row came after the look.
     async fn try_claim(&self, asked: &Asked<'_>) -> Result<Option<Result<Found, u64>>, Fault> {
-        let values: &[&(dyn ToSql + Sync)] = &[
-            &asked.key,
-            &asked.site,
-            &asked.text,
-            &asked.owner,
-            &asked.fingerprint,
-            &asked.version,
-            &asked.ttl,
-            &asked.at_most_once,
-            &asked.lease,
-        ];
-        match self.calls.ask(&self.statements.claim, values).await?.first() {
+        match self.calls.ask(&self.statements.claim, &asked.parameters()).await?.first() {
             Some(row) if row.try_get::<_, Option<&[u8]>>(3)?.is_none() => Ok(Some(Err(row::number(row, 4)?))),
             Some(row) => Ok(Some(Ok(row::read(row)?))),
             None => Ok(self.read(&self.calls, asked.key).await?.map(Ok)),
@@ -97,24 +101,11 @@ impl PostgresStore {
         let expired = found.record.has_expired(found.now);
         let attempt = if expired { 1 } else { i64::from(found.record.attempt) + 1 };
         let fence = fence(&found.record);
-        let values: &[&(dyn ToSql + Sync)] = &[
-            &asked.key,
-            &asked.site,
-            &asked.text,
-            &asked.owner,
-            &asked.fingerprint,
-            &asked.version,
-            &asked.ttl,
-            &asked.at_most_once,
-            &asked.lease,
-            &attempt,
-            &found.owner,
-            &fence,
-            &found.state,
-            &found.lease_until,
-        ];
+        let seen: [&(dyn ToSql + Sync); 5] =
+            [&attempt, &found.owner, &fence, &found.state, &found.lease_until];
+        let values = [asked.parameters().as_slice(), &seen].concat();
         self.calls
-            .ask(&self.statements.take_over, values)
+            .ask(&self.statements.take_over, &values)
             .await?
             .first()
             .map(|row| row::number(row, 0))

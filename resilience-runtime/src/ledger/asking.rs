@@ -1,19 +1,19 @@
 //! A claim under way. A caller who goes away before the answer leaves no claim behind.
 
-use crate::ledger::{Claimed, Ledger, LedgerError, Request};
+use super::{Claimed, Ledger, LedgerError, Request};
 
-pub(super) struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     ledger: &'a dyn Ledger,
     request: &'a Request<'a>,
     answered: bool,
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn of(ledger: &'a dyn Ledger, request: &'a Request<'a>) -> Self {
+    pub(crate) fn of(ledger: &'a dyn Ledger, request: &'a Request<'a>) -> Self {
         Self { ledger, request, answered: false }
     }
 
-    pub(super) async fn answer(mut self) -> Result<Claimed, LedgerError> {
+    pub(crate) async fn answer(mut self) -> Result<Claimed, LedgerError> {
         // Once more, by the same owner: where only the answer was lost, the claim is ours.
         let claimed = match self.ledger.claim(self.request).await {
             Err(_) => self.ledger.claim(self.request).await,
