@@ -1,0 +1,236 @@
+//! How the arguments of a function reach its body.
+
+use expect_test::expect;
+use quote::quote;
+
+use super::check;
+
+#[test]
+fn a_repeated_body_gets_its_arguments_anew() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable, when = |error| error.may_pass(limit)),
+        quote! {
+            pub async fn send(&mut self, mut word: String, (a, b): (u8, Tag), limit: Limit) -> Result<impl Sized, E> {
+                self.out.push(word, a, b, limit)
+            }
+        },
+        &expect![[r#"
+            pub async fn send(
+                &mut self,
+                word: String,
+                (a, b): (u8, Tag),
+                limit: Limit,
+            ) -> Result<impl Sized, E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    when: "| error | error . may_pass (limit)",
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "send"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                let edge = ::resilience::__private::edge_plain::<Result<_, E>>();
+                let mut word_slot = __resilience::slot::<String>(word);
+                let mut b_slot = __resilience::slot(b);
+                let mut a_slot = __resilience::slot(a);
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = edge.attempt(async { if false { return __resilience::never:: <
+                    Result < _, E > > (); } let mut word = __resilience::hand_out(& mut word_slot,
+                    retry.last()); let b = __resilience::hand_out(& mut b_slot, retry.last()); let a
+                    = __resilience::hand_out(& mut a_slot, retry.last()); let limit =
+                    __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
+                    await; match retry.next(edge.verdict(& outcome, ::core::option::Option::Some(& |
+                    error | error.may_pass(limit)), ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn attempts_that_overlap_share_the_arguments() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable),
+        quote! {
+            #[hedge(after = "50ms", budget = self.budget, repeatable)]
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                self.client.load(id, name).await
+            }
+        },
+        &expect![[r#"
+            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                    __resilience::policy::Policy::Hedge(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use hedge as _;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::hedge::Hedge = __resilience::policy::hedge::Hedge {
+                    budget: "self . budget",
+                    after: __resilience::policy::hedge::After::Time(
+                        ::core::time::Duration::from_millis(50u64),
+                    ),
+                    repeatable: true,
+                    ..__resilience::policy::hedge::Hedge::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __HEDGE_1: __resilience::Hedge = __resilience::Hedge::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = { { let budget : & __resilience::RetryBudget = & self.budget;
+                    budget.earn(); } let make = || edge.attempt(async { if false { return
+                    __resilience::never:: < Result < Reply, E > > (); } let this =
+                    __resilience::again(& self); let id = __resilience::another:: < u32 > (& id);
+                    this.client.load(id, name). await }); let first =
+                    ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1.race(first,
+                    make, ::core::option::Option::Some({ let budget : & __resilience::RetryBudget = &
+                    self.budget; budget })). await }; match retry.next(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
+    check(
+        "retry",
+        quote!(attempts = 2, repeatable),
+        quote! {
+            #[bulkhead(pool = REPORTS)]
+            #[timeout(ms = 500)]
+            async fn report(self: Arc<Self>, mut title: String) -> Result<Report, Error> {
+                title.push('!');
+                self.write(&title).await
+            }
+        },
+        &expect![[r#"
+            async fn report(self: Arc<Self>, title: String) -> Result<Report, Error> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Retry(__POLICY_0),
+                    __resilience::policy::Policy::Bulkhead(__POLICY_1),
+                    __resilience::policy::Policy::Timeout(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use bulkhead as _;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::bulkhead::Bulkhead = __resilience::policy::bulkhead::Bulkhead {
+                    pool: "REPORTS",
+                    ..__resilience::policy::bulkhead::Bulkhead::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "report"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_0: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __TIMEOUT_2: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_2,
+                );
+                let edge = ::resilience::__private::edge::<Result<Report, Error>>();
+                let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();
+                let pool: &'static __resilience::Pool = &REPORTS;
+                let mut self_slot = __resilience::slot(self);
+                let mut title_slot = __resilience::slot::<String>(title);
+                let call = ::core::pin::pin!(
+                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
+                    let outcome = 'bulkhead : { let place = match pool.admit(& __SITE). await {
+                    ::core::result::Result::Ok(place) => place,
+                    ::core::result::Result::Err(rejection) => { break
+                    'bulkhead::core::result::Result::Err(rejection.into()); } }; crossing.run(pool, &
+                    __SITE, place, { let this = __resilience::hand_over(__resilience::hand_out(& mut
+                    self_slot, retry.last())); let title =
+                    __resilience::hand_over(__resilience::hand_out(& mut title_slot, retry.last()));
+                    async move { { let timed = ::core::pin::pin!(edge.attempt(async { if false {
+                    return __resilience::never:: < Result < Report, Error > > (); } let this = this;
+                    let mut title = title; title.push('!'); this.write(& title). await }));
+                    __TIMEOUT_2.cut(timed). await } } }). await }; match retry.next(edge.verdict(&
+                    outcome, ::core::option::Option::None, ::core::option::Option::None),
+                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
+                    await; } } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

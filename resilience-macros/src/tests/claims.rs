@@ -1,0 +1,136 @@
+//! What is claimed before the body runs.
+
+use expect_test::expect;
+use quote::quote;
+
+use super::check;
+
+#[test]
+fn a_right_is_had_while_the_body_runs() {
+    check(
+        "exclusive",
+        quote!(key = (self.name, day), lease = "30s", otherwise = wait),
+        quote! {
+            #[timeout(ms = 500)]
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                self.work(day).await
+            }
+        },
+        &expect![[r#"
+            async fn settle(&self, day: u64) -> Result<u32, Error> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Exclusive(__POLICY_0),
+                    __resilience::policy::Policy::Timeout(__POLICY_1),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::exclusive::Exclusive = __resilience::policy::exclusive::Exclusive {
+                    key: "(self . name , day)",
+                    lease: ::core::time::Duration::from_secs(30u64),
+                    otherwise: __resilience::policy::exclusive::Otherwise::Wait,
+                };
+                const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "settle"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __EXCLUSIVE_0: __resilience::Exclusive = __resilience::Exclusive::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __TIMEOUT_1: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
+                let right = __resilience::Encoded::of(&(&self.name, &day));
+                let call = ::core::pin::pin!(
+                    async { 'exclusive : { let mut lead = match __EXCLUSIVE_0
+                    .lead(::core::option::Option::Some(& right)). await {
+                    ::core::result::Result::Ok(lead) => lead, ::core::result::Result::Err(rejection)
+                    => { break 'exclusive::core::result::Result::Err(rejection.into()); } }; let held
+                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(edge.attempt(async {
+                    if false { return __resilience::never:: < Result < u32, Error > > (); } self
+                    .work(day). await })); __TIMEOUT_1.cut(timed). await } }); lead.keep(held). await
+                    } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_transaction_is_lent_before_the_body_and_after_it() {
+    check(
+        "idempotent",
+        quote!(key = order, tx = unit.tx),
+        quote! {
+            async fn charge(unit: &mut Unit<'_>, order: u64) -> Result<u64, PayError> {
+                insert(unit, order).await
+            }
+        },
+        &expect![[r#"
+            async fn charge(unit: &mut Unit<'_>, order: u64) -> Result<u64, PayError> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Idempotent(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::idempotent::Idempotent = __resilience::policy::idempotent::Idempotent {
+                    key: "order",
+                    tx: "unit . tx",
+                    ..__resilience::policy::idempotent::Idempotent::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "charge"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __LEDGER_0: __resilience::SiteLedger = __resilience::SiteLedger::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<u64, PayError>>();
+                let transaction = __resilience::transaction(&mut unit.tx);
+                let codec = __resilience::codec::<Result<u64, PayError>>();
+                let names = {
+                    let key = __resilience::Encoded::of(&order);
+                    __resilience::Names {
+                        key: key,
+                        scope: ::core::option::Option::None,
+                        fingerprint: ::core::option::Option::None,
+                    }
+                };
+                let call = ::core::pin::pin!(
+                    async { 'idempotent : { let claim = match __LEDGER_0.claim_in(& transaction, &
+                    mut unit.tx, & names, & codec). await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let outcome =
+                    edge.attempt(async { if false { return __resilience::never:: < Result < u64,
+                    PayError > > (); } let unit = & mut * unit; insert(unit, order). await }). await;
+                    claim.settle(& transaction, & mut unit.tx, outcome, & edge, & codec). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

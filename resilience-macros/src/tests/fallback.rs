@@ -1,0 +1,142 @@
+//! Where a fallback stands.
+
+use expect_test::expect;
+use quote::quote;
+
+use super::check;
+
+#[test]
+fn a_fallback_answers_on_top_and_below_a_retry() {
+    check(
+        "fallback",
+        quote!(async cached),
+        quote! {
+            #[retry(attempts = 2, repeatable)]
+            #[fallback(|_| Ok(name), when = is_down)]
+            async fn load(name: String) -> Reply {
+                fetch(name).await
+            }
+        },
+        &expect![[r#"
+            async fn load(name: String) -> Reply {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Fallback(__POLICY_0),
+                    __resilience::policy::Policy::Retry(__POLICY_1),
+                    __resilience::policy::Policy::Fallback(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use fallback as _;
+                #[allow(unused_imports)]
+                use retry as _;
+                const __POLICY_0: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "async cached",
+                    ..__resilience::policy::fallback::Fallback::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 2u32,
+                    repeatable: true,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "| _ | Ok (name)",
+                    when: "is_down",
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __RETRY_1: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                let edge = {
+                    #[allow(unused_imports)]
+                    use ::resilience::__private::BareResult as _;
+                    ::resilience::__private::any_result::<Reply>().edge_classifying()
+                };
+                let call = ::core::pin::pin!(
+                    async { 'fallback_0 : { let outcome = { let mut retry = __RETRY_1.start(); loop {
+                    retry.begin(); let wait = { let outcome = 'fallback_2 : { let outcome = edge
+                    .attempt(async { if false { return __resilience::never:: < Reply > (); } let name
+                    = __resilience::again:: < String > (& name); fetch(name). await }). await; let
+                    error = match edge.stands(& __SITE, outcome, ::core::option::Option::Some(&
+                    is_down)) { ::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
+                    ::core::result::Result::Err(error) => error, }; #[allow(unused_variables,
+                    unused_mut)] let name = __resilience::again:: < String > (& name); let answer =
+                    __resilience::answer(& edge, error, | _ | Ok(name)); edge.answered(answer) };
+                    match retry.next(edge.verdict(& outcome, ::core::option::Option::None,
+                    ::core::option::Option::None), ::core::option::Option::None) {
+                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
+                    outcome, } }; __resilience::pause(wait). await; } }; let error = match edge
+                    .stands(& __SITE, outcome, ::core::option::Option::None) {
+                    ::core::result::Result::Ok(outcome) => break 'fallback_0 outcome,
+                    ::core::result::Result::Err(error) => error, }; let answer =
+                    __resilience::answer_later(& edge, error, async | error |
+                    __resilience::awaited(cached(error)).future(). await). await; edge
+                    .answered(answer) } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_function_without_a_result_has_a_fallback_on_top() {
+    check(
+        "fallback",
+        quote!(|_| None),
+        quote! {
+            async fn find(id: u64) -> Option<u64> {
+                Some(id)
+            }
+        },
+        &expect![[r#"
+            async fn find(id: u64) -> Option<u64> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Fallback(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::fallback::Fallback = __resilience::policy::fallback::Fallback {
+                    answer: "| _ | None",
+                    ..__resilience::policy::fallback::Fallback::DEFAULT
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "find"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                let edge = ::resilience::__private::edge::<
+                    ::resilience::__private::Bare<Option<u64>>,
+                >();
+                let call = ::core::pin::pin!(
+                    async { 'fallback : { let outcome = edge.attempt(async { if false { return
+                    __resilience::never:: < Option < u64 > > (); } Some(id) }). await; let error =
+                    match edge.stands(& __SITE, outcome, ::core::option::Option::None) {
+                    ::core::result::Result::Ok(outcome) => break 'fallback outcome,
+                    ::core::result::Result::Err(error) => error, }; let answer =
+                    __resilience::answer(& edge, error, | _ | None); edge.answered(answer) } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,136 @@
+//! What a function becomes, read by a person before it is accepted.
+#![allow(clippy::too_many_lines, reason = "an expansion is as long as it is")]
+
+mod arguments;
+mod claims;
+mod fallback;
+mod values;
+
+use expect_test::{Expect, expect};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+#[allow(clippy::needless_pass_by_value, reason = "`quote!` gives a value")]
+pub(crate) fn check(name: &str, args: TokenStream, item: TokenStream, expected: &Expect) {
+    let expanded = crate::pipeline::attribute(name, args, &item);
+    let file = syn::parse2(expanded).expect("an item");
+    expected.assert_eq(&prettyplease::unparse(&file));
+}
+
+#[test]
+fn the_headline() {
+    check(
+        "idempotent",
+        quote!(key = order.id),
+        quote! {
+            #[timeout(ms = 2_000)]
+            #[retry(attempts = 3)]
+            #[circuit_breaker(failure_rate = 0.5)]
+            #[timeout(ms = 500)]
+            async fn charge(gateway: &Gateway, order: &Order) -> Result<Receipt, PayError> {
+                gateway.post(order).await
+            }
+        },
+        &expect![[r#"
+            async fn charge(gateway: &Gateway, order: &Order) -> Result<Receipt, PayError> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Idempotent(__POLICY_0),
+                    __resilience::policy::Policy::Timeout(__POLICY_1),
+                    __resilience::policy::Policy::Retry(__POLICY_2),
+                    __resilience::policy::Policy::CircuitBreaker(__POLICY_3),
+                    __resilience::policy::Policy::Timeout(__POLICY_4),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use circuit_breaker as _;
+                #[allow(unused_imports)]
+                use retry as _;
+                #[allow(unused_imports)]
+                use timeout as _;
+                const __POLICY_0: __resilience::policy::idempotent::Idempotent = __resilience::policy::idempotent::Idempotent {
+                    key: "order . id",
+                    ..__resilience::policy::idempotent::Idempotent::DEFAULT
+                };
+                const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_secs(2u64),
+                };
+                const __POLICY_2: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
+                    attempts: 3u32,
+                    ..__resilience::policy::retry::Retry::DEFAULT
+                };
+                const __POLICY_3: __resilience::policy::circuit_breaker::CircuitBreaker = __resilience::policy::circuit_breaker::CircuitBreaker {
+                    failure_rate: 0.5f64,
+                    ..__resilience::policy::circuit_breaker::CircuitBreaker::DEFAULT
+                };
+                const __POLICY_4: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "charge"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[&__BREAKER_3],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __LEDGER_0: __resilience::SiteLedger = __resilience::SiteLedger::new(
+                    &__SITE,
+                    &__POLICY_0,
+                );
+                static __TIMEOUT_1: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                static __RETRY_2: __resilience::Retry = __resilience::Retry::of_site(
+                    &__SITE,
+                    __POLICY_2,
+                );
+                static __BREAKER_3: __resilience::CircuitBreaker = __resilience::CircuitBreaker::of_site(
+                    &__SITE,
+                    __POLICY_3,
+                );
+                static __TIMEOUT_4: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_4,
+                );
+                let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
+                let codec = __resilience::codec::<Result<Receipt, PayError>>();
+                let names = {
+                    let key = __resilience::Encoded::of(&order.id);
+                    __resilience::Names {
+                        key: key,
+                        scope: ::core::option::Option::None,
+                        fingerprint: ::core::option::Option::None,
+                    }
+                };
+                let call = ::core::pin::pin!(
+                    async { 'idempotent : { let mut claim = match __LEDGER_0.claim(& names, & codec).
+                    await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let operation
+                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut
+                    retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let outcome =
+                    'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {
+                    ::core::result::Result::Ok(permit) => permit,
+                    ::core::result::Result::Err(rejection) => { break
+                    'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
+                    timed = ::core::pin::pin!(edge.attempt(async { if false { return
+                    __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
+                    await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
+                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; match
+                    retry.next(edge.verdict(& outcome, ::core::option::Option::None,
+                    ::core::option::Option::None), ::core::option::Option::None) {
+                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
+                    outcome, } }; __resilience::pause(wait). await; } } }); __TIMEOUT_1.cut(timed).
+                    await } }); let outcome = claim.keep(operation). await; claim.settle(outcome, &
+                    edge, & codec). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,195 @@
+//! What is computed, and when.
+
+use expect_test::expect;
+use quote::quote;
+
+use super::check;
+
+#[test]
+fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
+    check(
+        "timeout",
+        quote!(after = BUDGET),
+        quote! {
+            async fn call() -> Result<(), E> {
+                Ok(())
+            }
+        },
+        &expect![[r#"
+            async fn call() -> Result<(), E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Timeout(__POLICY_0),
+                ];
+                use ::resilience::__private as __resilience;
+                const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: BUDGET,
+                };
+                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                    __RESILIENCE_STACK,
+                    &[],
+                    false,
+                ) {
+                    if found.blames(0usize, "after") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 0usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "call"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __TIMEOUT_0: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
+                let call = ::core::pin::pin!(
+                    async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
+                    __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0
+                    .cut(timed). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_weight_is_computed_before_any_policy_acts() {
+    check(
+        "timeout",
+        quote!(ms = 500),
+        quote! {
+            #[rate_limit(permits = 1_000, burst = 500, weight = rows.len() as u32, max_wait = "100ms")]
+            #[rate_limit(permits = 10, weight = COST, fleet = open)]
+            async fn insert(rows: Vec<Row>) -> Result<(), E> {
+                store(rows).await
+            }
+        },
+        &expect![[r#"
+            async fn insert(rows: Vec<Row>) -> Result<(), E> {
+                const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
+                    __resilience::policy::Policy::Timeout(__POLICY_0),
+                    __resilience::policy::Policy::RateLimit(__POLICY_1),
+                    __resilience::policy::Policy::RateLimit(__POLICY_2),
+                ];
+                use ::resilience::__private as __resilience;
+                #[allow(unused_imports)]
+                use rate_limit as _;
+                const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
+                    after: ::core::time::Duration::from_millis(500u64),
+                };
+                const __POLICY_1: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
+                    permits: 1000u32,
+                    burst: ::core::option::Option::Some(500u32),
+                    weight: __resilience::policy::rate_limit::Weight::Computed(
+                        "rows . len () as u32",
+                    ),
+                    max_wait: ::core::option::Option::Some(
+                        ::core::time::Duration::from_millis(100u64),
+                    ),
+                    ..__resilience::policy::rate_limit::RateLimit::DEFAULT
+                };
+                const __POLICY_2: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
+                    permits: 10u32,
+                    weight: __resilience::policy::rate_limit::Weight::Fixed({
+                        let weight: ::core::primitive::u32 = COST;
+                        weight
+                    }),
+                    fleet: ::core::option::Option::Some(
+                        __resilience::policy::rate_limit::Fail::Open,
+                    ),
+                    ..__resilience::policy::rate_limit::RateLimit::DEFAULT
+                };
+                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                    __RESILIENCE_STACK,
+                    &[],
+                    false,
+                ) {
+                    if found.blames(0usize, "after") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 0usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "permits") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "burst") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(1usize, "max_wait") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 1usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "permits") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "weight") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.blames(2usize, "fleet") {
+                        ::core::panic!("{}", found.message())
+                    }
+                    if found.policy == 2usize {
+                        ::core::panic!("{}", found.message())
+                    }
+                };
+                static __SITE: __resilience::Site = __resilience::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "insert"),
+                    ::core::file!(),
+                    ::core::line!(),
+                    __RESILIENCE_STACK,
+                    &[&__RATE_LIMIT_1, &__RATE_LIMIT_2],
+                );
+                const _: () = {
+                    #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_SITES_0_1)]
+                    #[linkme(crate = __resilience::linkme)]
+                    static REGISTERED: &__resilience::Site = &__SITE;
+                };
+                static __TIMEOUT_0: __resilience::Timeout = __resilience::Timeout::of_site(
+                    &__SITE,
+                    __POLICY_0,
+                );
+                static __RATE_LIMIT_1: __resilience::RateLimit = __resilience::RateLimit::of_site(
+                    &__SITE,
+                    __POLICY_1,
+                );
+                static __RATE_LIMIT_2: __resilience::RateLimit = __resilience::RateLimit::of_site(
+                    &__SITE,
+                    __POLICY_2,
+                );
+                let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
+                let weight_1: ::core::primitive::u32 = rows.len() as u32;
+                let call = ::core::pin::pin!(
+                    async { { let timed = ::core::pin::pin!(async { 'rate_limit_1 : { if let
+                    ::core::result::Result::Err(rejection) = __RATE_LIMIT_1.admit(& __SITE, weight_1)
+                    . await { break 'rate_limit_1::core::result::Result::Err(rejection.into()); }
+                    'rate_limit_2 : { if let ::core::result::Result::Err(rejection) = __RATE_LIMIT_2
+                    .admit(& __SITE, __POLICY_2.weight.fixed()). await { break
+                    'rate_limit_2::core::result::Result::Err(rejection.into()); } edge.attempt(async
+                    { if false { return __resilience::never:: < Result < (), E > > (); } store(rows).
+                    await }). await } } }); __TIMEOUT_0.cut(timed). await } }
+                );
+                let outcome = __resilience::enter(call).await;
+                edge.leave(outcome)
+            }
+        "#]],
+    );
+}
