@@ -2,26 +2,37 @@
 
 use std::sync::Arc;
 
-use crate::order::Order;
+use crate::order::{Order, Receipt};
 use crate::seen::{Counts, Seen};
-use crate::shop::Shop;
+use crate::shop::{PayError, Shop};
 use crate::workers::Workers;
 
 pub(crate) enum Front {
-    /// In this process.
-    Here {
-        shop: Shop,
-        unprotected: bool,
-    },
+    Here(Here),
     Workers(Arc<Workers>),
+}
+
+/// In this process, with its policies or without.
+pub(crate) struct Here {
+    pub(crate) shop: Shop,
+    pub(crate) unprotected: bool,
+}
+
+impl Here {
+    pub(crate) async fn submit(&self, order: &Order) -> Result<Receipt, PayError> {
+        if self.unprotected {
+            self.shop.charge_unprotected(order).await
+        } else {
+            self.shop.charge(order).await
+        }
+    }
 }
 
 impl Front {
     /// Whether a receipt came back.
     pub(crate) async fn submit(&self, order: &Order) -> bool {
         match self {
-            Self::Here { shop, unprotected: true } => shop.charge_unprotected(order).await.is_ok(),
-            Self::Here { shop, unprotected: false } => shop.charge(order).await.is_ok(),
+            Self::Here(here) => here.submit(order).await.is_ok(),
             Self::Workers(workers) => workers.submit(order).await.is_ok(),
         }
     }
@@ -29,7 +40,7 @@ impl Front {
     /// What the library decided, wherever the shop is.
     pub(crate) async fn counts(&self, seen: &Seen) -> Counts {
         match self {
-            Self::Here { .. } => seen.counts(),
+            Self::Here(_) => seen.counts(),
             Self::Workers(workers) => workers.counts().await,
         }
     }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::args::{GATEWAY, Options};
 use crate::folder::Folder;
-use crate::front::Front;
+use crate::front::{Front, Here};
 use crate::history::History;
 use crate::ledger::Doubts;
 use crate::load::{Load, Visit};
@@ -90,13 +90,13 @@ async fn front(
         return Ok((Front::Workers(workers), kept));
     }
     let shop = Shop { gateway: gateway.address, run: folder.run.clone() };
-    Ok((Front::Here { shop, unprotected: options.unprotected }, JoinSet::new()))
+    Ok((Front::Here(Here { shop, unprotected: options.unprotected }), JoinSet::new()))
 }
 
 fn progress(load: &Load, seen: &Seen) -> Progress {
     let (done, all) = (load.done.load(Relaxed), load.orders);
     let words = match load.front {
-        Front::Here { .. } => {
+        Front::Here(_) => {
             let (Counts { retried, timed_out, .. }, breaker) = (seen.counts(), seen.breaker());
             format!("{done}/{all} orders, breaker {breaker}, {retried} retries, {timed_out} timeouts")
         }

@@ -15,6 +15,7 @@ use resilience::Runtime;
 use tokio::net::TcpListener;
 
 use crate::args::Worker;
+use crate::front::Here;
 use crate::order::Order;
 use crate::process::parent_left;
 use crate::seen::Seen;
@@ -25,8 +26,7 @@ pub(crate) const ORDERS: &str = "/orders";
 pub(crate) const SEEN: &str = "/seen";
 
 struct Door {
-    shop: Shop,
-    unprotected: bool,
+    here: Here,
     seen: Arc<Seen>,
 }
 
@@ -42,7 +42,8 @@ pub(crate) async fn run(worker: Worker) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?.port());
     let shop = Shop { gateway: (Ipv4Addr::LOCALHOST, worker.gateway).into(), run: worker.run };
-    let door = Arc::new(Door { shop, unprotected: worker.unprotected, seen: Seen::start() });
+    let here = Here { shop, unprotected: worker.unprotected };
+    let door = Arc::new(Door { here, seen: Seen::start() });
     tokio::select! {
         failed = door.open(listener) => failed,
         _ = parent_left => Ok(()),
@@ -79,12 +80,7 @@ impl Door {
             Err(_) => return (StatusCode::BAD_REQUEST, Vec::new()),
         };
         let Ok(order) = order else { return (StatusCode::BAD_REQUEST, b"not an order".to_vec()) };
-        let charged = if self.unprotected {
-            self.shop.charge_unprotected(&order).await
-        } else {
-            self.shop.charge(&order).await
-        };
-        match charged {
+        match self.here.submit(&order).await {
             Ok(receipt) => (StatusCode::OK, serde_json::to_vec(&receipt).unwrap_or_default()),
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string().into_bytes()),
         }
