@@ -2,6 +2,8 @@
 //! the callers of one process share what it knows.
 
 mod asks;
+#[cfg(test)]
+pub(crate) mod crowd;
 mod flights;
 mod store;
 #[cfg(test)]

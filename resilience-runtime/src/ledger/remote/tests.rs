@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
+use super::crowd;
 use super::*;
 use crate::ledger::EntryState;
 use crate::ledger::memory::MemoryLedger;
@@ -125,27 +126,7 @@ async fn it_conforms() {
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_callers_ask_once() {
     let ledger = Arc::new(remote());
-    let op = Op { text: "crowd".to_owned(), ..op("crowd") };
-    let mut callers = tokio::task::JoinSet::new();
-    for owner in 0..10_000 {
-        let (ledger, op) = (Arc::clone(&ledger), op.clone());
-        callers.spawn(async move {
-            match ledger.claim(&op.request(owner)).await.expect("it answers") {
-                Claimed::Granted { fence } => {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
-                    let hold = Hold { key: op.key, owner, fence };
-                    ledger.complete(hold, seven(), op.ttl).await.expect("it answers");
-                    true
-                }
-                Claimed::Running { fence, .. } => {
-                    assert_eq!(ledger.ended(op.key, fence).await, Some(seven()));
-                    false
-                }
-                other => panic!("{other:?}"),
-            }
-        });
-    }
-    assert_eq!(callers.join_all().await.into_iter().filter(|granted| *granted).count(), 1);
+    assert_eq!(crowd::runs(std::slice::from_ref(&ledger)).await, 1);
     let server = &ledger.line.store;
     assert_eq!(server.claims.load(SeqCst), 1);
     assert!(server.looks.load(SeqCst) <= 10, "{:?}", server.looks);

@@ -4,6 +4,7 @@ use resilience_servers::Proxy;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::ledger::remote::crowd;
 
 const CROWD: u128 = 32;
 
@@ -85,37 +86,7 @@ async fn ten_thousand_callers_of_two_processes_run_it_once() {
     need!(Postgres);
     let server = server();
     let processes = [Arc::new(ledger(&server.url()).await), Arc::new(ledger(&server.url()).await)];
-    let mut callers = JoinSet::new();
-    for owner in 0..10_000_u128 {
-        let ledger = Arc::clone(&processes[usize::from(owner % 2 == 0)]);
-        callers.spawn(async move {
-            let op = op("crowd");
-            loop {
-                match ledger.claim(&long(&op, owner)).await.expect("it answers") {
-                    Claimed::Granted { fence } => {
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                        let hold = Hold { key: op.key, owner, fence };
-                        let written = ledger.complete(hold, seven(), op.ttl).await.expect("it answers");
-                        assert_eq!(written, Written::Yes);
-                        return true;
-                    }
-                    Claimed::Running { fence, .. } => {
-                        if let Some(result) = ledger.ended(op.key, fence).await {
-                            assert_eq!(result, seven());
-                            return false;
-                        }
-                    }
-                    Claimed::Done(result) => {
-                        assert_eq!(result, seven());
-                        return false;
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-        });
-    }
-    let granted = callers.join_all().await.into_iter().filter(|granted| *granted).count();
-    assert_eq!(granted, 1);
+    assert_eq!(crowd::runs(&processes).await, 1);
 }
 
 /// A claim waits for a row that somebody inserts and has not committed, and sees what became of it.

@@ -1,6 +1,7 @@
 //! Many at once.
 
 use super::*;
+use crate::ledger::remote::crowd;
 
 const PROCESSES: u128 = 32;
 
@@ -113,37 +114,7 @@ async fn ten_thousand_callers_on_one_key() {
     // Two processes.
     let ledgers = [Arc::new(ledger(&server.url()).await), Arc::new(ledger(&server.url()).await)];
     server.cli(&["CONFIG", "RESETSTAT"]);
-    let op = op("crowd");
-    let mut callers = JoinSet::new();
-    for owner in 1..=10_000_u128 {
-        let (ledger, op) = (Arc::clone(&ledgers[usize::from(owner % 2 == 0)]), op.clone());
-        callers.spawn(async move {
-            loop {
-                match ledger.claim(&op.request(owner)).await.expect("it answers") {
-                    Claimed::Granted { fence } => {
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                        let hold = Hold { key: op.key, owner, fence };
-                        let written = ledger.complete(hold, seven(), TTL).await;
-                        assert_eq!(written.expect("it answers"), Written::Yes);
-                        return true;
-                    }
-                    Claimed::Running { fence, .. } => {
-                        if let Some(result) = ledger.ended(op.key, fence).await {
-                            assert_eq!(result, seven());
-                            return false;
-                        }
-                    }
-                    Claimed::Done(result) => {
-                        assert_eq!(result, seven());
-                        return false;
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-        });
-    }
-    let runs = callers.join_all().await.into_iter().filter(|granted| *granted).count();
-    assert_eq!(runs, 1);
+    assert_eq!(crowd::runs(&ledgers).await, 1);
     let asked = counted(&server, "evalsha");
     assert!(asked < 200, "the callers of a process share what it asks: {asked}");
 }
