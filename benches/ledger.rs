@@ -12,14 +12,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use idempotent::memory::MemoryStore;
-use idempotent::{ExecutionOutcome, IdempotencyKey, IdempotencyStore};
 use peers::{Receipt, Share, Table, Turn, rate};
 use resilience::{Error, Runtime, idempotent};
 use tokio::sync::oneshot;
 
 const ROUNDS: usize = 9;
 const TTL: Duration = Duration::from_hours(24);
-const LEASE: Duration = Duration::from_mins(1);
 
 /// Results of two sizes, as JSON: the receipt of an order, and a page of text. An even order has a small one.
 fn body(order: u64) -> Receipt {
@@ -64,18 +62,7 @@ async fn ours(order: u64) {
 }
 
 async fn crate_idempotent(store: &MemoryStore, order: u64) {
-    let key = IdempotencyKey::new(format!("order-{order}")).expect("a key");
-    let outcome = store
-        .claim(&key, LEASE)
-        .fingerprint("charge", b"")
-        .json()
-        .execute_or_replay(TTL, |_token| async { Ok(body(order)) })
-        .await
-        .expect("charged");
-    match outcome {
-        ExecutionOutcome::Executed(receipt) | ExecutionOutcome::Replayed(receipt) => drop(black_box(receipt)),
-        other => panic!("{other:?}"),
-    }
+    black_box(peers::crate_idempotent(store, order, || body(order)).await);
 }
 
 async fn moka(cache: &moka::future::Cache<String, Receipt>, order: u64) {

@@ -1,7 +1,8 @@
-//! What the benchmarks beside peers have in common: turns, and tables of their medians.
+//! What the benchmarks beside peers have in common: turns, tables of their medians, and the peer that is in several.
 
 use std::time::{Duration, Instant};
 
+use idempotent::{ExecutionOutcome, IdempotencyKey, IdempotencyStore};
 use serde::{Deserialize, Serialize};
 
 /// How long one candidate runs before the next has its turn.
@@ -12,6 +13,29 @@ const TURN: Duration = Duration::from_millis(250);
 pub struct Receipt {
     pub order: u64,
     pub note: String,
+}
+
+const TTL: Duration = Duration::from_hours(24);
+const LEASE: Duration = Duration::from_mins(1);
+
+/// A call by way of crate `idempotent`.
+pub async fn crate_idempotent(
+    store: &impl IdempotencyStore,
+    order: u64,
+    body: impl FnOnce() -> Receipt,
+) -> Receipt {
+    let key = IdempotencyKey::new(format!("order-{order}")).expect("a key");
+    let outcome = store
+        .claim(&key, LEASE)
+        .fingerprint("charge", b"")
+        .json()
+        .execute_or_replay(TTL, |_token| async { Ok(body()) })
+        .await
+        .expect("charged");
+    match outcome {
+        ExecutionOutcome::Executed(receipt) | ExecutionOutcome::Replayed(receipt) => receipt,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The turn of one task.

@@ -17,7 +17,8 @@ usage: ledger [URL] list [--most N] [--json]
        ledger [URL] forget KEY [--fence N] [--yes]
        ledger [URL] resolve KEY JSON [--fence N] [--yes]
 
-  URL         where results are kept, such as file:./ledger (the variable RESILIENCE_BACKEND)
+  URL         where results are kept, such as file:./ledger, postgres://... or redis://...
+              (the variable RESILIENCE_BACKEND)
   list        what is in doubt, oldest first
   inspect     all that is known of one operation, and how to decide
   forget      it did not happen: removes the record, and the next call runs
