@@ -79,6 +79,8 @@ pub enum Body {
     Commits,
     /// It never ends.
     Hangs,
+    /// Nor does this one, but it is polled again and again.
+    Lingers,
 }
 
 /// What a body asks of its client.
@@ -106,6 +108,9 @@ pub async fn run(client: &mut impl Says, order: i64, body: Body) -> Result<i64, 
             client.say("COMMIT".to_owned()).await?;
         }
         Body::Hangs => pending().await,
+        Body::Lingers => loop {
+            tokio::task::yield_now().await;
+        },
     }
     Ok(run)
 }
