@@ -1,6 +1,5 @@
 //! A call of an annotated function: it has a context of its own, and one timer for all of its policies.
 
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -37,40 +36,53 @@ pub(crate) fn go_on<F>(future: Pin<&mut F>, context: Context) -> Call<'_, F> {
 impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
     type Output = Outcome<T, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mine = this.context.get_or_insert_with(|| {
-            runtime::touch();
-            context::with(Context::child)
-        });
-        mine.rang = rings(this.timer.as_mut(), cx);
-        loop {
+        if let Some(mine) = this.context {
+            mine.rang = rings(this.timer.as_mut(), cx);
             mine.alarm = None;
-            let polled = within(mine, || this.future.as_mut().poll(cx));
+        }
+        loop {
+            let place = InPlace::of_call(this.context);
+            let polled = this.future.as_mut().poll(cx);
+            drop(place);
+            let mine = this.context.get_or_insert(Context::NONE);
             if let Poll::Ready(outcome) = &polled {
-                // What a retry in here gave up on, a retry around here must not take up again.
-                if let Some(site) = mine.exhausted()
-                    && (outcome.is_err() || mine.gave_up)
-                {
-                    context::with(|around| around.exhaust(site));
-                }
-                if mine.is_degraded() {
-                    context::with(Context::degrade);
-                }
+                tell(mine, outcome.is_err());
                 return polled;
             }
-            if let Some(alarm) = mine.alarm.map(Tick::instant)
-                && this.timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() > alarm)
-            {
-                this.timer.set(Some(time::sleep_until(alarm)));
-                mine.rang = rings(this.timer.as_mut(), cx);
-                if mine.rang {
-                    continue;
-                }
+            if !rearmed(mine, this.timer.as_mut(), cx) {
+                return Poll::Pending;
             }
-            return Poll::Pending;
         }
     }
+}
+
+/// The call has ended: it tells the one around it what that must know.
+fn tell(mine: &Context, failed: bool) {
+    // What a retry in here gave up on, a retry around here must not take up again.
+    if let Some(site) = mine.exhausted()
+        && (failed || mine.gave_up)
+    {
+        context::with(|around| around.exhaust(site));
+    }
+    if mine.is_degraded() {
+        context::with(Context::degrade);
+    }
+}
+
+/// Sets the timer to the alarm of a call that is pending. Whether it has fired right away.
+fn rearmed(mine: &mut Context, mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool {
+    if let Some(alarm) = mine.alarm.map(Tick::instant)
+        && timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() > alarm)
+    {
+        timer.set(Some(time::sleep_until(alarm)));
+        mine.rang = rings(timer, cx);
+        mine.alarm = None;
+        return mine.rang;
+    }
+    false
 }
 
 /// Whether the timer has fired. It must do so even for a body that uses up tokio's budget at every poll.
@@ -85,15 +97,35 @@ fn rings(mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool
 
 /// Does something with the context of a call in place of the one around it.
 pub(crate) fn within<R>(mine: &mut Context, work: impl FnOnce() -> R) -> R {
-    mine.place_picks();
-    // Exchanged, not moved: a context is large, and every poll of every call comes by here.
-    context::with(|around| std::mem::swap(around, mine));
-    let _back = InPlace(mine);
+    let _back = InPlace::of(mine);
     work()
 }
 
-/// Puts the context of the surroundings back, also on a panic.
+/// The context of a call is in place; the one around it is in its stead until the drop, also by a panic.
 struct InPlace<'a>(&'a mut Context);
+
+impl<'a> InPlace<'a> {
+    fn of(mine: &'a mut Context) -> Self {
+        mine.place_picks();
+        // Exchanged, not moved: a context is large, and every poll of every call comes by here.
+        context::with(|around| std::mem::swap(around, mine));
+        Self(mine)
+    }
+
+    /// At the first poll of a call its context is made right there.
+    fn of_call(mine: &'a mut Option<Context>) -> Self {
+        match mine {
+            Some(mine) => Self::of(mine),
+            None => {
+                runtime::touch();
+                Self(context::with(|around| {
+                    let child = around.child();
+                    mine.insert(std::mem::replace(around, child))
+                }))
+            }
+        }
+    }
+}
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
@@ -105,16 +137,6 @@ impl Drop for InPlace<'_> {
 /// Waits between two attempts. Nothing is nothing: a timer of zero would cost a millisecond.
 pub fn pause(wait: Duration) -> Pause {
     Pause { until: if wait.is_zero() { None } else { Some(Tick::now().after(wait)) } }
-}
-
-/// What `future` gives, unless the moment comes first. For the inside of a call.
-pub(crate) async fn before<F: Future + Unpin>(moment: Tick, mut future: F) -> Option<F::Output> {
-    let mut pause = Pause { until: Some(moment) };
-    poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Pin::new(&mut pause).poll(cx).map(|()| None),
-    })
-    .await
 }
 
 /// The future of [`pause`].

@@ -240,6 +240,7 @@ pin_project_lite::pin_project! {
 impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
     type Output = Outcome<R::Value, R::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if !std::mem::replace(this.started, true) {

@@ -8,7 +8,7 @@ use resilience_policy::Policy;
 use resilience_policy::timeout::Timeout as Params;
 
 use crate::call::enter;
-use crate::context::{self, Context, Limit};
+use crate::context::{self, Limit};
 use crate::edge::{CarriesRejection, Outcome, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::owner::{Owner, sane};
@@ -106,63 +106,79 @@ enum Cut {
 }
 
 impl Plan {
-    /// Sets the deadline of the call to the nearer of the two.
-    fn make(params: &Params, context: &mut Context) -> Self {
-        let around = context.limit;
-        let own = context.limit_in(params.after);
-        let nearer = around.filter(|outer| context.comes_first(*outer, own));
-        context.limit = Some(nearer.unwrap_or(own).watched());
-        let (limit, cut) = match nearer {
-            None => (own, Cut::Own),
-            Some(outer) if outer.is_watched => (own, Cut::Outer),
-            Some(outer) if context.is_over(outer) => (outer, Cut::Passed),
-            Some(outer) => (outer, Cut::Around),
-        };
-        Self { around, at: limit.at, from_start: limit.from_start, cut }
+    /// Sets the deadline of the call to the nearer of the two. What was decided is written where it stays.
+    fn make<'a>(place: &'a mut Option<Self>, params: &Params) -> &'a Self {
+        context::with(|context| {
+            let around = context.limit;
+            let own = context.limit_in(params.after);
+            let nearer = around.filter(|outer| context.comes_first(*outer, own));
+            context.limit = Some(nearer.unwrap_or(own).watched());
+            let (limit, cut) = match nearer {
+                None => (own, Cut::Own),
+                Some(outer) if outer.is_watched => (own, Cut::Outer),
+                Some(outer) if context.is_over(outer) => (outer, Cut::Passed),
+                Some(outer) => (outer, Cut::Around),
+            };
+            place.insert(Self { around, at: limit.at, from_start: limit.from_start, cut })
+        })
     }
 
-    fn limit(self) -> Limit {
+    fn limit(&self) -> Limit {
         Limit { at: self.at, from_start: self.from_start, is_watched: true }
+    }
+
+    /// The future is ready: the limit around is put back. Whether it was late, as far as somebody has looked at the clock.
+    fn end(&self) -> bool {
+        context::with(|context| {
+            let late = self.cut != Cut::Outer && context.rang && context.is_over(self.limit());
+            context.limit = self.around;
+            late
+        })
+    }
+
+    /// The future is pending: what it is to be cut as, if it is.
+    fn cut(&self) -> Option<Kind> {
+        let (kind, grace) = match self.cut {
+            Cut::Own => (Kind::Timeout, Duration::ZERO),
+            // It fires first, unless this call was moved away from under it: then a little later is soon enough.
+            Cut::Outer => (Kind::Timeout, Duration::from_millis(1)),
+            Cut::Around | Cut::Passed => (Kind::DeadlineExceeded, Duration::ZERO),
+        };
+        context::with(|context| {
+            let at = context.resolve(self.limit()).after(grace);
+            if !context.reached(at) {
+                return None;
+            }
+            context.limit = self.around;
+            Some(kind)
+        })
     }
 }
 
 impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
     type Output = Outcome<T, E>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let site = this.timeout.owner.site();
-        let plan = *this
-            .plan
-            .get_or_insert_with(|| context::with(|context| Plan::make(&this.timeout.params, context)));
-        let end = || context::with(|context| context.limit = plan.around);
+        let Self { future, timeout, plan } = &mut *self;
+        let site = timeout.owner.site();
+        let plan = match plan {
+            Some(plan) => plan,
+            None => Plan::make(plan, &timeout.params),
+        };
         if plan.cut == Cut::Passed {
-            end();
+            plan.end();
             return Poll::Ready(Err(reject(Kind::DeadlineExceeded, site).into()));
         }
-        if let Poll::Ready(outcome) = this.future.as_mut().poll(cx) {
-            if plan.cut != Cut::Outer
-                && context::with(|context| context.rang && context.is_over(plan.limit()))
-            {
+        if let Poll::Ready(outcome) = future.as_mut().poll(cx) {
+            if plan.end() {
                 emit(&Event { site: site.name(), decision: Decision::Late });
             }
-            end();
             return Poll::Ready(outcome);
         }
-        let (kind, grace) = match plan.cut {
-            Cut::Own => (Kind::Timeout, Duration::ZERO),
-            // It fires first, unless this call was moved away from under it: then a little later is soon enough.
-            Cut::Outer => (Kind::Timeout, Duration::from_millis(1)),
-            Cut::Around | Cut::Passed => (Kind::DeadlineExceeded, Duration::ZERO),
-        };
-        let fired = context::with(|context| {
-            let at = context.resolve(plan.limit()).after(grace);
-            context.reached(at)
-        });
-        if !fired {
-            return Poll::Pending;
+        match plan.cut() {
+            Some(kind) => Poll::Ready(Err(reject(kind, site).into())),
+            None => Poll::Pending,
         }
-        end();
-        Poll::Ready(Err(reject(kind, site).into()))
     }
 }

@@ -186,12 +186,20 @@ impl Wrap for Remember {
         let label = at.label("idempotent");
         let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
         let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
-        let (operation, outcome, edge) = (at.local("operation"), local("outcome"), local("edge"));
+        let (question, operation) = (at.local("question"), at.local("operation"));
+        let (record, rejection) = (local("record"), local("rejection"));
+        let (outcome, edge) = (local("outcome"), local("edge"));
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                let mut #claim = match #ledger.claim(&#names, &#codec).await {
-                    #runtime::Entry::Run(#claim) => #claim,
-                    #runtime::Entry::Done(#outcome) => break #label #outcome,
+                let mut #claim = {
+                    let #question = #ledger.ask(&#names);
+                    match #question.answer().await {
+                        #runtime::Entry::Run(#claim) => #claim,
+                        #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+                        #runtime::Entry::Rejected(#rejection) => {
+                            break #label ::core::result::Result::Err(#rejection.into());
+                        }
+                    }
                 };
                 let #operation = ::core::pin::pin!(#inner);
                 let #outcome = #claim.keep(#operation).await;

@@ -122,11 +122,13 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                 };
                 let call = ::core::pin::pin!(
                     async { 'idempotent : { let claim = match __LEDGER_0.claim_in(& transaction, &
-                    mut unit.tx, & names, & codec). await { __resilience::Entry::Run(claim) => claim,
-                    __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let outcome =
-                    edge.attempt(async { if false { return __resilience::never:: < Result < u64,
-                    PayError > > (); } let unit = & mut * unit; insert(unit, order). await }). await;
-                    claim.settle(& transaction, & mut unit.tx, outcome, & edge, & codec). await } }
+                    mut unit.tx, & names). await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
+                    record, & codec), __resilience::Entry::Rejected(rejection) => { break
+                    'idempotent::core::result::Result::Err(rejection.into()); } }; let outcome = edge
+                    .attempt(async { if false { return __resilience::never:: < Result < u64, PayError
+                    > > (); } let unit = & mut * unit; insert(unit, order). await }). await; claim
+                    .settle(& transaction, & mut unit.tx, outcome, & edge, & codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 edge.leave(outcome)

@@ -108,12 +108,14 @@ fn the_headline() {
                     }
                 };
                 let call = ::core::pin::pin!(
-                    async { 'idempotent : { let mut claim = match __LEDGER_0.claim(& names, & codec).
-                    await { __resilience::Entry::Run(claim) => claim,
-                    __resilience::Entry::Done(outcome) => break 'idempotent outcome, }; let operation
-                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut
-                    retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let outcome =
-                    'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {
+                    async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(& names);
+                    match question.answer(). await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
+                    record, & codec), __resilience::Entry::Rejected(rejection) => { break
+                    'idempotent::core::result::Result::Err(rejection.into()); } } }; let operation =
+                    ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut retry
+                    = __RETRY_2.start(); loop { retry.begin(); let wait = { let outcome = 'breaker :
+                    { let permit = match __BREAKER_3.admit(& __SITE) {
                     ::core::result::Result::Ok(permit) => permit,
                     ::core::result::Result::Err(rejection) => { break
                     'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let

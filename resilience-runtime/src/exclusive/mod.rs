@@ -168,7 +168,7 @@ impl Exclusive {
             // count from a moment that nobody knows.
             let request = self.request(names, right, key);
             let sent = Tick::now();
-            let claimed = Asking::of(shared.ledger(), &request).answer().await;
+            let claimed = Asking::of(shared.ledger(), &request).await;
             match claimed.map_err(|error| reject(Kind::Store, site).because(error))? {
                 Claimed::Granted { fence } => {
                     return Ok(Lead::new(site, shared.clone(), &request, fence, sent));

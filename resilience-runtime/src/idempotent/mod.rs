@@ -1,5 +1,6 @@
 //! The engine of `#[idempotent]`.
 
+mod ask;
 mod claim;
 mod codec;
 mod faithful;
@@ -13,17 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
+use ask::Question;
 pub use claim::Claim;
 pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
 pub use tx::{InTx, Transaction, TxClaim, transaction};
 
-use crate::call::before;
 use crate::context::{self, Context};
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Namespace};
-use crate::ledger::{AsWritten, Asking, Body, Claimed, Request, Stored as Record, new_owner};
-use crate::runtime::{self, Alone};
+use crate::ledger::{AsWritten, Body, Request, Stored as Record, new_owner};
+use crate::runtime::{self, Alone, InUse};
 use crate::time::Tick;
 use crate::{Error, Kind, Site};
 use codec::Fault;
@@ -65,12 +66,22 @@ impl AsWritten for Names {
     }
 }
 
+/// The names of an operation that can be used.
+#[derive(Clone, Copy)]
+struct Usable<'a> {
+    key: &'a Encoded,
+    scope: Option<&'a Encoded>,
+    fingerprint: Option<&'a [u8; 32]>,
+}
+
 /// The answer to a claim.
-pub enum Entry<T, E, C = Claim> {
+pub enum Entry<C = Claim> {
     /// The call runs.
     Run(C),
-    /// It has run before, or cannot.
-    Done(Outcome<T, E>),
+    /// It has run before.
+    Known(Record),
+    /// It cannot run.
+    Rejected(Error),
 }
 
 impl SiteLedger {
@@ -79,52 +90,21 @@ impl SiteLedger {
         Self { site, params, namespace: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
     }
 
-    /// Claims the operation, or gives its result.
-    pub async fn claim<R: Returns>(
-        &'static self,
-        names: &Names,
-        codec: &Codec<R>,
-    ) -> Entry<R::Value, R::Error> {
-        match self.ask(names).await {
-            Ok(Ok(claim)) => Entry::Run(claim),
-            Ok(Err(record)) => Entry::Done(self.replay(&record, codec)),
-            Err(error) => Entry::Done(Err(error.into())),
+    /// Asks for the right to run the operation.
+    pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
+        let shared = self.in_use();
+        match self.usable(names) {
+            Ok(usable) => Question { site: self, shared, request: Ok(self.request(names, usable)) },
+            Err(error) => Question { site: self, shared, request: Err(error) },
         }
     }
 
-    async fn ask(&'static self, names: &Names) -> Result<Result<Claim, Record>, Error> {
-        let request =
-            self.request(names).map_err(|error| reject(Kind::InvalidKey, self.site).because(error))?;
-        self.alone.check(self.site)?;
+    fn in_use(&'static self) -> InUse {
         let shared = runtime::in_use();
-        let ledger = shared.ledger();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: self.site.name(), decision: Decision::NoLedgerChosen });
         }
-        let mut start = None;
-        loop {
-            match Asking::of(ledger, &request).answer().await {
-                Ok(Claimed::Granted { fence }) => {
-                    return Ok(Ok(Claim::new(self, shared, &request, fence)));
-                }
-                Ok(Claimed::Done(record)) => return Ok(Err(record)),
-                Ok(Claimed::InDoubt) => return Err(reject(Kind::OutcomeUnknown, self.site)),
-                Ok(Claimed::Mismatch) => return Err(reject(Kind::KeyReused, self.site)),
-                Err(error) => return Err(self.store(error)),
-                Ok(Claimed::Running { fence, left }) => {
-                    let now = Tick::now();
-                    let until = self.waits_until(*start.get_or_insert(now)).filter(|until| *until > now);
-                    let Some(until) = until else {
-                        return Err(reject(Kind::InProgress, self.site).after(left));
-                    };
-                    // A lease that ends first can be taken over.
-                    let wake = until.min(now.after(left));
-                    if let Some(Some(record)) = before(wake, ledger.ended(request.key, fence)).await {
-                        return Ok(Err(record));
-                    }
-                }
-            }
-        }
+        shared
     }
 
     /// How long this call waits for another one: no longer than it may take itself.
@@ -133,44 +113,73 @@ impl SiteLedger {
         Some(context::with(Context::deadline).map_or(until, |deadline| until.min(deadline)))
     }
 
-    /// What is asked for, if all of the names can be used.
-    fn request<'a>(&'static self, names: &'a Names) -> Result<Request<'a>, Fault> {
-        let key = names.key.as_ref().map_err(|error| *error)?;
-        let scope = names.scope.as_ref().map(Result::as_ref).transpose().map_err(|error| *error)?;
+    /// The names, if all of them can be used and no other site has that of this one.
+    fn usable<'a>(&'static self, names: &'a Names) -> Result<Usable<'a>, Error> {
+        let unusable = |&error| self.unusable(error);
+        let key = names.key.as_ref().map_err(unusable)?;
+        let scope = names.scope.as_ref().map(Result::as_ref).transpose().map_err(unusable)?;
+        let fingerprint = names.fingerprint.as_ref().map(Result::as_ref).transpose();
+        let fingerprint = fingerprint.map_err(|error| self.unusable(error.as_str()))?;
+        self.alone.check(self.site)?;
+        Ok(Usable { key, scope, fingerprint })
+    }
+
+    /// What is asked for. Inline: it is large, and written where it stays.
+    #[inline]
+    fn request<'a>(
+        &'static self,
+        names: &'a Names,
+        Usable { key, scope, fingerprint }: Usable<'a>,
+    ) -> Request<'a> {
         let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
-        Ok(Request {
+        Request {
             key: namespace.key(scope, key),
             site: self.site.name(),
             text: names,
             owner: new_owner(),
-            fingerprint: names.fingerprint.clone().transpose()?,
+            fingerprint: fingerprint.copied(),
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
-        })
+        }
     }
 
-    fn replay<R: Returns>(&'static self, record: &Record, codec: &Codec<R>) -> Outcome<R::Value, R::Error> {
-        if record.version != self.params.version {
-            let why = format!(
-                "the kept result is of version {}, this site reads {}",
-                record.version, self.params.version
-            );
-            return Err(self.store(why).into());
+    fn unusable(&self, error: impl Into<Fault>) -> Error {
+        reject(Kind::InvalidKey, self.site).because(error)
+    }
+
+    /// What the operation gave when it ran.
+    pub fn replay<R: Returns>(
+        &'static self,
+        record: &Record,
+        codec: &Codec<R>,
+    ) -> Outcome<R::Value, R::Error> {
+        self.readable(record)?;
+        match &record.body {
+            Body::NotKept => Err(reject(Kind::ResultNotKept, self.site).into()),
+            Body::Value(json) => Ok(self.known((codec.decode)(json))?),
+            Body::Error(json) => Err(Stop::Failure(self.known((codec.decode_error)(json))?)),
         }
-        let outcome = match &record.body {
-            Body::NotKept => return Err(reject(Kind::ResultNotKept, self.site).into()),
-            Body::Value(json) => (codec.decode)(json).map(Ok),
-            Body::Error(json) => (codec.decode_error)(json).map(|error| Err(Stop::Failure(error))),
-        };
-        match outcome {
-            Ok(outcome) => {
+    }
+
+    fn known<T>(&self, decoded: Result<T, Fault>) -> Result<T, Error> {
+        match decoded {
+            Ok(kept) => {
                 emit(&Event { site: self.site.name(), decision: Decision::Replayed });
-                outcome
+                Ok(kept)
             }
-            Err(error) => Err(self.store(error).into()),
+            Err(error) => Err(self.store(error)),
         }
+    }
+
+    /// Whether a record is of the version that this site reads.
+    fn readable(&'static self, record: &Record) -> Result<(), Error> {
+        let (kept, read) = (record.version, self.params.version);
+        if kept == read {
+            return Ok(());
+        }
+        Err(self.store(format!("the kept result is of version {kept}, this site reads {read}")))
     }
 
     fn store(&self, error: impl Into<Fault>) -> Error {

@@ -36,13 +36,14 @@ async fn call_at(
     let names = Names { key: Encoded::of("key"), scope: None, fingerprint: None };
     let (codec, edge) = (codec::<Result<u32, Error>>(), edge_rejecting::<Result<u32, Error>>());
     let run = pin!(async {
-        match site.claim(&names, &codec).await {
+        match site.ask(&names).answer().await {
             Answer::Run(mut claim) => {
                 let operation = pin!(edge.attempt(body));
                 let outcome = claim.keep(operation).await;
                 claim.settle(outcome, &edge, &codec).await
             }
-            Answer::Done(outcome) => outcome,
+            Answer::Known(record) => site.replay(&record, &codec),
+            Answer::Rejected(rejection) => Err(rejection.into()),
         }
     });
     edge.leave(enter(run).await)

@@ -1,26 +1,44 @@
 //! A claim under way. A caller who goes away before the answer leaves no claim behind.
 
-use super::{Claimed, Ledger, LedgerError, Request};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use super::{Claimed, Ledger, LedgerError, Reply, Request};
+
+/// The future of a claim: what the ledger says. No `async fn`, which each annotated function would compile anew.
 pub(crate) struct Asking<'a> {
     ledger: &'a dyn Ledger,
     request: &'a Request<'a>,
+    reply: Option<Reply<'a, Claimed>>,
+    again: bool,
     answered: bool,
 }
 
 impl<'a> Asking<'a> {
     pub(crate) fn of(ledger: &'a dyn Ledger, request: &'a Request<'a>) -> Self {
-        Self { ledger, request, answered: false }
+        Self { ledger, request, reply: None, again: false, answered: false }
     }
+}
 
-    pub(crate) async fn answer(mut self) -> Result<Claimed, LedgerError> {
-        // Once more, by the same owner: where only the answer was lost, the claim is ours.
-        let claimed = match self.ledger.claim(self.request).await {
-            Err(_) => self.ledger.claim(self.request).await,
-            claimed => claimed,
-        };
-        self.answered = claimed.is_ok();
-        claimed
+impl Future for Asking<'_> {
+    type Output = Result<Claimed, LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            // Kept only where it has to be: most ledgers of one process answer at once.
+            let mut reply = this.reply.take().unwrap_or_else(|| this.ledger.claim(this.request));
+            let Poll::Ready(claimed) = Pin::new(&mut reply).poll(cx) else {
+                this.reply = Some(reply);
+                return Poll::Pending;
+            };
+            // Once more, by the same owner: where only the answer was lost, the claim is ours.
+            if claimed.is_err() && !std::mem::replace(&mut this.again, true) {
+                continue;
+            }
+            this.answered = claimed.is_ok();
+            return Poll::Ready(claimed);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ impl Record {
     }
 
     /// What a claim finds. Nothing: it may run, as the next attempt.
+    #[inline]
     pub(crate) fn answer(&self, request: &Request<'_>, now: Tick) -> Option<Claimed> {
         if self.fingerprint != request.fingerprint {
             return Some(Claimed::Mismatch);
@@ -123,6 +124,7 @@ impl Record {
         self.settle(State::Done(result), Some(self.ttl), now);
     }
 
+    #[inline]
     pub(crate) fn has_expired(&self, now: Tick) -> bool {
         self.expires.is_some_and(|end| end <= now)
     }

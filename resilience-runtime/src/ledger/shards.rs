@@ -9,13 +9,14 @@ pub(crate) struct Shards<T>(Box<[Mutex<T>]>);
 impl<T: Default> Shards<T> {
     pub(crate) const USUAL: usize = 64;
 
+    /// `count` is a power of two.
     pub(crate) fn new(count: usize) -> Self {
         Self((0..count).map(|_| Mutex::default()).collect())
     }
 
     pub(crate) fn of(&self, key: IdempotencyKey) -> MutexGuard<'_, T> {
         // The first bytes choose the bucket within the map, so the last one chooses the shard.
-        let index = usize::from(key.as_bytes()[31]) % self.0.len();
+        let index = usize::from(key.as_bytes()[31]) & (self.0.len() - 1);
         self.0[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 

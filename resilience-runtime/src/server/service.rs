@@ -123,9 +123,11 @@ where
     let edge: Edge<Result<Answer, Unkept<S::Error>>> = edge::<Result<Answer, Unkept<S::Error>>>();
     let codec: Codec<Result<Answer, Unkept<S::Error>>> = codec();
     let call = pin!(async {
-        let mut claim = match ledger.claim(&names, &codec).await {
+        let question = ledger.ask(&names);
+        let mut claim = match question.answer().await {
             Entry::Run(claim) => claim,
-            Entry::Done(outcome) => return outcome.map(Answer::replayed),
+            Entry::Known(record) => return ledger.replay(&record, &codec).map(Answer::replayed),
+            Entry::Rejected(rejection) => return Err(rejection.into()),
         };
         let operation = pin!(edge.attempt(async { answer::of(service.call(request).await, limit).await }));
         let outcome = claim.keep(operation).await;

@@ -60,11 +60,15 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>) -> TokenStream {
     let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
     let (transaction, tx) = (at.local("transaction"), &at.transaction);
     let (outcome, edge) = (local("outcome"), local("edge"));
+    let (record, rejection) = (local("record"), local("rejection"));
     quote_spanned! {Span::mixed_site()=>
         #label: {
-            let #claim = match #ledger.claim_in(&#transaction, #tx, &#names, &#codec).await {
+            let #claim = match #ledger.claim_in(&#transaction, #tx, &#names).await {
                 #runtime::Entry::Run(#claim) => #claim,
-                #runtime::Entry::Done(#outcome) => break #label #outcome,
+                #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+                #runtime::Entry::Rejected(#rejection) => {
+                    break #label ::core::result::Result::Err(#rejection.into());
+                }
             };
             let #outcome = #inner;
             #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec).await

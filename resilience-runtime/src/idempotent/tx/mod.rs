@@ -23,7 +23,7 @@ use crate::edge::{Edge, Outcome, Returns, Stop};
 use crate::event::reject;
 use crate::key::IdempotencyKey;
 use crate::ledger::{Body, Claimed, Request, Stored as Record};
-use crate::{Class, Error, Kind, time};
+use crate::{Class, Kind, time};
 
 /// What a type of transactions can do. It carries the bound, so that a missing one is reported once.
 pub struct InTx<T> {
@@ -58,37 +58,19 @@ pub struct TxClaim {
 }
 
 impl SiteLedger {
-    /// Claims the operation in the transaction, or gives its result.
-    pub async fn claim_in<T, R: Returns>(
-        &'static self,
-        in_tx: &InTx<T>,
-        tx: &mut T,
-        names: &Names,
-        codec: &Codec<R>,
-    ) -> Entry<R::Value, R::Error, TxClaim> {
-        match self.ask_in(in_tx, tx, names).await {
-            Ok(Ok(claim)) => Entry::Run(claim),
-            Ok(Err(record)) => Entry::Done(self.replay(&record, codec)),
-            Err(error) => Entry::Done(Err(error.into())),
-        }
-    }
-
-    async fn ask_in<T>(
-        &'static self,
-        in_tx: &InTx<T>,
-        tx: &mut T,
-        names: &Names,
-    ) -> Result<Result<TxClaim, Record>, Error> {
-        let unusable = |error| reject(Kind::InvalidKey, self.site).because(error);
-        let request = self.request(names).map_err(unusable)?;
-        self.alone.check(self.site)?;
+    /// Claims the operation in the transaction.
+    pub async fn claim_in<T>(&'static self, in_tx: &InTx<T>, tx: &mut T, names: &Names) -> Entry<TxClaim> {
+        let request = match self.usable(names) {
+            Ok(usable) => self.request(names, usable),
+            Err(error) => return Entry::Rejected(error),
+        };
         let statements = Statements::of(&request);
         let rejection = match found(in_tx, tx, &request, &statements).await {
-            Ok(None) => return Ok(Ok(TxClaim::new(self, &request, statements.owner()))),
+            Ok(None) => return Entry::Run(TxClaim::new(self, &request, statements.owner())),
             Ok(Some(Claimed::Done(record))) => {
                 // Whether or not it can: the record is here, and the savepoint ends with the transaction.
                 let _ = (in_tx.script)(tx, statements.end()).await;
-                return Ok(Err(record));
+                return Entry::Known(record);
             }
             Ok(Some(Claimed::Mismatch)) => reject(Kind::KeyReused, self.site),
             Ok(Some(Claimed::InDoubt)) => reject(Kind::OutcomeUnknown, self.site),
@@ -98,7 +80,7 @@ impl SiteLedger {
             Err(fault) => fault.rejection(self.site),
         };
         in_tx.undo(tx, statements.owner()).await;
-        Err(rejection)
+        Entry::Rejected(rejection)
     }
 }
 

@@ -21,10 +21,14 @@ const PIECE: usize = 64;
 pub(super) struct Records {
     /// With the hash of the key. The key itself stands in the record: what is looked through stays small.
     numbers: HashTable<(u64, Number)>,
-    pieces: Vec<Vec<Option<Slot>>>,
+    pieces: Vec<Box<Piece>>,
+    /// Slots that have been in use.
+    used: u32,
     /// Empty slots. The last one is taken first: it is still in the processor's cache.
     free: Vec<Number>,
 }
+
+type Piece = [Option<Slot>; PIECE];
 
 pub(super) struct Slot {
     pub(super) record: Record,
@@ -70,25 +74,22 @@ impl Records {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.pieces.iter().flatten().flatten()
+        self.pieces.iter().flat_map(|piece| piece.iter()).flatten()
     }
 
     /// Those that are empty too.
     #[cfg(test)]
     pub(super) fn slots(&self) -> usize {
-        self.pieces.iter().map(Vec::len).sum()
+        self.used as usize
     }
 
     /// One more slot.
     fn room(&mut self) -> Number {
-        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
+        if self.used as usize == self.pieces.len() * PIECE {
+            self.pieces.push(Box::new([const { None }; PIECE]));
         }
-        let before = (self.pieces.len() - 1) * PIECE;
-        let piece = self.pieces.last_mut().expect("there is one");
-        piece.push(None);
-        let number = u32::try_from(before + piece.len()).ok().and_then(Number::new);
-        number.expect("memory ends before the numbers do")
+        self.used = self.used.checked_add(1).expect("memory ends before the numbers do");
+        Number::MIN.saturating_add(self.used - 1)
     }
 
     /// What lies there, if anything does.

@@ -44,6 +44,7 @@ impl Shard {
     }
 
     /// The record of a key. One that has expired goes.
+    #[inline]
     fn live(&mut self, key: IdempotencyKey, now: Tick) -> Option<Number> {
         let number = self.records.find(key)?;
         if self.records[number].record.has_expired(now) {
@@ -79,6 +80,7 @@ impl Shard {
         }
     }
 
+    #[inline]
     pub(super) fn claim(&mut self, request: &Request<'_>, now: Tick) -> Claimed {
         let found = self.live(request.key, now);
         let mut attempt = 1;
