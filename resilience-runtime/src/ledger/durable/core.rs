@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use super::journal::{Group, Journal};
+use super::journal::{Group, Journal, Last};
 use super::layout::{Contents, Folder};
 use super::row;
 use super::store::Store;
@@ -126,14 +127,16 @@ impl Core {
     /// The life of the writer.
     pub(super) fn write_all(&self) {
         let _failing = FailsOnPanic(self);
-        let mut group = Group::default();
-        while self.journal.take(&mut group) {
+        let (mut group, mut last) = (Group::default(), Last::default());
+        while self.journal.take(&mut group, last) {
+            let start = Instant::now();
             if let Err(LedgerError(why)) = self.write(&group) {
                 tracing::error!(target: "resilience", event = "ledger_stopped", why);
                 self.fail(why);
                 return;
             }
             group.keys.clear();
+            last = Last { told: group.waiting.len(), took: start.elapsed() };
             for waiting in group.waiting.drain(..) {
                 let _ = waiting.send(()); // he may have left
             }

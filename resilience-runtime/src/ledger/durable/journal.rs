@@ -2,6 +2,7 @@
 //! one before it is written.
 
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -28,6 +29,14 @@ pub(super) struct Group {
     pub(super) waiting: Vec<oneshot::Sender<()>>,
     writer_sleeps: bool,
     closing: bool,
+}
+
+/// What the writer knows of the group before.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Last {
+    /// How many were told.
+    pub(super) told: usize,
+    pub(super) took: Duration,
 }
 
 impl Group {
@@ -74,7 +83,7 @@ impl Journal {
     }
 
     /// The writer's next group, in place of the one that it is through with. `false`: there will be none.
-    pub(super) fn take(&self, done: &mut Group) -> bool {
+    pub(super) fn take(&self, done: &mut Group, last: Last) -> bool {
         let mut group = self.group();
         while group.is_empty() {
             if group.closing {
@@ -83,9 +92,24 @@ impl Journal {
             group.writer_sleeps = true;
             group = self.filled.wait(group).unwrap_or_else(PoisonError::into_inner);
         }
+        group = self.gathered(group, last);
         std::mem::swap(&mut group.keys, &mut done.keys);
         std::mem::swap(&mut group.waiting, &mut done.waiting);
         true
+    }
+
+    /// Who was told together comes back together, one after the other: a sync for the first of them alone would keep all
+    /// the others waiting. So the processors are left to them for a while, but not to so many that it takes long: those
+    /// who come later work during the sync.
+    fn gathered<'a>(&'a self, mut group: MutexGuard<'a, Group>, last: Last) -> MutexGuard<'a, Group> {
+        // Of real time, as the disk is.
+        let start = Instant::now();
+        while group.waiting.len() < last.told && start.elapsed() < last.took / 8 {
+            drop(group);
+            std::thread::yield_now();
+            group = self.group();
+        }
+        group
     }
 
     /// No more writes. Who waits is told by the end of his channel.

@@ -15,6 +15,9 @@ use crate::ledger::{Body, LedgerError, Stored};
 /// Milliseconds since 1970, in front of each row; zero is never. The store reads no further to clear it away.
 const EXPIRY: usize = 8;
 
+/// All else but texts, at most: it is written without growing the buffer.
+const NUMBERS: usize = 128;
+
 #[derive(Serialize, Deserialize)]
 struct Row<'a> {
     #[serde(borrow)]
@@ -41,6 +44,15 @@ enum Stands<'a> {
     NotKept(u32),
 }
 
+impl<'a> Stands<'a> {
+    fn body(&self) -> Option<&'a str> {
+        match self {
+            Self::Value(_, json) | Self::Error(_, json) => Some(json),
+            Self::Running | Self::InDoubt | Self::Released | Self::NotKept(_) => None,
+        }
+    }
+}
+
 pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerError> {
     let state = match &record.state {
         State::Running { .. } => Stands::Running,
@@ -65,7 +77,9 @@ pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerEr
         site: &record.site,
         text: &record.text,
     };
-    let bytes = expiry(record, clock).to_le_bytes().to_vec();
+    let texts = row.site.len() + row.text.len() + row.state.body().map_or(0, str::len);
+    let mut bytes = Vec::with_capacity(EXPIRY + NUMBERS + texts);
+    bytes.extend_from_slice(&expiry(record, clock).to_le_bytes());
     postcard::to_extend(&row, bytes)
         .map_err(|error| LedgerError(format!("a record cannot be written: {error}")))
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::journal::Group;
+use super::journal::{Group, Last};
 use super::*;
 use crate::testing::ledger_conformance;
 use crate::testing::op::{Op, op};
@@ -36,7 +36,7 @@ impl DurableLedger {
     /// What has been asked for so far.
     fn group(&self) -> Group {
         let mut group = Group::default();
-        assert!(self.core.journal.take(&mut group));
+        assert!(self.core.journal.take(&mut group, Last::default()));
         group
     }
 }
