@@ -34,17 +34,23 @@ const LONG: Type = Type::INT8;
 
 pub(crate) struct PostgresByHand(Pool);
 
+/// Word for word what the ledger says to the server.
 const CLAIM: &str = "WITH granted AS (INSERT INTO resilience_record (key, site, text, owner, fence, attempt, \
     fingerprint, version, ttl_ms, at_most_once, state, since, lease_until, expires_at, sweep_hour) \
-    SELECT $1, 'by hand', $2, $3, nextval('resilience_fence'), 1, NULL, 1, $5, false, 0, t, \
-    t + $4 * interval '1 ms', t + ($4 + $5) * interval '1 ms', \
-    ceil(extract(epoch FROM t + ($4 + $5) * interval '1 ms') / 3600)::int8 \
-    FROM (SELECT clock_timestamp() AS t) AS clock ON CONFLICT (key) DO NOTHING RETURNING fence) \
-    SELECT NULL::bytea, fence, NULL::bytea FROM granted \
-    UNION ALL SELECT owner, fence, body FROM resilience_record WHERE key = $1";
-const COMPLETE: &str = "UPDATE resilience_record SET state = 3, version = 1, body = $4, since = clock_timestamp(), \
-    expires_at = clock_timestamp() + $5 * interval '1 ms' \
+    SELECT $1, $2, $3, $4, nextval('resilience_fence'), 1, $5, $6, $7, $8, 0, t, t + $9 * interval '1 ms', \
+    CASE WHEN $8 THEN NULL ELSE t + ($9 + $7) * interval '1 ms' END, \
+    ceil(extract(epoch FROM t + ($9 + $7) * interval '1 ms') / 3600)::int8 \
+    FROM (SELECT clock_timestamp() AS t) AS clock WHERE NOT EXISTS (SELECT 1 FROM resilience_record WHERE key = $1) \
+    ON CONFLICT (key) DO NOTHING RETURNING fence) \
+    SELECT NULL::bytea, fence, 1::int8, NULL::bytea, 0::int8, false, 0::int2, NULL::timestamptz, NULL::timestamptz, \
+    NULL::bytea, NULL::timestamptz FROM granted \
+    UNION ALL SELECT owner, fence, attempt, fingerprint, version, at_most_once, state, lease_until, expires_at, body, \
+    clock_timestamp() FROM resilience_record WHERE key = $1";
+const CLAIMED: &[Type] = &[BYTES, TEXT, TEXT, BYTES, BYTES, LONG, LONG, Type::BOOL, LONG];
+const COMPLETE: &str = "UPDATE resilience_record SET state = $4, version = $5, body = $6, since = clock_timestamp(), \
+    expires_at = clock_timestamp() + $7 * interval '1 ms' \
     WHERE key = $1 AND owner = $2 AND fence = $3 AND state = 0 RETURNING fence";
+const COMPLETED: &[Type] = &[BYTES, BYTES, LONG, Type::INT2, LONG, BYTES, LONG];
 
 impl PostgresByHand {
     /// Over the tables that the ledger has made.
@@ -61,27 +67,22 @@ impl Candidate for Arc<PostgresByHand> {
         let (key, owner) = (key.as_slice(), owner.as_slice());
         let claimed = {
             let client = self.0.get().await.expect("a connection");
-            let claim = client
-                .prepare_typed_cached(CLAIM, &[BYTES, TEXT, BYTES, LONG, LONG])
-                .await
-                .expect("prepared");
+            let claim = client.prepare_typed_cached(CLAIM, CLAIMED).await.expect("prepared");
+            let (text, none) = (order.to_string(), None::<&[u8]>);
             client
-                .query_one(&claim, &[&key, &order.to_string(), &owner, &LEASE_MS, &TTL_MS])
+                .query_one(&claim, &[&key, &"by hand", &text, &owner, &none, &1_i64, &TTL_MS, &false, &LEASE_MS])
                 .await
                 .expect("claimed")
         };
-        if let Some(known) = claimed.get::<_, Option<&[u8]>>(2) {
+        if let Some(known) = claimed.get::<_, Option<&[u8]>>(9) {
             return serde_json::from_slice(known).expect("ours");
         }
         let receipt = body(order);
         let json = serde_json::to_vec(&receipt).expect("JSON");
         let client = self.0.get().await.expect("a connection");
-        let complete = client
-            .prepare_typed_cached(COMPLETE, &[BYTES, BYTES, LONG, BYTES, LONG])
-            .await
-            .expect("prepared");
+        let complete = client.prepare_typed_cached(COMPLETE, COMPLETED).await.expect("prepared");
         let fence: i64 = claimed.get(1);
-        let written = client.query(&complete, &[&key, &owner, &fence, &json, &TTL_MS]).await;
+        let written = client.query(&complete, &[&key, &owner, &fence, &3_i16, &1_i64, &json, &TTL_MS]).await;
         assert_eq!(written.expect("completed").len(), 1);
         receipt
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::key::IdempotencyKey;
 
 /// Why a ledger could not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct LedgerError(pub(crate) String);
 

@@ -24,36 +24,49 @@ pub(super) struct Found {
     pub(super) lease_until: SystemTime,
 }
 
-/// The columns in the order of `statements::COLUMNS`.
+/// A record as operators see it: the columns of `statements::JUDGED`, and those of `statements::COLUMNS`.
 pub(super) fn read(row: &Row) -> Result<Found, Fault> {
-    let owner: Vec<u8> = row.try_get(3)?;
-    let fingerprint: Option<&[u8]> = row.try_get(6)?;
-    let state: i16 = row.try_get(10)?;
-    let lease_until: SystemTime = row.try_get(12)?;
-    let version = number(row, 7)?;
-    let key: &[u8] = row.try_get(0)?;
+    let key: &[u8] = row.try_get(11)?;
+    let found = judged(row, IdempotencyKey::from_bytes(key.try_into().map_err(unreadable)?))?;
     let record = Record {
-        key: IdempotencyKey::from_bytes(key.try_into().map_err(unreadable)?),
-        site: Cow::Owned(row.try_get(1)?),
-        text: row.try_get(2)?,
+        site: Cow::Owned(row.try_get(12)?),
+        text: row.try_get(13)?,
+        ttl: Duration::from_millis(number(row, 14)?),
+        since: tick(row.try_get(15)?),
+        ..found.record
+    };
+    Ok(Found { record, ..found })
+}
+
+/// A record as far as a claim is judged by it: the columns of `statements::JUDGED`.
+pub(super) fn judged(row: &Row, key: IdempotencyKey) -> Result<Found, Fault> {
+    let owner: Vec<u8> = row.try_get(0)?;
+    let fingerprint: Option<&[u8]> = row.try_get(3)?;
+    let version = number(row, 4)?;
+    let state: i16 = row.try_get(6)?;
+    let lease_until: SystemTime = row.try_get(7)?;
+    let record = Record {
+        key,
+        site: Cow::Borrowed(""),
+        text: String::new(),
         // Nobody's, where an operator has decided: the writes compare what the row has.
         owner: <[u8; 16]>::try_from(&*owner).map_or(0, u128::from_be_bytes),
         fingerprint: fingerprint.map(TryInto::try_into).transpose().map_err(unreadable)?,
         version,
-        ttl: Duration::from_millis(number(row, 8)?),
-        at_most_once: row.try_get(9)?,
+        ttl: Duration::ZERO,
+        at_most_once: row.try_get(5)?,
         state: match state {
             RUNNING => State::Running { until: tick(lease_until) },
             IN_DOUBT => State::InDoubt,
             RELEASED => State::Released,
-            _ => State::Done(stored(state, version, row.try_get(14)?)?),
+            _ => State::Done(stored(state, version, row.try_get(9)?)?),
         },
-        fence: number(row, 4)?,
-        attempt: number(row, 5)?,
-        since: tick(row.try_get(11)?),
-        expires: row.try_get::<_, Option<SystemTime>>(13)?.map(tick),
+        fence: number(row, 1)?,
+        attempt: number(row, 2)?,
+        since: tick(lease_until),
+        expires: row.try_get::<_, Option<SystemTime>>(8)?.map(tick),
     };
-    Ok(Found { record, now: tick(row.try_get(15)?), owner, state, lease_until })
+    Ok(Found { record, now: tick(row.try_get(10)?), owner, state, lease_until })
 }
 
 pub(super) fn stored(state: i16, version: u32, body: Option<&[u8]>) -> Result<Stored, Fault> {

@@ -5,9 +5,11 @@ use tokio_postgres::types::Type;
 use super::pool::Statement;
 use super::sweep::BATCH;
 
-/// A record, as `row::read` wants it.
-const COLUMNS: &str = "key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, at_most_once, state, \
-                       since, lease_until, expires_at, body, clock_timestamp()";
+/// What a record is judged by, as `row::judged` wants it.
+const JUDGED: &str = "owner, fence, attempt, fingerprint, version, at_most_once, state, lease_until, expires_at, body, \
+                      clock_timestamp()";
+/// What is shown of it, too: with these it is as `row::read` wants it.
+const COLUMNS: &str = "key, site, text, ttl_ms, since";
 /// A claim of $9 ms that is remembered for $7 ms.
 const LEASE: &str = "t + $9 * interval '1 ms'";
 const EXPIRY: &str = "CASE WHEN $8 THEN NULL ELSE t + ($9 + $7) * interval '1 ms' END";
@@ -81,16 +83,17 @@ fn statement(sql: String, types: &'static [Type]) -> Statement {
     Statement { sql, types }
 }
 
+/// A duplicate is looked for before the insert: one that would come upon its row draws a fence all the same, and every
+/// now and then a fence that was drawn has to be synced.
 fn claim(table: &str, fence: &str) -> Statement {
     let sql = format!(
         "WITH granted AS (INSERT INTO {table} (key, site, text, owner, fence, attempt, fingerprint, version, ttl_ms, \
          at_most_once, state, since, lease_until, expires_at, sweep_hour) \
          SELECT $1, $2, $3, $4, {fence}, 1, $5, $6, $7, $8, 0, t, {LEASE}, {EXPIRY}, {HOUR} FROM {CLOCK} \
-         ON CONFLICT (key) DO NOTHING RETURNING fence) \
-         SELECT $1, '', '', NULL::bytea, fence, 1::int8, NULL::bytea, 0::int8, 0::int8, false, 0::int2, \
-         NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::bytea, NULL::timestamptz FROM granted \
-         UNION ALL SELECT key, '', '', owner, fence, attempt, fingerprint, version, ttl_ms, at_most_once, state, \
-         since, lease_until, expires_at, body, clock_timestamp() FROM {table} WHERE key = $1"
+         WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE key = $1) ON CONFLICT (key) DO NOTHING RETURNING fence) \
+         SELECT NULL::bytea, fence, 1::int8, NULL::bytea, 0::int8, false, 0::int2, NULL::timestamptz, \
+         NULL::timestamptz, NULL::bytea, NULL::timestamptz FROM granted \
+         UNION ALL SELECT {JUDGED} FROM {table} WHERE key = $1"
     );
     statement(sql, &[BYTES, TEXT, TEXT, BYTES, BYTES, LONG, LONG, Type::BOOL, LONG])
 }
@@ -184,12 +187,12 @@ fn look(table: &str) -> Statement {
 }
 
 fn inspect(table: &str) -> Statement {
-    statement(format!("SELECT {COLUMNS} FROM {table} WHERE key = $1"), &[BYTES])
+    statement(format!("SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE key = $1"), &[BYTES])
 }
 
 fn in_doubt(table: &str) -> Statement {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {table} WHERE (state = 1 OR state = 0 AND lease_until <= now()) AND {NOT_EXPIRED} \
+        "SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE (state = 1 OR state = 0 AND lease_until <= now()) AND {NOT_EXPIRED} \
          {OLDEST_FIRST}"
     );
     statement(sql, &[LONG])
@@ -197,7 +200,7 @@ fn in_doubt(table: &str) -> Statement {
 
 fn find(table: &str) -> Statement {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {table} WHERE (text = $2 OR right(text, char_length($2) + 1) = '/' || $2) \
+        "SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE (text = $2 OR right(text, char_length($2) + 1) = '/' || $2) \
          AND {NOT_EXPIRED} {OLDEST_FIRST}"
     );
     statement(sql, &[LONG, TEXT])

@@ -29,7 +29,8 @@ pub(crate) struct PostgresStore {
 
 /// A claim as parameters of statements.
 struct Asked<'a> {
-    key: &'a [u8],
+    key: IdempotencyKey,
+    bytes: &'a [u8],
     site: &'a str,
     text: String,
     owner: Vec<u8>,
@@ -43,7 +44,8 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn of(request: &'a Request<'_>) -> Self {
         Self {
-            key: request.key.as_bytes(),
+            key: request.key,
+            bytes: request.key.as_bytes(),
             site: request.site,
             text: row::text(request.as_written()),
             owner: request.owner.to_be_bytes().to_vec(),
@@ -58,7 +60,7 @@ impl<'a> Asked<'a> {
     /// $1 to $9 of both statements that grant.
     fn parameters(&self) -> [&(dyn ToSql + Sync); 9] {
         [
-            &self.key,
+            &self.bytes,
             &self.site,
             &self.text,
             &self.owner,
@@ -90,9 +92,9 @@ impl PostgresStore {
     /// What a claim finds, or the fence of its grant. Nothing, where the winner's row came after the look.
     async fn try_claim(&self, asked: &Asked<'_>) -> Result<Option<Result<Found, u64>>, Fault> {
         match self.calls.ask(&self.statements.claim, &asked.parameters()).await?.first() {
-            Some(row) if row.try_get::<_, Option<&[u8]>>(3)?.is_none() => Ok(Some(Err(row::number(row, 4)?))),
-            Some(row) => Ok(Some(Ok(row::read(row)?))),
-            None => Ok(self.read(&self.calls, asked.key).await?.map(Ok)),
+            Some(row) if row.try_get::<_, Option<&[u8]>>(0)?.is_none() => Ok(Some(Err(row::number(row, 1)?))),
+            Some(row) => Ok(Some(Ok(row::judged(row, asked.key)?))),
+            None => Ok(self.read(&self.calls, asked.key.as_bytes()).await?.map(Ok)),
         }
     }
 

@@ -1,19 +1,32 @@
 //! Claims on their way. Those of one key and the same values share the answer of the first.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
 
-use tokio::sync::OnceCell;
+use tokio::sync::oneshot;
 
 use super::store::Answer;
 use crate::key::IdempotencyKey;
+use crate::ledger::key_map::KeyMap;
 use crate::ledger::shards::Shards;
-use crate::ledger::{Claimed, LedgerError, Request};
+use crate::ledger::{Claimed, Request};
 
-type Operation = (IdempotencyKey, Option<[u8; 32]>);
-type Ask = Arc<OnceCell<Result<Claimed, String>>>;
+pub(super) struct Asks(Shards<KeyMap<Ask>>);
 
-pub(super) struct Asks(Shards<HashMap<Operation, Ask>>);
+/// A claim that has no answer yet.
+struct Ask {
+    fingerprint: Option<[u8; 32]>,
+    /// Who else wants to know it.
+    sharing: Vec<oneshot::Sender<Answer<Claimed>>>,
+}
+
+/// What becomes of a caller.
+enum Turn<'a> {
+    /// He asks, for all who come meanwhile.
+    First(Asking<'a>),
+    Shares(oneshot::Receiver<Answer<Claimed>>),
+    /// The claim on its way has other values: he asks beside it.
+    Alone,
+}
 
 impl Asks {
     pub(super) fn new() -> Self {
@@ -31,37 +44,57 @@ impl Asks {
         request: &Request<'_>,
         claim: impl Future<Output = Answer<Claimed>>,
     ) -> Answer<Claimed> {
-        let operation = (request.key, request.fingerprint);
-        let ask = Arc::clone(self.0.of(request.key).entry(operation).or_default());
-        let asking = Asking { asks: self, operation, ask };
-        let mut asked = false;
-        let answer = asking.ask.get_or_init(|| async {
-            asked = true;
-            claim.await.map_err(|LedgerError(why)| why)
-        });
-        match answer.await.clone().map_err(LedgerError)? {
-            // It was granted to the one who asked.
-            Claimed::Granted { fence } if !asked => Ok(Claimed::Running { fence, left: request.lease }),
-            answer => Ok(answer),
+        loop {
+            match self.turn(request) {
+                Turn::First(mut asking) => {
+                    let answer = claim.await;
+                    asking.answer = Some(answer.clone());
+                    return answer;
+                }
+                Turn::Alone => return claim.await,
+                Turn::Shares(told) => match told.await {
+                    // It was granted to the one who asked.
+                    Ok(Ok(Claimed::Granted { fence })) => {
+                        return Ok(Claimed::Running { fence, left: request.lease });
+                    }
+                    Ok(answer) => return answer,
+                    Err(_) => {}
+                },
+            }
+        }
+    }
+
+    fn turn(&self, request: &Request<'_>) -> Turn<'_> {
+        match self.0.of(request.key).entry(request.key) {
+            Entry::Vacant(place) => {
+                place.insert(Ask { fingerprint: request.fingerprint, sharing: Vec::new() });
+                Turn::First(Asking { asks: self, key: request.key, answer: None })
+            }
+            Entry::Occupied(mut ask) if ask.get().fingerprint == request.fingerprint => {
+                let (sender, told) = oneshot::channel();
+                ask.get_mut().sharing.push(sender);
+                Turn::Shares(told)
+            }
+            Entry::Occupied(_) => Turn::Alone,
         }
     }
 }
 
-/// One who has asked, or shares the answer.
+/// The one who asks. Gone without an answer, those who share it are told nothing, and ask themselves.
 struct Asking<'a> {
     asks: &'a Asks,
-    operation: Operation,
-    ask: Ask,
+    key: IdempotencyKey,
+    answer: Option<Answer<Claimed>>,
 }
 
 impl Drop for Asking<'_> {
     /// Who comes after the answer asks anew.
     fn drop(&mut self) {
-        let mut asks = self.asks.0.of(self.operation.0);
-        let last = Arc::strong_count(&self.ask) == 2; // counted under the lock
-        let ours = asks.get(&self.operation).is_some_and(|ask| Arc::ptr_eq(ask, &self.ask));
-        if ours && (last || self.ask.initialized()) {
-            asks.remove(&self.operation);
+        let ask = self.asks.0.of(self.key).remove(&self.key);
+        if let (Some(ask), Some(answer)) = (ask, &self.answer) {
+            for sharing in ask.sharing {
+                let _ = sharing.send(answer.clone()); // he may have left
+            }
         }
     }
 }
