@@ -1,10 +1,14 @@
 //! Idempotency keys: what users write, and the 32 bytes that a ledger keeps.
 
+mod bytes;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 /// The longest key, in bytes of its text.
 const LONGEST: usize = 512;
@@ -57,8 +61,8 @@ impl Namespace {
     }
 
     pub(crate) fn key(&self, scope: Option<&Encoded>, key: &Encoded) -> IdempotencyKey {
-        let within = scope.map_or(self.0, |scope| *blake3::keyed_hash(&self.0, &scope.bytes).as_bytes());
-        IdempotencyKey(blake3::keyed_hash(&within, &key.bytes).into())
+        let within = scope.map_or(self.0, |scope| *blake3::keyed_hash(&self.0, scope.as_bytes()).as_bytes());
+        IdempotencyKey(blake3::keyed_hash(&within, key.as_bytes()).into())
     }
 }
 
@@ -74,7 +78,7 @@ pub(crate) fn limit(name: &str, number: u32) -> [u8; 32] {
 
 /// The same of one of its keys.
 pub(crate) fn limit_of(limit: &[u8; 32], key: &Encoded) -> [u8; 32] {
-    blake3::keyed_hash(limit, &key.bytes).into()
+    blake3::keyed_hash(limit, key.as_bytes()).into()
 }
 
 impl fmt::Display for IdempotencyKey {
@@ -162,9 +166,6 @@ pub trait Key {
     fn write(&self, parts: &mut KeyParts);
 }
 
-/// Most keys fit without the heap.
-type Bytes = smallvec::SmallVec<[u8; 64]>;
-
 /// The parts of a key, kept apart by their lengths: `("a", "bc")` is not `("ab", "c")`.
 #[derive(Debug, Default)]
 pub struct KeyParts {
@@ -180,8 +181,7 @@ impl KeyParts {
         if part.is_empty() {
             self.problem.get_or_insert(KeyError::Empty);
         }
-        self.bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        self.bytes.extend_from_slice(part.as_bytes());
+        self.bytes.push(part);
         self.text += part.len();
         self.count += 1;
     }
@@ -189,6 +189,15 @@ impl KeyParts {
     /// Says that a part is missing, which spoils the key.
     pub fn missing(&mut self) {
         self.problem.get_or_insert(KeyError::Missing);
+    }
+
+    fn finish(self) -> Result<Encoded, KeyError> {
+        match self.problem {
+            Some(problem) => Err(problem),
+            None if self.count == 0 => Err(KeyError::Empty),
+            None if self.text > LONGEST => Err(KeyError::TooLong(self.text)),
+            None => Ok(Encoded { bytes: self.bytes }),
+        }
     }
 }
 
@@ -218,21 +227,16 @@ impl Encoded {
     pub fn of<K: Key + ?Sized>(key: &K) -> Result<Self, KeyError> {
         let mut parts = KeyParts::default();
         key.write(&mut parts);
-        match parts.problem {
-            Some(problem) => Err(problem),
-            None if parts.count == 0 => Err(KeyError::Empty),
-            None if parts.text > LONGEST => Err(KeyError::TooLong(parts.text)),
-            None => Ok(Self { bytes: parts.bytes }),
-        }
+        parts.finish()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_slice()
     }
 
     /// The parts as operators know them, with slashes between them.
     pub(crate) fn write_to(&self, text: &mut String) {
-        let mut rest = &self.bytes[..];
+        let mut rest = self.as_bytes();
         while let Some((length, tail)) = rest.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
             let (part, tail) = tail.split_at(length);

@@ -148,34 +148,27 @@ impl Wrap for Remember {
         } else {
             quote_spanned!(join(returns)=> #runtime::#maker::<#returns>())
         };
-        let lets = self.names.iter().map(|(name, expr)| {
-            let variable = local(name);
-            let borrowed = borrowed(expr);
+        // In written order: so they are evaluated.
+        let given = self.names.iter().map(|(name, expr)| {
+            let (field, borrowed) = (local(name), borrowed(expr));
             let call = match *name {
                 "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
                 _ => quote_spanned!(join(expr)=> #runtime::Encoded::of(#borrowed)),
             };
-            quote_spanned!(Span::mixed_site()=> let #variable = #call;)
+            let is_key = *name == "key";
+            let value = if is_key { call } else { quote!(::core::option::Option::Some(#call)) };
+            quote_spanned!(Span::mixed_site()=> #field: #value)
         });
-        let (key, some, none) =
-            (local("key"), quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
-        let option = |name: &str| {
-            let variable = local(name);
-            if self.names.iter().any(|(written, _)| *written == name) {
-                quote!(#some(#variable))
-            } else {
-                none.clone()
-            }
-        };
-        let (scope, fingerprint) = (option("scope"), option("fingerprint"));
+        let is_missing = |name: &&str| !self.names.iter().any(|(written, _)| written == name);
+        let missing = ["scope", "fingerprint"].into_iter().filter(is_missing).map(|name| {
+            let field = local(name);
+            quote_spanned!(Span::mixed_site()=> #field: ::core::option::Option::None)
+        });
         let transaction = self.tx.as_ref().map(|place| tx::prepare(place, at));
         quote_spanned! {Span::mixed_site()=>
             #transaction
             let #codec = #codec_call;
-            let #names = {
-                #(#lets)*
-                #runtime::Names { key: #key, scope: #scope, fingerprint: #fingerprint }
-            };
+            let #names = #runtime::Names { #(#given,)* #(#missing),* };
         }
     }
 

@@ -112,13 +112,10 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                 let edge = ::resilience::__private::edge_rejecting::<Result<u64, PayError>>();
                 let transaction = __resilience::transaction(&mut unit.tx);
                 let codec = __resilience::codec::<Result<u64, PayError>>();
-                let names = {
-                    let key = __resilience::Encoded::of(&order);
-                    __resilience::Names {
-                        key: key,
-                        scope: ::core::option::Option::None,
-                        fingerprint: ::core::option::Option::None,
-                    }
+                let names = __resilience::Names {
+                    key: __resilience::Encoded::of(&order),
+                    scope: ::core::option::Option::None,
+                    fingerprint: ::core::option::Option::None,
                 };
                 let call = ::core::pin::pin!(
                     async { 'idempotent : { let claim = match __LEDGER_0.claim_in(& transaction, &

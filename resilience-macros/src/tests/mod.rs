@@ -99,13 +99,10 @@ fn the_headline() {
                 );
                 let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
                 let codec = __resilience::codec::<Result<Receipt, PayError>>();
-                let names = {
-                    let key = __resilience::Encoded::of(&order.id);
-                    __resilience::Names {
-                        key: key,
-                        scope: ::core::option::Option::None,
-                        fingerprint: ::core::option::Option::None,
-                    }
+                let names = __resilience::Names {
+                    key: __resilience::Encoded::of(&order.id),
+                    scope: ::core::option::Option::None,
+                    fingerprint: ::core::option::Option::None,
                 };
                 let call = ::core::pin::pin!(
                     async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(& names);
