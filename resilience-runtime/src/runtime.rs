@@ -145,6 +145,7 @@ impl Runtime {
     /// | `connect_timeout=500ms` | 1 s | how long a new connection may take |
     /// | `prefix=shop:` | `resilience:` | in front of every key |
     /// | `durable=required` | | a server that may forget is refused |
+    /// | `sslrootcert` | the machine's | with `rediss://`: a file of certificates to trust |
     ///
     /// A call waits for both times at most. Where one tokio runtime opens a ledger on a server and others use it too, the
     /// first must outlive them: its connections are driven there.

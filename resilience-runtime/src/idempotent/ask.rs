@@ -43,7 +43,7 @@ enum Stage<'a> {
     Waits { ended: Pin<Box<dyn Future<Output = Option<Record>> + Send + 'a>>, until: Tick },
 }
 
-impl<'a> Ask<'a> {
+impl Ask<'_> {
     /// Another call runs the operation: waits for it, no longer than this one may take itself.
     fn wait(&mut self, key: IdempotencyKey, fence: u64, left: Duration) -> Result<(), Error> {
         let Question { site, shared, .. } = self.question;

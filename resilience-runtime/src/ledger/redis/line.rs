@@ -7,6 +7,7 @@ use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRou
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 
 use super::link::Link;
+use super::tls;
 use super::url::Settings;
 use crate::ledger::LedgerError;
 
@@ -119,7 +120,8 @@ impl Node {
 }
 
 fn cluster(settings: &Settings) -> RedisResult<ClusterClient> {
-    ClusterClientBuilder::new(settings.nodes.iter().cloned())
+    let nodes = ClusterClientBuilder::new(settings.nodes.iter().cloned());
+    tls::cluster(nodes, settings.roots.as_deref())?
         .connection_timeout(settings.connect_timeout)
         .response_timeout(settings.timeout)
         .retries(CLUSTER_TRIES)

@@ -7,6 +7,7 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, S
 use tokio::runtime::Handle;
 
 use super::backoff::Backoff;
+use super::tls;
 use super::url::Settings;
 use crate::time::Tick;
 
@@ -38,7 +39,7 @@ impl Link {
             .cloned()
             .ok_or(RedisError::from((ErrorKind::InvalidClientConfig, "no host")))?;
         Ok(Self {
-            client: Client::open(node)?,
+            client: tls::client(node, settings.roots.as_deref())?,
             config: AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(settings.connect_timeout))
                 .set_response_timeout(Some(settings.timeout)),

@@ -11,6 +11,7 @@ mod scan;
 mod script;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod url;
 
 use std::time::Duration;

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) prefix: String,
     /// A server that may forget is refused.
     pub(crate) durable: bool,
+    /// A file of certificates to trust; without one, those of this machine are.
+    pub(crate) roots: Option<String>,
 }
 
 impl fmt::Debug for Settings {
@@ -32,7 +34,7 @@ const PREFIX: &str = "resilience:";
 
 const EXPECTED: &str =
     "expected redis://USER:PASSWORD@HOST:PORT/DATABASE, or redis+cluster://HOST:PORT,HOST:PORT";
-const OPTIONS: &str = "the options are `timeout`, `connect_timeout`, `prefix` and `durable`";
+const OPTIONS: &str = "the options are `timeout`, `connect_timeout`, `prefix`, `durable` and `sslrootcert`";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scheme {
@@ -80,6 +82,7 @@ impl Settings {
             connect_timeout: CONNECT_TIMEOUT,
             prefix: PREFIX.to_owned(),
             durable: false,
+            roots: None,
         };
         if settings.nodes.len() > 1 && !scheme.cluster {
             return Err("several hosts are a cluster: write redis+cluster://".to_owned());
@@ -88,12 +91,12 @@ impl Settings {
             return Err("a cluster has one database, and no number for it".to_owned());
         }
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            settings.set(option)?;
+            settings.set(option, scheme)?;
         }
         Ok(settings)
     }
 
-    fn set(&mut self, option: &str) -> Result<(), String> {
+    fn set(&mut self, option: &str, scheme: Scheme) -> Result<(), String> {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         match name {
             "timeout" => self.timeout = duration(name, value)?,
@@ -106,6 +109,10 @@ impl Settings {
             "durable" => {
                 return Err(format!("`durable={value}`: expected `durable=required`, or leave it out"));
             }
+            "sslrootcert" if !scheme.tls => {
+                return Err("`sslrootcert` without TLS: write rediss://".to_owned());
+            }
+            "sslrootcert" => self.roots = Some(value.to_owned()),
             _ => return Err(format!("unknown option `{name}`: {OPTIONS}")),
         }
         Ok(())
@@ -178,6 +185,7 @@ mod tests {
             ("redis://host?timeout=0s", "`timeout` is zero"),
             ("redis://host?durable=yes", "`durable=yes`: expected `durable=required`"),
             ("redis://host?prefix=", "`prefix` is empty"),
+            ("redis://host?sslrootcert=ca.pem", "write rediss://"),
         ] {
             let why = Settings::read(url).expect_err(url);
             assert!(why.contains(said) && !why.contains("secret"), "{url}: {why}");

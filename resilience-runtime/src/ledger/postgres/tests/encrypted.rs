@@ -7,7 +7,7 @@ use super::*;
 use crate::Runtime;
 
 fn certificate(name: &str) -> String {
-    format!("{}/src/ledger/postgres/tests/certificates/{name}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/src/ledger/remote/certificates/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A server that offers TLS. The key is its own, and nobody else may read it.

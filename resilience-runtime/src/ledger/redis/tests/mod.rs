@@ -2,6 +2,8 @@
 
 mod bytes;
 mod cluster;
+#[cfg(feature = "tls")]
+mod encrypted;
 mod faults;
 mod outages;
 mod races;
