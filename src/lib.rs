@@ -106,7 +106,7 @@ pub use resilience_runtime::{
     Error, Exclusive, Fail, Failure, Gauges, Hedge, IdempotencyKey, InstallError, Jitter, Kept, Key,
     KeyError, KeyParts, Kind, LedgerError, NameClash, OpenError, Operator, ParseKeyError, PolicyError, Pool,
     RateLimit, Repeatable, ReplicasError, Retry, RetryBudget, Returnable, Returns, Runtime, Sendable, Site,
-    State, Stored, Timeout, Transaction, context, future, ledger, manifest, quota, spawn,
+    State, Stored, Timeout, Transaction, Undrained, context, future, ledger, manifest, quota, spawn,
 };
 
 #[doc = include_str!("../docs/replicas.md")]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod background;
 mod budget;
 mod bulkhead;
 mod call;
@@ -61,7 +62,7 @@ pub use replicas::{Replicas, ReplicasError};
 pub use resilience_policy::rate_limit::Fail;
 pub use resilience_policy::retry::{Backoff, Jitter};
 pub use retry::Retry;
-pub use runtime::{Builder, InstallError, NameClash, Runtime};
+pub use runtime::{Builder, InstallError, NameClash, Runtime, Undrained};
 pub use site::{Site, manifest};
 pub use spawn::spawn;
 pub use timeout::Timeout;

@@ -2,40 +2,31 @@
 
 mod builder;
 mod names;
+mod scope;
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{self, Poll};
 
 use crate::backend::{Backend, OpenError};
+use crate::background::Background;
 use crate::ledger::{Ledger, Operator};
 use crate::quota::Quotas;
 use crate::site::manifest;
+use crate::time::Instant;
 
 pub use builder::Builder;
 pub(crate) use names::Alone;
 pub use names::NameClash;
 use names::namesake;
+pub use scope::Scope;
+pub(crate) use scope::{scope_around, scoped, touch};
 
 const VARIABLE: &str = "RESILIENCE_BACKEND";
 
-/// Whether the process-wide runtime is in use (1), plus 2 for every scope that exists. A site's fast path is one load
-/// of it.
-static MODE: AtomicUsize = AtomicUsize::new(0);
-const IN_USE: usize = 1;
-const ONE_SCOPE: usize = 2;
-
 static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
-
-thread_local! {
-    static SCOPE: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
-}
 
 /// The shared parts behind the annotated functions: the ledger, and the states of the policies.
 ///
@@ -70,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) chosen: bool,
     /// Somebody chose where limits of the fleet are counted.
     pub(crate) quotas_chosen: bool,
+    /// What calls leave behind.
+    pub(crate) background: Background,
     /// The states of a scope, by the number of those that they stand for.
     states: Mutex<HashMap<u64, Arc<dyn Any + Send + Sync>>>,
 }
@@ -154,7 +147,8 @@ impl Runtime {
     }
 
     fn new(backend: Backend, chosen: bool, quotas_chosen: bool) -> Self {
-        Self { shared: Arc::new(Shared { backend, chosen, quotas_chosen, states: Mutex::default() }) }
+        let (background, states) = (Background::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { backend, chosen, quotas_chosen, background, states }) }
     }
 
     /// What counts its limits.
@@ -175,7 +169,7 @@ impl Runtime {
         if let Some(clash) = manifest().find_map(namesake) {
             return Err(InstallError::NameClash(clash));
         }
-        if MODE.load(Ordering::SeqCst) & IN_USE != 0 {
+        if scope::is_process_in_use() {
             return Err(if INSTALLED.get().is_some_and(|shared| shared.chosen) {
                 InstallError::Twice
             } else {
@@ -188,7 +182,36 @@ impl Runtime {
     /// Runs `future` under this runtime alone: its own ledger, its own states of the policies. What it
     /// hands to [`spawn`](crate::spawn) stays in the scope; what it hands to `tokio::spawn` does not.
     pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
-        Scope { guard: ScopeGuard::new(Arc::clone(&self.shared)), future }
+        Scope::new(Arc::clone(&self.shared), future)
+    }
+
+    /// Waits for what runs in the background, at the end of a program: requests whose clients have left, results that the
+    /// ledger could not write yet, claims of calls that were cut. Without it they end with the process, and what the
+    /// ledger has not heard of waits for the end of its lease.
+    ///
+    /// Calls go on meanwhile, and may leave more behind: end them first. An error if not all was done at the `deadline`;
+    /// what was not goes on. So it does where the future is dropped.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use resilience_runtime::Runtime;
+    /// # async fn serve() {}
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = Runtime::from_env().await?;
+    /// runtime.clone().install()?;
+    /// serve().await;
+    /// runtime.drain(Instant::now() + Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn drain(&self, deadline: impl Into<Instant>) -> Result<(), Undrained> {
+        let Shared { background, backend, .. } = &*self.shared;
+        let drained = async {
+            // In this order: what a call has left behind may leave something to the ledger.
+            background.idle().await;
+            backend.ledger.drain().await;
+        };
+        tokio::time::timeout_at(deadline.into(), drained).await.map_err(|_| Undrained)
     }
 
     /// Looks into the ledger, and decides what is in doubt.
@@ -208,6 +231,14 @@ impl fmt::Debug for Runtime {
     }
 }
 
+/// The deadline of [`Runtime::drain`] has passed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not all that runs in the background was done in time: what the ledger has not heard of waits for its lease"
+)]
+#[non_exhaustive]
+pub struct Undrained;
+
 /// Why a runtime could not be installed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -223,28 +254,6 @@ pub enum InstallError {
     /// Two functions would keep results, or exclude each other, under one name.
     #[error(transparent)]
     NameClash(NameClash),
-}
-
-/// The runtime of the scope that polls now, if there is one. Without one the process-wide runtime is in use from now
-/// on.
-pub(crate) fn scoped() -> Option<Arc<Shared>> {
-    if MODE.load(Ordering::Relaxed) == IN_USE { None } else { look() }
-}
-
-#[cold]
-fn look() -> Option<Arc<Shared>> {
-    let scope = SCOPE.with_borrow(Clone::clone);
-    if scope.is_none() {
-        MODE.fetch_or(IN_USE, Ordering::SeqCst);
-    }
-    scope
-}
-
-/// A site runs.
-pub(crate) fn touch() {
-    if MODE.load(Ordering::Relaxed) != IN_USE {
-        drop(look());
-    }
 }
 
 /// The shared parts in use. Those of the process are borrowed: a count of their users would be a place where all
@@ -281,55 +290,4 @@ pub(crate) fn in_use() -> InUse {
         || InUse::Process(INSTALLED.get_or_init(|| Runtime::builder().build().shared)),
         InUse::Scope,
     )
-}
-
-pin_project_lite::pin_project! {
-    /// The future of [`Runtime::scope`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Scope<F> {
-        guard: ScopeGuard,
-        #[pin]
-        future: F,
-    }
-}
-
-/// A scope exists for as long as this does.
-struct ScopeGuard(Arc<Shared>);
-
-impl ScopeGuard {
-    fn new(shared: Arc<Shared>) -> Self {
-        MODE.fetch_add(ONE_SCOPE, Ordering::SeqCst);
-        Self(shared)
-    }
-}
-
-impl Drop for ScopeGuard {
-    fn drop(&mut self) {
-        MODE.fetch_sub(ONE_SCOPE, Ordering::SeqCst);
-    }
-}
-
-impl<F: Future> Future for Scope<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let around = SCOPE.replace(Some(Arc::clone(&this.guard.0)));
-        let _back = Back(around);
-        this.future.poll(cx)
-    }
-}
-
-/// Puts the scope around back, also on a panic.
-struct Back(Option<Arc<Shared>>);
-
-impl Drop for Back {
-    fn drop(&mut self) {
-        SCOPE.set(self.0.take());
-    }
-}
-
-/// The runtime of the scope around, if there is one.
-pub(crate) fn scope_around() -> Option<Runtime> {
-    SCOPE.with_borrow(Clone::clone).map(|shared| Runtime { shared })
 }

@@ -1,7 +1,7 @@
 //! Clients that ask twice, and clients that go away.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::response::{IntoResponse, Response};
 use resilience::EntryState;
@@ -94,10 +94,10 @@ async fn a_client_that_goes_away_ends_nothing() {
         let early = crate::soon(server.ask("\"went\"")).await;
         assert_eq!(problem(early).await, (409, "in-progress".to_owned()));
     }
+    let in_vain = runtime().drain(Instant::now() + Duration::from_millis(50)).await;
+    assert!(in_vain.is_err(), "the request still runs");
     gate.open.add_permits(1);
-    while state("went").await == Some(EntryState::Running) {
-        tokio::task::yield_now().await;
-    }
+    runtime().drain(Instant::now() + Duration::from_mins(1)).await.expect("it ends");
     assert_eq!(state("went").await, Some(EntryState::Done));
     let again = server.ask("\"went\"").await;
     assert!(is_replay(&again));

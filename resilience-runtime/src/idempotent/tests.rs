@@ -18,7 +18,7 @@ use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{
     Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written,
 };
-use crate::{Error, Kind, Runtime, Site};
+use crate::{Error, Kind, Runtime, Site, Undrained};
 
 static PARAMS: Idempotent = Idempotent { wait: None, ..Idempotent::DEFAULT };
 static SITE: Site = Site::new("flaky", "tests.rs", 1, &[], &[]);
@@ -244,6 +244,26 @@ async fn a_ledger_that_goes_down_after_the_body_hears_of_it_later() {
         assert_eq!(runtime.scope(call(not_run())).await, Ok(7));
         assert_eq!(unrecorded.load(Ordering::SeqCst), 1, "counted once");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_the_last_write_until_its_deadline() {
+    let soon = || tokio::time::Instant::now() + Duration::from_secs(10);
+    let runtime = Runtime::over(Arc::new(Flaky { writes: 4.into(), ..Flaky::new() }));
+    assert_eq!(runtime.drain(soon()).await, Ok(()), "nothing to do");
+    assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7));
+    assert_eq!(state(&runtime).await, Some(EntryState::Running));
+    assert_eq!(runtime.drain(soon()).await, Ok(()));
+    assert_eq!(state(&runtime).await, Some(EntryState::Done));
+
+    let runtime = Runtime::over(Arc::new(Flaky { writes: 20.into(), ..Flaky::new() }));
+    assert_eq!(runtime.scope(call(async { Ok(7) })).await, Ok(7));
+    let start = tokio::time::Instant::now();
+    assert_eq!(runtime.drain(soon()).await, Err(Undrained));
+    assert_eq!(start.elapsed().as_secs(), 10);
+    // What was not done in time goes on: the ledger is told of it, in the end, as of a call that was cut.
+    assert_eq!(runtime.drain(start + Duration::from_mins(2)).await, Ok(()));
+    assert_eq!(state(&runtime).await, Some(EntryState::InDoubt));
 }
 
 #[tokio::test(start_paused = true)]

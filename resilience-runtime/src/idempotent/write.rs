@@ -81,7 +81,7 @@ impl Drop for Unsent<'_> {
         match tokio::runtime::Handle::try_current() {
             Ok(handle) => {
                 let write = Write { shared: shared.clone(), hold: *hold, result, params: site.params };
-                drop(handle.spawn(write.insist()));
+                shared.background.spawn(&handle, write.insist());
             }
             Err(_) => shared.ledger().abandon(*hold, result.is_some()),
         }

@@ -78,6 +78,12 @@ pub trait Ledger: Send + Sync {
     /// released. Called from `drop`: it must not block, and may write later.
     fn abandon(&self, hold: Hold, may_have_run: bool);
 
+    /// Waits until what it was told from `drop`, by `withdraw` and `abandon`, is written or given up. A ledger that writes
+    /// at once has nothing to do.
+    fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// It will take nothing more, whatever is tried.
     fn has_stopped(&self) -> bool {
         false

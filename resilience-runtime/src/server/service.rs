@@ -17,6 +17,7 @@ use crate::edge::{Edge, edge};
 use crate::idempotent::{Codec, Entry, Names, SiteLedger, codec};
 use crate::key::Encoded;
 use crate::propagation::{Protocol, RetryAdvice};
+use crate::runtime;
 use crate::spawn;
 
 /// The service that [`IdempotencyLayer`](super::IdempotencyLayer) makes of another one.
@@ -97,6 +98,11 @@ where
         fingerprint: Some(Ok(request::fingerprint(&head, &body))),
     };
     let operation = once(ledger, names, rules.response_limit, service, request::whole(head, body));
+    let running = runtime::in_use().background.begin();
+    let operation = async move {
+        let _running = running;
+        operation.await
+    };
     // From here on it does not matter whether the client is still there.
     match spawn(received.run(operation).in_current_span()).await {
         Ok((result, advice)) => result.map(|response| advised(response, advice)),

@@ -24,6 +24,7 @@ pub async fn ledger_conformance(ledger: &dyn Ledger) {
     a_late_owner_changes_nothing(&suite).await;
     a_release_lets_the_next_run(&suite).await;
     an_abandoned_claim(&suite).await;
+    a_drain(&suite).await;
     a_withdrawn_claim(&suite).await;
     at_most_once_waits_for_an_operator(&suite).await;
     other_values_are_refused(&suite).await;
@@ -157,6 +158,15 @@ async fn an_abandoned_claim(suite: &Suite<'_>) {
     ledger.abandon(second, true);
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(op.state(ledger).await, Some(EntryState::Done), "a result outlives its caller");
+}
+
+async fn a_drain(suite: &Suite<'_>) {
+    let ledger = suite.ledger;
+    let op = suite.op("drained");
+    let hold = op.granted(ledger, 1).await;
+    ledger.abandon(hold, true);
+    ledger.drain().await;
+    assert_eq!(op.state(ledger).await, Some(EntryState::InDoubt), "a drain waits for what was abandoned");
 }
 
 async fn a_withdrawn_claim(suite: &Suite<'_>) {

@@ -77,7 +77,7 @@ impl Op {
         }
     }
 
-    pub(super) async fn state(&self, ledger: &dyn Ledger) -> Option<EntryState> {
+    pub(crate) async fn state(&self, ledger: &dyn Ledger) -> Option<EntryState> {
         ledger.inspect(self.key).await.expect("the ledger answers").map(|entry| entry.state)
     }
 }

@@ -13,9 +13,10 @@ use super::row;
 use super::store::Store;
 use super::table::{Slot, Slots};
 use crate::key::IdempotencyKey;
-use crate::ledger::LedgerError;
 use crate::ledger::record::{Record, State};
 use crate::ledger::shards::Shards;
+use crate::ledger::{Entry, EntryState, LedgerError};
+use crate::time::Tick;
 
 /// How many fences are reserved at once. A reservation is on disk before one of its fences is given out, so that
 /// fences rise also over a crash that took the last claims with it.
@@ -103,6 +104,32 @@ impl Core {
                 None => Ok(None),
             },
         }
+    }
+
+    /// The record as an operator sees it, if it is wanted.
+    pub(super) fn entry(
+        &self,
+        key: IdempotencyKey,
+        now: Tick,
+        wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Option<Entry>, LedgerError> {
+        let slots = self.table.of(key);
+        let found = self.look(&slots, key)?;
+        let here = matches!(found, Some(Found::Here(_)));
+        let record = found.as_ref().map(Found::record);
+        let entry = record.filter(|record| !record.has_expired(now) && wanted(record));
+        Ok(entry.map(|record| match record.entry(now) {
+            // On its way to the disk, as for everybody else.
+            entry if here && entry.result.is_some() => {
+                Entry { state: EntryState::Running, result: None, ..entry }
+            }
+            entry => entry,
+        }))
+    }
+
+    /// Keys that only the table knows so far.
+    pub(super) fn keys_in_table(&self) -> Vec<IdempotencyKey> {
+        self.table.iter().flat_map(|slots| slots.keys().copied().collect::<Vec<_>>()).collect()
     }
 
     /// Puts a record into the table, or the removal of one, and asks for its write.

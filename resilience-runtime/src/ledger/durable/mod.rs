@@ -177,34 +177,6 @@ impl DurableLedger {
     }
 }
 
-impl Core {
-    /// The record as an operator sees it, if it is wanted.
-    fn entry(
-        &self,
-        key: IdempotencyKey,
-        now: Tick,
-        wanted: impl Fn(&Record) -> bool,
-    ) -> Result<Option<Entry>, LedgerError> {
-        let slots = self.table.of(key);
-        let found = self.look(&slots, key)?;
-        let here = matches!(found, Some(Found::Here(_)));
-        let record = found.as_ref().map(Found::record);
-        let entry = record.filter(|record| !record.has_expired(now) && wanted(record));
-        Ok(entry.map(|record| match record.entry(now) {
-            // On its way to the disk, as for everybody else.
-            entry if here && entry.result.is_some() => {
-                Entry { state: EntryState::Running, result: None, ..entry }
-            }
-            entry => entry,
-        }))
-    }
-
-    /// Keys that only the table knows so far.
-    fn keys_in_table(&self) -> Vec<IdempotencyKey> {
-        self.table.iter().flat_map(|slots| slots.keys().copied().collect::<Vec<_>>()).collect()
-    }
-}
-
 /// Leaves no claim behind that nobody has been told of.
 struct Untold<'a> {
     ledger: &'a DurableLedger,
@@ -256,6 +228,16 @@ impl Ledger for DurableLedger {
     fn abandon(&self, hold: Hold, may_have_run: bool) {
         // A ledger that has stopped cannot be told.
         let _ = self.write(hold, Change::Abandon { may_have_run });
+    }
+
+    /// Also claims and releases, which nobody waits for either.
+    fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let (waiting, told) = oneshot::channel();
+            self.core.journal.push(None, Some(waiting));
+            // A ledger that has stopped has said so.
+            let _ = self.core.journal.synced(told).await;
+        })
     }
 
     fn has_stopped(&self) -> bool {

@@ -14,6 +14,20 @@ async fn it_conforms() {
     ledger_conformance(&DurableLedger::open(folder.path()).expect("it opens")).await;
 }
 
+#[tokio::test]
+async fn a_drain_waits_for_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = DurableLedger::open(folder.path()).expect("it opens");
+    let op = op("drained");
+    let hold = ledger.granted(&op, 1);
+    ledger.drain().await;
+    assert!(ledger.core.store.get(op.key).expect("it reads").is_some(), "the claim");
+    ledger.abandon(hold, true);
+    ledger.drain().await;
+    assert!(ledger.core.table.of(op.key).get(&op.key).is_none(), "the store speaks for it alone");
+    assert_eq!(op.state(&ledger).await, Some(EntryState::InDoubt));
+}
+
 /// A ledger that writes when the test says so.
 fn idle(path: &Path) -> DurableLedger {
     DurableLedger::idle(path).expect("it opens")

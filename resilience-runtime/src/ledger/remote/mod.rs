@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Body, Claimed, Entry, Hold, Ledger, LedgerError, Reply, Request, Stored, Written};
+use crate::background::Background;
 use crate::key::IdempotencyKey;
 use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::{self, Tick};
@@ -30,7 +31,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Remote<S> {
     line: Arc<Line<S>>,
     asks: Asks,
-    background: Handle,
+    background: Background,
+    /// Where it is.
+    on: Handle,
 }
 
 /// The server, and what is known here of its claims.
@@ -58,7 +61,12 @@ impl<S: Store> Remote<S> {
 
     fn of(store: S, timeout: Duration, is_punctual: bool) -> Self {
         let line = Line { store, flights: Flights::new(), timeout, is_punctual };
-        Self { line: Arc::new(line), asks: Asks::new(), background: Handle::current() }
+        Self {
+            line: Arc::new(line),
+            asks: Asks::new(),
+            background: Background::default(),
+            on: Handle::current(),
+        }
     }
 
     /// The end of a claim as its owner says it.
@@ -147,7 +155,7 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn withdraw(&self, key: IdempotencyKey, owner: u128) {
         let line = Arc::clone(&self.line);
-        self.background.spawn(async move { line.withdraw(key, owner).await });
+        self.background.spawn(&self.on, async move { line.withdraw(key, owner).await });
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
@@ -164,7 +172,11 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
         let line = Arc::clone(&self.line);
-        self.background.spawn(async move { line.abandon(hold, may_have_run).await });
+        self.background.spawn(&self.on, async move { line.abandon(hold, may_have_run).await });
+    }
+
+    fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.background.idle())
     }
 
     fn ended(

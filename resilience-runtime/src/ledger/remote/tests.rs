@@ -188,6 +188,52 @@ async fn an_abandoned_claim_is_written_when_the_server_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_the_server_and_for_a_withdrawn_claim() {
+    let ledger = remote();
+    let op = op("drained");
+    let hold = granted(&ledger, &op, 1).await;
+    ledger.line.store.gone.store(true, SeqCst);
+    ledger.abandon(hold, true);
+    let soon = Duration::from_millis(200);
+    assert!(tokio::time::timeout(soon, ledger.drain()).await.is_err(), "the server is away");
+    ledger.line.store.gone.store(false, SeqCst);
+    ledger.drain().await;
+    assert_eq!(op.state(&ledger).await, Some(EntryState::InDoubt));
+    ledger.withdraw(op.key, 2);
+    let start = Tick::now();
+    ledger.drain().await;
+    assert!(Tick::now().since(start) >= TIMEOUT, "the claim may have been on its way");
+}
+
+/// Those who come while a claim is on its way, and the one who asked leaves: one of them asks, for all.
+#[tokio::test(start_paused = true)]
+async fn when_the_one_who_asks_leaves_another_asks_for_all() {
+    let ledger = Arc::new(remote());
+    let op = op("handed on");
+    let other = Op { fingerprint: Some([9; 32]), ..op.clone() };
+    let ask = |op: &Op, owner| {
+        let (ledger, op) = (Arc::clone(&ledger), op.clone());
+        tokio::spawn(async move { ledger.claim(&op.request(owner)).await })
+    };
+    let first = ask(&op, 1);
+    tokio::task::yield_now().await;
+    let rest: Vec<_> = (2..100).map(|owner| ask(&op, owner)).collect();
+    let beside = ask(&other, 100);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ledger.line.store.claims.load(SeqCst), 2, "one for all, and one with other values");
+    first.abort();
+    for one in rest {
+        // The claim of the one who left has come to the server.
+        assert!(matches!(one.await.expect("it ends"), Ok(Claimed::Running { .. })));
+    }
+    assert!(matches!(beside.await.expect("it ends"), Ok(Claimed::Mismatch)));
+    assert_eq!(ledger.line.store.claims.load(SeqCst), 3);
+    assert!(ledger.asks.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_is_shared_and_the_next_ask_is_new() {
     let ledger = remote();
     ledger.line.store.gone.store(true, SeqCst);
