@@ -34,7 +34,7 @@ const LONG: Type = Type::INT8;
 
 pub(crate) struct PostgresByHand(Pool);
 
-/// Word for word what the ledger says to the server.
+/// What the ledger says to the server, but for the schema in front of the names.
 const CLAIM: &str = "WITH granted AS (INSERT INTO resilience_record (key, site, text, owner, fence, attempt, \
     fingerprint, version, ttl_ms, at_most_once, state, since, lease_until, expires_at, sweep_hour) \
     SELECT $1, $2, $3, $4, nextval('resilience_fence'), 1, $5, $6, $7, $8, 0, t, t + $9 * interval '1 ms', \

@@ -47,7 +47,7 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
             let place = InPlace::of_call(this.context);
             let polled = this.future.as_mut().poll(cx);
             drop(place);
-            let mine = this.context.get_or_insert(Context::NONE);
+            let mine = this.context.as_mut().expect("it was made before the poll");
             if let Poll::Ready(outcome) = &polled {
                 tell(mine, outcome.is_err());
                 return polled;

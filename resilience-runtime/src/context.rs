@@ -25,7 +25,8 @@ use crate::replicas::picks::{self, Picks};
 use crate::time::{Instant, Tick};
 
 thread_local! {
-    /// When a thread ends no call is polled in it; and what needs no drop is found faster.
+    /// Outside of any call nothing is kept in it, so a thread that ends has nothing to drop; and what is not to be
+    /// dropped need not be registered for it at every look.
     static CURRENT: RefCell<ManuallyDrop<Context>> = const { RefCell::new(ManuallyDrop::new(Context::NONE)) };
 }
 

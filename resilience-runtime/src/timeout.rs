@@ -82,7 +82,6 @@ pub struct Timed<'a, F> {
 }
 
 /// What was decided when the call began.
-#[derive(Clone, Copy)]
 struct Plan {
     /// The limit around, put back at the end.
     around: Option<Limit>,

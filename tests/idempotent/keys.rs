@@ -78,6 +78,18 @@ thread_local! {
     static EVALUATED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
+#[idempotent(key = shop.lock().unwrap().0, scope = shop.lock().unwrap().1, fingerprint = *shop.lock().unwrap())]
+async fn by_shop(shop: &Mutex<(u32, u32)>) -> Result<u32, Error> {
+    Ok(shop.lock().unwrap().0)
+}
+
+/// What one of them holds is let go before the next is evaluated.
+#[tokio::test(start_paused = true)]
+async fn expressions_may_lock_the_same_thing() {
+    let shop = Mutex::new((1, 7));
+    assert_eq!(alone().scope(by_shop(&shop)).await, Ok(1));
+}
+
 /// Notes that an expression was evaluated, and when.
 fn note<T>(name: &'static str, value: T) -> T {
     EVALUATED.with_borrow_mut(|all| all.push(name));

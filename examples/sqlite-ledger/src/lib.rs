@@ -15,13 +15,16 @@
 mod row;
 mod table;
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use resilience::IdempotencyKey;
 use resilience::ledger::{Body, Claimed, Entry, Hold, Ledger, LedgerError, Reply, Request, Stored, Written};
+use tokio::task::JoinSet;
 
 use row::{Asked, Change, Row};
 use table::Table;
@@ -31,14 +34,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Results in an SQLite file.
-pub struct SqliteLedger(Arc<Mutex<Table>>);
+pub struct SqliteLedger {
+    table: Arc<Mutex<Table>>,
+    /// What nobody waits for.
+    background: Mutex<JoinSet<()>>,
+}
 
 type Answer<T> = Result<T, LedgerError>;
 
 impl SqliteLedger {
     /// Opens the file, or makes it.
     pub fn open(path: impl AsRef<Path>) -> Answer<Self> {
-        Ok(Self(Arc::new(Mutex::new(Table::open(path.as_ref())?))))
+        let table = Arc::new(Mutex::new(Table::open(path.as_ref())?));
+        Ok(Self { table, background: Mutex::default() })
     }
 
     /// SQLite blocks, so it does not run on a task. What has begun goes on where the caller leaves: it is one
@@ -47,13 +55,22 @@ impl SqliteLedger {
         &self,
         act: impl FnOnce(&mut Table) -> Answer<T> + Send + 'static,
     ) -> Reply<'static, T> {
-        let table = Arc::clone(&self.0);
+        let table = Arc::clone(&self.table);
         Reply::later(async {
             let done = tokio::task::spawn_blocking(move || {
                 act(&mut table.lock().unwrap_or_else(PoisonError::into_inner))
             });
             done.await.unwrap_or_else(|stopped| Err(LedgerError::new(stopped.to_string())))
         })
+    }
+
+    /// Without a runtime the process ends, and the lease does the rest.
+    fn later<T: Send + 'static>(&self, reply: Reply<'static, T>) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+            while background.try_join_next().is_some() {}
+            background.spawn_on(async { drop(reply.await) }, &runtime);
+        }
     }
 
     fn write(&self, hold: Hold, change: Change) -> Reply<'static, Written> {
@@ -85,25 +102,26 @@ impl Ledger for SqliteLedger {
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
-        let written = self.write(hold, if may_have_run { Change::Doubt } else { Change::Release });
-        // Without a runtime the process ends, and the lease does the rest.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(written);
-        }
+        self.later(self.write(hold, if may_have_run { Change::Doubt } else { Change::Release }));
     }
 
     fn withdraw(&self, key: IdempotencyKey, owner: u128) {
-        let withdrawn = self.run(move |table| {
+        self.later(self.run(move |table| {
             table.change(key, |row, now| {
                 if let Some(row) = row {
                     let hold = Hold { key, owner, fence: row.fence };
                     row.write(hold, Change::Release, now);
                 }
             })
-        });
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(withdrawn);
-        }
+        }));
+    }
+
+    fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(poll_fn(|cx| {
+            let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+            while ready!(background.poll_join_next(cx)).is_some() {}
+            Poll::Ready(())
+        }))
     }
 
     fn ended(

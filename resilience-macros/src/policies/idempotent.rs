@@ -155,9 +155,10 @@ impl Wrap for Remember {
                 "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
                 _ => quote_spanned!(join(expr)=> #runtime::Encoded::of(#borrowed)),
             };
-            let is_key = *name == "key";
-            let value = if is_key { call } else { quote!(::core::option::Option::Some(#call)) };
-            quote_spanned!(Span::mixed_site()=> #field: #value)
+            let given =
+                if *name == "key" { quote!(#field) } else { quote!(::core::option::Option::Some(#field)) };
+            // What one of them holds while it is evaluated, such as a lock, is let go before the next.
+            quote_spanned!(Span::mixed_site()=> #field: { let #field = #call; #given })
         });
         let is_missing = |name: &&str| !self.names.iter().any(|(written, _)| written == name);
         let missing = ["scope", "fingerprint"].into_iter().filter(is_missing).map(|name| {

@@ -113,7 +113,10 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                 let transaction = __resilience::transaction(&mut unit.tx);
                 let codec = __resilience::codec::<Result<u64, PayError>>();
                 let names = __resilience::Names {
-                    key: __resilience::Encoded::of(&order),
+                    key: {
+                        let key = __resilience::Encoded::of(&order);
+                        key
+                    },
                     scope: ::core::option::Option::None,
                     fingerprint: ::core::option::Option::None,
                 };

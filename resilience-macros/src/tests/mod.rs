@@ -100,7 +100,10 @@ fn the_headline() {
                 let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
                 let codec = __resilience::codec::<Result<Receipt, PayError>>();
                 let names = __resilience::Names {
-                    key: __resilience::Encoded::of(&order.id),
+                    key: {
+                        let key = __resilience::Encoded::of(&order.id);
+                        key
+                    },
                     scope: ::core::option::Option::None,
                     fingerprint: ::core::option::Option::None,
                 };

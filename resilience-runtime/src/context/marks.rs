@@ -21,8 +21,11 @@ impl Context {
         self.marks.as_ref()?.exhausted.get().copied()
     }
 
-    /// The retry of `site`, inside this attempt, has given up.
+    /// The retry of `site`, inside this attempt, has given up. Outside of any call there is no attempt, and nobody to tell.
     pub(crate) fn exhaust(&mut self, site: &'static Site) {
+        if self.degraded.is_none() {
+            return;
+        }
         // The first one has said it all.
         let _ = self.marks.get_or_insert_default().exhausted.set(site);
     }
@@ -61,5 +64,23 @@ impl Context {
         if degraded {
             self.degrade();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SITE: Site = Site::without_function("gives up");
+
+    #[test]
+    fn outside_of_any_call_nothing_is_kept() {
+        let mut root = Context::NONE;
+        root.exhaust(&SITE);
+        root.degrade();
+        assert!(root.marks.is_none() && !root.is_degraded());
+        let mut call = root.child();
+        call.exhaust(&SITE);
+        assert!(call.exhausted().is_some());
     }
 }

@@ -69,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::Site;
+    use crate::call::within;
     use crate::context::Context;
 
     static SITE: Site = Site::without_function("inner");
@@ -99,8 +100,17 @@ mod tests {
         })
     }
 
+    fn in_a_call(work: impl FnOnce()) {
+        let mut call = context::with(Context::child);
+        within(&mut call, work);
+    }
+
     #[test]
     fn each_has_its_own_part_while_it_is_polled() {
+        in_a_call(apart);
+    }
+
+    fn apart() {
         let cx = &mut task::Context::from_waker(Waker::noop());
         let mut one = Branch::new(0, Box::pin(Some(attempt(1))), None);
         let mut two = Branch::new(1, Box::pin(Some(attempt(2))), None);
@@ -113,7 +123,6 @@ mod tests {
         let part = std::mem::take(one.part());
         context::with(|context| context.adopt(part));
         assert!(is_exhausted() && limit().is_none(), "its marks are the call's, its limit is not");
-        context::with(Context::clear_marks);
     }
 
     #[test]
@@ -124,8 +133,10 @@ mod tests {
             panic!("of the body");
         });
         let mut branch = Branch::new(0, Box::pin(Some(panics)), None);
-        assert!(catch_unwind(AssertUnwindSafe(|| branch.poll(cx))).is_err());
-        assert!(!is_exhausted());
+        in_a_call(|| {
+            assert!(catch_unwind(AssertUnwindSafe(|| branch.poll(cx))).is_err());
+            assert!(!is_exhausted());
+        });
     }
 
     #[test]

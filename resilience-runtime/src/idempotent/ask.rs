@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{Claim, Entry, Record, SiteLedger};
 use crate::context;
 use crate::event::reject;
-use crate::key::IdempotencyKey;
 use crate::ledger::{Asking, Claimed, Request};
 use crate::runtime::InUse;
 use crate::time::Tick;
@@ -16,9 +15,13 @@ use crate::{Error, Kind};
 /// What a call asks, and whom.
 pub struct Question<'a> {
     pub(super) site: &'static SiteLedger,
-    pub(super) shared: InUse,
     /// An error: nobody can be asked.
-    pub(super) request: Result<Request<'a>, Error>,
+    pub(super) asked: Result<Asked<'a>, Error>,
+}
+
+pub(super) struct Asked<'a> {
+    pub(super) shared: InUse,
+    pub(super) request: Request<'a>,
 }
 
 impl Question<'_> {
@@ -43,23 +46,29 @@ enum Stage<'a> {
     Waits { ended: Pin<Box<dyn Future<Output = Option<Record>> + Send + 'a>>, until: Tick },
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
     /// Another call runs the operation: waits for it, no longer than this one may take itself.
-    fn wait(&mut self, key: IdempotencyKey, fence: u64, left: Duration) -> Result<(), Error> {
-        let Question { site, shared, .. } = self.question;
+    fn wait(
+        &mut self,
+        Asked { shared, request }: &'a Asked<'a>,
+        fence: u64,
+        left: Duration,
+    ) -> Result<(), Error> {
+        let site = self.question.site;
         let now = Tick::now();
         let start = *self.start.get_or_insert(now);
         let until = site.waits_until(start).filter(|until| *until > now);
         let until = until.ok_or_else(|| reject(Kind::InProgress, site.site).after(left))?;
         // A lease that ends first can be taken over.
-        self.stage =
-            Stage::Waits { ended: shared.ledger().ended(key, fence), until: until.min(now.after(left)) };
+        let ended = shared.ledger().ended(request.key, fence);
+        self.stage = Stage::Waits { ended, until: until.min(now.after(left)) };
         Ok(())
     }
 
     fn poll_answer(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Entry, Error>> {
-        let Question { site, shared, request } = self.question;
-        let request = request.as_ref().map_err(Error::clone)?;
+        let Question { site, asked } = self.question;
+        let asked = asked.as_ref().map_err(Error::clone)?;
+        let Asked { shared, request } = asked;
         loop {
             let claimed = match &mut self.stage {
                 Stage::New => {
@@ -84,7 +93,7 @@ impl Ask<'_> {
                 }
                 Ok(Claimed::Done(record)) => return Poll::Ready(Ok(Entry::Known(record))),
                 Ok(Claimed::Running { fence, left }) => {
-                    self.wait(request.key, fence, left)?;
+                    self.wait(asked, fence, left)?;
                     continue;
                 }
                 Ok(Claimed::InDoubt) => Kind::OutcomeUnknown,

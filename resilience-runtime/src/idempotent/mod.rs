@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
-use ask::Question;
+use ask::{Asked, Question};
 pub use claim::Claim;
 pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
 pub use tx::{InTx, Transaction, TxClaim, transaction};
@@ -92,10 +92,12 @@ impl SiteLedger {
 
     /// Asks for the right to run the operation.
     pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
-        let shared = self.in_use();
         match self.usable(names) {
-            Ok(usable) => Question { site: self, shared, request: Ok(self.request(names, usable)) },
-            Err(error) => Question { site: self, shared, request: Err(error) },
+            Ok(usable) => {
+                let asked = Asked { shared: self.in_use(), request: self.request(names, usable) };
+                Question { site: self, asked: Ok(asked) }
+            }
+            Err(error) => Question { site: self, asked: Err(error) },
         }
     }
 

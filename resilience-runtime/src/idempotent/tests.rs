@@ -62,6 +62,8 @@ pub(crate) struct Flaky {
     pub(crate) writes: AtomicU32,
     /// How many claims were withdrawn.
     pub(crate) withdrawn: AtomicU32,
+    /// How many answers are under way.
+    pub(crate) answering: Arc<()>,
     /// What fails has been done: only the answer is lost.
     pub(crate) answers_only: bool,
     /// How long a claim, a renewal and a last write take.
@@ -78,6 +80,7 @@ impl Flaky {
             renewals: AtomicU32::new(0),
             writes: AtomicU32::new(0),
             withdrawn: AtomicU32::new(0),
+            answering: Arc::new(()),
             answers_only: false,
             slow_claim: Duration::ZERO,
             slow_renewal: Duration::ZERO,
@@ -91,6 +94,7 @@ impl Flaky {
         slow: Duration,
         act: impl FnOnce() -> Reply<'a, T> + Send + 'a,
     ) -> Reply<'a, T> {
+        let answering = Arc::clone(&self.answering);
         Reply::later(async move {
             tokio::time::sleep(slow).await;
             let failed =
@@ -99,6 +103,7 @@ impl Flaky {
                 return Err(LedgerError("the line is dead".to_owned()));
             }
             let answer = act().await;
+            drop(answering);
             if failed { Err(LedgerError("the answer is lost".to_owned())) } else { answer }
         })
     }
@@ -110,6 +115,7 @@ impl Ledger for Flaky {
     }
 
     fn withdraw(&self, _: IdempotencyKey, _: u128) {
+        assert_eq!(Arc::strong_count(&self.answering), 1, "what a claim holds is let go before");
         self.withdrawn.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -325,6 +331,22 @@ async fn another_version_is_an_error_and_never_a_reason_to_run() {
     let source = std::error::Error::source(&error).map(ToString::to_string);
     assert_eq!(source.as_deref(), Some("the kept result is of version 1, this site reads 2"));
     assert_eq!(runtime.scope(call(not_run())).await, Ok(7), "the record is left alone");
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_used_asks_for_no_ledger() {
+    static UNUSED: SiteLedger = SiteLedger::new(&SITE, &PARAMS);
+    let (_guard, told) = listen("no_ledger_chosen");
+    let ask = async |key| {
+        let names = Names { key: Encoded::of(key), scope: None, fingerprint: None };
+        UNUSED.ask(&names).answer().await
+    };
+    let runtime = Runtime::builder().build();
+    for (key, said) in [("", 0), ("7", 1), ("8", 1)] {
+        let answer = runtime.scope(ask(key)).await;
+        assert_eq!(matches!(answer, Answer::Rejected(_)), key.is_empty());
+        assert_eq!(told.load(Ordering::SeqCst), said, "{key}");
+    }
 }
 
 #[test]

@@ -52,13 +52,27 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_last_byte_of_the_short_ones_is_used() {
+        for length in [SHORT - LENGTH - 1, SHORT - LENGTH, SHORT - LENGTH + 1] {
+            let part = "x".repeat(length);
+            let mut bytes = Bytes::default();
+            bytes.push(&part);
+            assert_eq!(bytes.long.is_empty(), length <= SHORT - LENGTH);
+            assert_eq!(&bytes.as_slice()[LENGTH..], part.as_bytes());
+            bytes.push("");
+            assert_eq!(bytes.as_slice().len(), length + 2 * LENGTH);
+            assert_eq!(&bytes.as_slice()[LENGTH..LENGTH + length], part.as_bytes());
+        }
+    }
+
     proptest! {
         #[test]
         fn the_length_of_a_part_is_in_front_of_it(parts in prop::collection::vec("[a-z]{0,40}", 0..6)) {
             let (mut bytes, mut model) = (Bytes::default(), Vec::new());
             for part in &parts {
                 bytes.push(part);
-                model.extend_from_slice(&part.len().to_le_bytes());
+                model.extend_from_slice(&(part.len() as u64).to_le_bytes());
                 model.extend_from_slice(part.as_bytes());
                 prop_assert_eq!(bytes.as_slice(), &model);
             }

@@ -44,6 +44,8 @@ impl Future for Asking<'_> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
+        // It goes first: whatever the ledger does in it is over.
+        self.reply = None;
         if !self.answered {
             self.ledger.withdraw(self.request.key, self.request.owner);
         }

@@ -7,7 +7,7 @@ use crate::key::IdempotencyKey;
 
 pub(crate) type KeyMap<T> = HashMap<IdempotencyKey, T, BuildHasherDefault<FirstBytes>>;
 
-/// The keys are hashes already.
+/// The keys are hashes already, and so is what stands beside one of them.
 #[derive(Default)]
 pub(crate) struct FirstBytes(u64);
 

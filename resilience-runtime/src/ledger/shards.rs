@@ -9,8 +9,8 @@ pub(crate) struct Shards<T>(Box<[Mutex<T>]>);
 impl<T: Default> Shards<T> {
     pub(crate) const USUAL: usize = 64;
 
-    /// `count` is a power of two.
     pub(crate) fn new(count: usize) -> Self {
+        debug_assert!(count.is_power_of_two(), "{count}: keys are dealt out by their last bits");
         Self((0..count).map(|_| Mutex::default()).collect())
     }
 

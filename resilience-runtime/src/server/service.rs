@@ -129,11 +129,13 @@ where
     let edge: Edge<Result<Answer, Unkept<S::Error>>> = edge::<Result<Answer, Unkept<S::Error>>>();
     let codec: Codec<Result<Answer, Unkept<S::Error>>> = codec();
     let call = pin!(async {
-        let question = ledger.ask(&names);
-        let mut claim = match question.answer().await {
-            Entry::Run(claim) => claim,
-            Entry::Known(record) => return ledger.replay(&record, &codec).map(Answer::replayed),
-            Entry::Rejected(rejection) => return Err(rejection.into()),
+        let mut claim = {
+            let question = ledger.ask(&names);
+            match question.answer().await {
+                Entry::Run(claim) => claim,
+                Entry::Known(record) => return ledger.replay(&record, &codec).map(Answer::replayed),
+                Entry::Rejected(rejection) => return Err(rejection.into()),
+            }
         };
         let operation = pin!(edge.attempt(async { answer::of(service.call(request).await, limit).await }));
         let outcome = claim.keep(operation).await;

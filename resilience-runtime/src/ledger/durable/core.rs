@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+// The disk's time, as in the journal.
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -154,7 +155,7 @@ impl Core {
     /// The life of the writer.
     pub(super) fn write_all(&self) {
         let _failing = FailsOnPanic(self);
-        let (mut group, mut last) = (Group::default(), Last::default());
+        let (mut group, mut last) = (Group::default(), None);
         while self.journal.take(&mut group, last) {
             let start = Instant::now();
             if let Err(LedgerError(why)) = self.write(&group) {
@@ -163,10 +164,9 @@ impl Core {
                 return;
             }
             group.keys.clear();
-            last = Last { told: group.waiting.len(), took: start.elapsed() };
-            for waiting in group.waiting.drain(..) {
-                let _ = waiting.send(()); // he may have left
-            }
+            let took = start.elapsed();
+            let told = group.waiting.drain(..).filter_map(|waiting| waiting.send(()).ok()).count();
+            last = Some(Last { told, at: Instant::now(), took });
         }
     }
 

@@ -1,7 +1,8 @@
 //! Group commit: one writer, one sync that is shared by all who wait for it, and no timer. A group gathers while the
-//! one before it is written.
+//! one before it is written, and for a moment after that.
 
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+// The disk's time, which no paused clock drives.
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -11,6 +12,9 @@ use crate::ledger::LedgerError;
 
 /// Records that wait for the writer before claims do.
 const LONG: usize = 4_096;
+
+/// The longest moment for which the writer waits for those whom it has told. It is at work meanwhile: it yields.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 pub(super) struct Journal {
@@ -32,10 +36,11 @@ pub(super) struct Group {
 }
 
 /// What the writer knows of the group before.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Last {
-    /// How many were told.
+    /// How many were told, and when.
     pub(super) told: usize,
+    pub(super) at: Instant,
     pub(super) took: Duration,
 }
 
@@ -83,7 +88,7 @@ impl Journal {
     }
 
     /// The writer's next group, in place of the one that it is through with. `false`: there will be none.
-    pub(super) fn take(&self, done: &mut Group, last: Last) -> bool {
+    pub(super) fn take(&self, done: &mut Group, last: Option<Last>) -> bool {
         let mut group = self.group();
         while group.is_empty() {
             if group.closing {
@@ -92,7 +97,9 @@ impl Journal {
             group.writer_sleeps = true;
             group = self.filled.wait(group).unwrap_or_else(PoisonError::into_inner);
         }
-        group = self.gathered(group, last);
+        if let Some(last) = last {
+            group = self.gathered(group, last);
+        }
         std::mem::swap(&mut group.keys, &mut done.keys);
         std::mem::swap(&mut group.waiting, &mut done.waiting);
         true
@@ -102,9 +109,8 @@ impl Journal {
     /// the others waiting. So the processors are left to them for a while, but not to so many that it takes long: those
     /// who come later work during the sync.
     fn gathered<'a>(&'a self, mut group: MutexGuard<'a, Group>, last: Last) -> MutexGuard<'a, Group> {
-        // Of real time, as the disk is.
-        let start = Instant::now();
-        while group.waiting.len() < last.told && start.elapsed() < last.took / 8 {
+        let patience = PATIENCE.min(last.took / 8);
+        while group.waiting.len() < last.told && last.at.elapsed() < patience && !group.closing {
             drop(group);
             std::thread::yield_now();
             group = self.group();

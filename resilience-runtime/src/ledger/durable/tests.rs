@@ -1,9 +1,9 @@
 use std::future::poll_fn;
 use std::path::Path;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::journal::{Group, Last};
+use super::journal::{Group, Journal, Last};
 use super::*;
 use crate::testing::ledger_conformance;
 use crate::testing::op::{Op, op};
@@ -50,7 +50,7 @@ impl DurableLedger {
     /// What has been asked for so far.
     fn group(&self) -> Group {
         let mut group = Group::default();
-        assert!(self.core.journal.take(&mut group, Last::default()));
+        assert!(self.core.journal.take(&mut group, None));
         group
     }
 }
@@ -58,6 +58,43 @@ impl DurableLedger {
 async fn is_ready(future: impl Future) -> bool {
     let mut future = std::pin::pin!(future);
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await
+}
+
+#[test]
+fn a_lone_caller_is_not_kept_waiting_for_a_crowd() {
+    let now = Instant::now();
+    let long_ago = now.checked_sub(Duration::from_secs(1)).expect("uptime");
+    let took = Duration::from_mins(1);
+    // Just told, and told a while ago.
+    for at in [now, long_ago] {
+        let (journal, waiting) = (Journal::default(), oneshot::channel().0);
+        journal.push(None, Some(waiting));
+        let start = Instant::now();
+        assert!(journal.take(&mut Group::default(), Some(Last { told: 64, at, took })));
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn those_who_were_told_together_are_written_together() {
+    let journal = Journal::default();
+    journal.push(None, Some(oneshot::channel().0));
+    // The other one comes while the writer waits for him. If that takes too long he has a group of his own: then again.
+    let together = || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| journal.push(None, Some(oneshot::channel().0)));
+            let (at, took) = (Instant::now(), Duration::from_mins(1));
+            let mut group = Group::default();
+            assert!(journal.take(&mut group, Some(Last { told: 2, at, took })));
+            group.waiting.len() == 2
+        })
+    };
+    let took_both = (0..1_000).any(|_| {
+        let both = together();
+        journal.push(None, Some(oneshot::channel().0));
+        both
+    });
+    assert!(took_both);
 }
 
 /// The claim was asked for in one group, and its result is told of in the next, but it is written with the first.

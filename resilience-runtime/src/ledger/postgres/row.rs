@@ -24,7 +24,7 @@ pub(super) struct Found {
     pub(super) lease_until: SystemTime,
 }
 
-/// A record as operators see it: the columns of `statements::JUDGED`, and those of `statements::COLUMNS`.
+/// A record as operators see it: the columns of `statements::JUDGED`, and those of `statements::SHOWN`.
 pub(super) fn read(row: &Row) -> Result<Found, Fault> {
     let key: &[u8] = row.try_get(11)?;
     let found = judged(row, IdempotencyKey::from_bytes(key.try_into().map_err(unreadable)?))?;
@@ -38,7 +38,7 @@ pub(super) fn read(row: &Row) -> Result<Found, Fault> {
     Ok(Found { record, ..found })
 }
 
-/// A record as far as a claim is judged by it: the columns of `statements::JUDGED`.
+/// A record as far as a claim is judged by it: the columns of `statements::JUDGED`. What is shown of it is made up.
 pub(super) fn judged(row: &Row, key: IdempotencyKey) -> Result<Found, Fault> {
     let owner: Vec<u8> = row.try_get(0)?;
     let fingerprint: Option<&[u8]> = row.try_get(3)?;

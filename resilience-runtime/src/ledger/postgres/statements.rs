@@ -9,7 +9,7 @@ use super::sweep::BATCH;
 const JUDGED: &str = "owner, fence, attempt, fingerprint, version, at_most_once, state, lease_until, expires_at, body, \
                       clock_timestamp()";
 /// What is shown of it, too: with these it is as `row::read` wants it.
-const COLUMNS: &str = "key, site, text, ttl_ms, since";
+const SHOWN: &str = "key, site, text, ttl_ms, since";
 /// A claim of $9 ms that is remembered for $7 ms.
 const LEASE: &str = "t + $9 * interval '1 ms'";
 const EXPIRY: &str = "CASE WHEN $8 THEN NULL ELSE t + ($9 + $7) * interval '1 ms' END";
@@ -187,12 +187,12 @@ fn look(table: &str) -> Statement {
 }
 
 fn inspect(table: &str) -> Statement {
-    statement(format!("SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE key = $1"), &[BYTES])
+    statement(format!("SELECT {JUDGED}, {SHOWN} FROM {table} WHERE key = $1"), &[BYTES])
 }
 
 fn in_doubt(table: &str) -> Statement {
     let sql = format!(
-        "SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE (state = 1 OR state = 0 AND lease_until <= now()) AND {NOT_EXPIRED} \
+        "SELECT {JUDGED}, {SHOWN} FROM {table} WHERE (state = 1 OR state = 0 AND lease_until <= now()) AND {NOT_EXPIRED} \
          {OLDEST_FIRST}"
     );
     statement(sql, &[LONG])
@@ -200,7 +200,7 @@ fn in_doubt(table: &str) -> Statement {
 
 fn find(table: &str) -> Statement {
     let sql = format!(
-        "SELECT {JUDGED}, {COLUMNS} FROM {table} WHERE (text = $2 OR right(text, char_length($2) + 1) = '/' || $2) \
+        "SELECT {JUDGED}, {SHOWN} FROM {table} WHERE (text = $2 OR right(text, char_length($2) + 1) = '/' || $2) \
          AND {NOT_EXPIRED} {OLDEST_FIRST}"
     );
     statement(sql, &[LONG, TEXT])

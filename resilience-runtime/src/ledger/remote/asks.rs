@@ -1,31 +1,29 @@
 //! Claims on their way. Those of one key and the same values share the answer of the first.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
 
 use tokio::sync::oneshot;
 
 use super::store::Answer;
 use crate::key::IdempotencyKey;
-use crate::ledger::key_map::KeyMap;
+use crate::ledger::key_map::FirstBytes;
 use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Request};
 
-pub(super) struct Asks(Shards<KeyMap<Ask>>);
+/// A key, and the values that go with it.
+type Operation = (IdempotencyKey, Option<[u8; 32]>);
+/// Who else wants to know the answer to a claim: for most claims nobody.
+type Sharing = Vec<oneshot::Sender<Answer<Claimed>>>;
 
-/// A claim that has no answer yet.
-struct Ask {
-    fingerprint: Option<[u8; 32]>,
-    /// Who else wants to know it.
-    sharing: Vec<oneshot::Sender<Answer<Claimed>>>,
-}
+pub(super) struct Asks(Shards<HashMap<Operation, Sharing, BuildHasherDefault<FirstBytes>>>);
 
 /// What becomes of a caller.
 enum Turn<'a> {
     /// He asks, for all who come meanwhile.
     First(Asking<'a>),
     Shares(oneshot::Receiver<Answer<Claimed>>),
-    /// The claim on its way has other values: he asks beside it.
-    Alone,
 }
 
 impl Asks {
@@ -48,10 +46,9 @@ impl Asks {
             match self.turn(request) {
                 Turn::First(mut asking) => {
                     let answer = claim.await;
-                    asking.answer = Some(answer.clone());
+                    asking.tell(&answer);
                     return answer;
                 }
-                Turn::Alone => return claim.await,
                 Turn::Shares(told) => match told.await {
                     // It was granted to the one who asked.
                     Ok(Ok(Claimed::Granted { fence })) => {
@@ -65,36 +62,46 @@ impl Asks {
     }
 
     fn turn(&self, request: &Request<'_>) -> Turn<'_> {
-        match self.0.of(request.key).entry(request.key) {
+        let operation = (request.key, request.fingerprint);
+        match self.0.of(request.key).entry(operation) {
             Entry::Vacant(place) => {
-                place.insert(Ask { fingerprint: request.fingerprint, sharing: Vec::new() });
-                Turn::First(Asking { asks: self, key: request.key, answer: None })
+                place.insert(Vec::new());
+                Turn::First(Asking { asks: self, operation, told: false })
             }
-            Entry::Occupied(mut ask) if ask.get().fingerprint == request.fingerprint => {
+            Entry::Occupied(mut sharing) => {
                 let (sender, told) = oneshot::channel();
-                ask.get_mut().sharing.push(sender);
+                sharing.get_mut().push(sender);
                 Turn::Shares(told)
             }
-            Entry::Occupied(_) => Turn::Alone,
         }
     }
 }
 
-/// The one who asks. Gone without an answer, those who share it are told nothing, and ask themselves.
+/// The one who asks. Gone without a word, those who share the answer are told nothing, and ask themselves.
 struct Asking<'a> {
     asks: &'a Asks,
-    key: IdempotencyKey,
-    answer: Option<Answer<Claimed>>,
+    operation: Operation,
+    told: bool,
+}
+
+impl Asking<'_> {
+    /// Who comes from here on asks anew.
+    fn tell(&mut self, answer: &Answer<Claimed>) {
+        self.told = true;
+        for sharing in self.end() {
+            let _ = sharing.send(answer.clone()); // he may have left
+        }
+    }
+
+    fn end(&self) -> Sharing {
+        self.asks.0.of(self.operation.0).remove(&self.operation).unwrap_or_default()
+    }
 }
 
 impl Drop for Asking<'_> {
-    /// Who comes after the answer asks anew.
     fn drop(&mut self) {
-        let ask = self.asks.0.of(self.key).remove(&self.key);
-        if let (Some(ask), Some(answer)) = (ask, &self.answer) {
-            for sharing in ask.sharing {
-                let _ = sharing.send(answer.clone()); // he may have left
-            }
+        if !self.told {
+            drop(self.end());
         }
     }
 }

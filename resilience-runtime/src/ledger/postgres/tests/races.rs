@@ -81,6 +81,24 @@ async fn a_claim_is_one_round_trip_and_so_is_its_end() {
     }
 }
 
+#[tokio::test]
+async fn a_duplicate_draws_no_fence() {
+    need!(Postgres);
+    let server = server();
+    let store = store(&server.url()).await;
+    let op = op("drawn");
+    let hold = granted(&store, &op, 1).await;
+    let drawn = server.psql("SELECT last_value FROM resilience_fence");
+    for _ in 0..40 {
+        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Running { .. })));
+    }
+    store.complete(hold, &seven(), op.ttl).await.expect("it answers");
+    for _ in 0..40 {
+        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Done(_))));
+    }
+    assert_eq!(server.psql("SELECT last_value FROM resilience_fence"), drawn);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_callers_of_two_processes_run_it_once() {
     need!(Postgres);
