@@ -155,3 +155,37 @@ impl Future for Pause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::Waker;
+
+    use super::*;
+    use crate::Error;
+
+    fn is_in_a_call() -> bool {
+        context::with(|context| !context.is_root())
+    }
+
+    #[test]
+    fn a_panic_at_any_poll_puts_the_context_around_back() {
+        let cx = &mut task::Context::from_waker(Waker::noop());
+        for polls in [0, 1] {
+            let mut polled = 0;
+            let future = pin!(poll_fn(|_| -> Poll<Outcome<(), Error>> {
+                assert!(is_in_a_call());
+                assert!(polled < polls, "of the body");
+                polled += 1;
+                Poll::Pending
+            }));
+            let mut call = pin!(enter(future));
+            for _ in 0..polls {
+                assert!(call.as_mut().poll(cx).is_pending() && !is_in_a_call());
+            }
+            assert!(catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).is_err());
+            assert!(!is_in_a_call());
+        }
+    }
+}

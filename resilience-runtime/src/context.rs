@@ -86,6 +86,11 @@ impl Context {
         picks: Picks::NONE,
     };
 
+    /// Whether it is that of a thread, outside of any call.
+    pub(crate) fn is_root(&self) -> bool {
+        self.degraded.is_none()
+    }
+
     /// The context of a call made within this one.
     #[inline]
     pub(crate) fn child(&mut self) -> Self {

@@ -23,7 +23,7 @@ impl Context {
 
     /// The retry of `site`, inside this attempt, has given up. Outside of any call there is no attempt, and nobody to tell.
     pub(crate) fn exhaust(&mut self, site: &'static Site) {
-        if self.degraded.is_none() {
+        if self.is_root() {
             return;
         }
         // The first one has said it all.
