@@ -109,7 +109,7 @@ impl Journal {
     /// the others waiting. So the processors are left to them for a while, but not to so many that it takes long: those
     /// who come later work during the sync.
     fn gathered<'a>(&'a self, mut group: MutexGuard<'a, Group>, last: Last) -> MutexGuard<'a, Group> {
-        let patience = PATIENCE.min(last.took / 8);
+        let patience = PATIENCE.min(last.took / 3);
         while group.waiting.len() < last.told && last.at.elapsed() < patience && !group.closing {
             drop(group);
             std::thread::yield_now();
