@@ -212,8 +212,12 @@ impl Ledger for DurableLedger {
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
         Reply::later(async move {
             let (written, told) = self.write(hold, Change::Complete { result, ttl })?;
-            if let Some(told) = told {
-                self.core.journal.synced(told).await?;
+            if let Some(told) = told
+                && let Err(error) = self.core.journal.synced(told).await
+                // Else it was written with the group of its claim, before the one that was to tell of it and failed.
+                && self.core.table.of(hold.key).contains_key(&hold.key)
+            {
+                return Err(error);
             }
             Ok(written)
         })

@@ -138,6 +138,27 @@ async fn a_result_on_its_way_to_the_disk_is_nobodys_yet() {
     assert!(ledger.core.keys_in_table().is_empty(), "the store speaks for it alone");
 }
 
+/// A result that went to the disk with the group of its claim is written, though the next group, which was to tell of it,
+/// is not.
+#[tokio::test]
+async fn what_is_written_is_told_even_where_the_next_group_fails() {
+    for is_written in [true, false] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = idle(folder.path());
+        let op = op("told");
+        let hold = ledger.granted(&op, 1);
+        let group = ledger.group();
+        let result = Stored { version: 3, body: Body::Value("7".into()) };
+        let mut completed = ledger.complete(hold, result, op.ttl);
+        assert!(!is_ready(&mut completed).await);
+        if is_written {
+            ledger.core.write(&group).expect("written");
+        }
+        ledger.core.fail("the disk is gone".to_owned());
+        assert_eq!(completed.await.is_ok(), is_written);
+    }
+}
+
 #[tokio::test]
 async fn a_claim_waits_for_a_writer_that_is_behind() {
     let folder = tempfile::tempdir().expect("a folder");
