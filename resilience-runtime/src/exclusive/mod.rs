@@ -19,8 +19,8 @@ use crate::call::enter;
 use crate::context;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
-use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Namespace};
-use crate::ledger::{AsWritten, Asking, Claimed, Request, later, new_owner};
+use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Name, Namespace};
+use crate::ledger::{Asking, Claimed, Request, later, new_owner};
 use crate::owner::{Owner, lasting, sane};
 use crate::runtime::{self, Alone, InUse};
 use crate::time::{self, Tick};
@@ -65,14 +65,6 @@ struct Names {
     site: &'static str,
     /// What stands in place of a key where there is none.
     whole: Result<Encoded, KeyError>,
-}
-
-impl AsWritten for Encoded {
-    fn as_written(&self) -> String {
-        let mut text = String::new();
-        self.write_to(&mut text);
-        text
-    }
 }
 
 impl Exclusive {
@@ -162,18 +154,17 @@ impl Exclusive {
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: site.name(), decision: Decision::NoFleet });
         }
-        let right = names.namespace.key(None, key);
         loop {
             // A new owner each time: a question whose answer was lost may still be granted later, and its lease would
             // count from a moment that nobody knows.
-            let request = self.request(names, right, key);
+            let request = self.request(names, key);
             let sent = Tick::now();
             let claimed = Asking::of(shared.ledger(), &request).await;
             match claimed.map_err(|error| reject(Kind::Store, site).because(error))? {
                 Claimed::Granted { fence } => {
                     return Ok(Lead::new(site, shared.clone(), &request, fence, sent));
                 }
-                Claimed::Running { fence, left } => self.turn(&shared, right, fence, left).await?,
+                Claimed::Running { fence, left } => self.turn(&shared, request.key(), fence, left).await?,
                 Claimed::Done(_) | Claimed::InDoubt | Claimed::Mismatch => {
                     let why = "the record of this right holds a result: somebody resolved it; forget it";
                     return Err(reject(Kind::Store, site).because(why));
@@ -210,11 +201,11 @@ impl Exclusive {
         if is_late(now) { held(now) } else { Ok(()) }
     }
 
-    fn request<'a>(&self, names: &Names, right: IdempotencyKey, key: &'a Encoded) -> Request<'a> {
+    fn request<'a>(&self, names: &'a Names, key: &'a Encoded) -> Request<'a> {
         Request {
-            key: right,
             site: names.site,
-            text: key,
+            name: Name { namespace: &names.namespace, scope: None, key },
+            key: OnceLock::new(),
             owner: new_owner(),
             fingerprint: None,
             version: 1,

@@ -60,7 +60,7 @@ impl<'a> Ask<'a> {
         let until = site.waits_until(start).filter(|until| *until > now);
         let until = until.ok_or_else(|| reject(Kind::InProgress, site.site).after(left))?;
         // A lease that ends first can be taken over.
-        let ended = shared.ledger().ended(request.key, fence);
+        let ended = shared.ledger().ended(request.key(), fence);
         self.stage = Stage::Waits { ended, until: until.min(now.after(left)) };
         Ok(())
     }
@@ -71,10 +71,13 @@ impl<'a> Ask<'a> {
         let Asked { shared, request } = asked;
         loop {
             let claimed = match &mut self.stage {
-                Stage::New => {
-                    self.stage = Stage::Asks(Asking::of(shared.ledger(), request));
-                    continue;
-                }
+                Stage::New => match Asking::now(shared.ledger(), request) {
+                    Ok(claimed) => Ok(claimed),
+                    Err(asking) => {
+                        self.stage = Stage::Asks(asking);
+                        continue;
+                    }
+                },
                 Stage::Asks(asking) => ready!(Pin::new(asking).poll(cx)),
                 Stage::Waits { ended, until } => match ended.as_mut().poll(cx) {
                     Poll::Ready(Some(record)) => Ok(Claimed::Done(record)),

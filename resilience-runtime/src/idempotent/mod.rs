@@ -22,8 +22,8 @@ pub use tx::{InTx, Transaction, TxClaim, transaction};
 use crate::context::{self, Context};
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
-use crate::key::{Encoded, KeyError, Namespace};
-use crate::ledger::{AsWritten, Body, Request, Stored as Record, new_owner};
+use crate::key::{Encoded, KeyError, Name, Namespace};
+use crate::ledger::{Body, Request, Stored as Record, new_owner};
 use crate::runtime::{self, Alone, InUse};
 use crate::time::Tick;
 use crate::{Error, Kind, Site};
@@ -51,19 +51,6 @@ pub struct Names {
     pub scope: Option<Result<Encoded, KeyError>>,
     /// The fingerprint.
     pub fingerprint: Option<Result<[u8; 32], String>>,
-}
-
-impl AsWritten for Names {
-    fn as_written(&self) -> String {
-        let mut text = String::new();
-        for part in self.scope.iter().chain([&self.key]).flatten() {
-            if !text.is_empty() {
-                text.push('/');
-            }
-            part.write_to(&mut text);
-        }
-        text
-    }
 }
 
 /// The names of an operation that can be used.
@@ -94,7 +81,7 @@ impl SiteLedger {
     pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
         match self.usable(names) {
             Ok(usable) => {
-                let asked = Asked { shared: self.in_use(), request: self.request(names, usable) };
+                let asked = Asked { shared: self.in_use(), request: self.request(usable) };
                 Question { site: self, asked: Ok(asked) }
             }
             Err(error) => Question { site: self, asked: Err(error) },
@@ -128,16 +115,12 @@ impl SiteLedger {
 
     /// What is asked for. Inline: it is large, and written where it stays.
     #[inline]
-    fn request<'a>(
-        &'static self,
-        names: &'a Names,
-        Usable { key, scope, fingerprint }: Usable<'a>,
-    ) -> Request<'a> {
+    fn request<'a>(&'static self, Usable { key, scope, fingerprint }: Usable<'a>) -> Request<'a> {
         let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
         Request {
-            key: namespace.key(scope, key),
             site: self.site.name(),
-            text: names,
+            name: Name { namespace, scope, key },
+            key: OnceLock::new(),
             owner: new_owner(),
             fingerprint: fingerprint.copied(),
             version: self.params.version,

@@ -6,7 +6,7 @@ const SHORT: usize = 64;
 const LENGTH: usize = size_of::<u64>();
 
 /// Room for a key. (A vector that begins on the stack does the same, in two calls for each part of every key.)
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bytes {
     short: [u8; SHORT],
     length: usize,

@@ -57,7 +57,7 @@ pub enum KeyError {
 }
 
 /// A key that has been read from its expression.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Encoded {
     bytes: Bytes,
 }
@@ -70,21 +70,26 @@ impl Encoded {
         parts.finish()
     }
 
+    /// One part, whatever it is.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn unchecked(text: &str) -> Self {
+        let mut bytes = Bytes::default();
+        bytes.push(text);
+        Self { bytes }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.as_slice()
     }
+}
 
-    /// The parts as operators know them, with slashes between them.
-    pub(crate) fn write_to(&self, text: &mut String) {
-        let mut rest = self.as_bytes();
-        while let Some((length, tail)) = rest.split_first_chunk::<8>() {
-            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
-            let (part, tail) = tail.split_at(length);
-            text.push_str(str::from_utf8(part).unwrap_or_default());
-            if !tail.is_empty() {
-                text.push('/');
-            }
-            rest = tail;
-        }
-    }
+/// The parts in these bytes.
+pub(super) fn parts(mut bytes: &[u8]) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (length, tail) = bytes.split_first_chunk()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(tail.len());
+        let (part, rest) = tail.split_at(length);
+        bytes = rest;
+        Some(str::from_utf8(part).unwrap_or_default())
+    })
 }

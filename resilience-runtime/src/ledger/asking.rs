@@ -18,6 +18,18 @@ impl<'a> Asking<'a> {
     pub(crate) fn of(ledger: &'a dyn Ledger, request: &'a Request<'a>) -> Self {
         Self { ledger, request, reply: None, again: false, answered: false }
     }
+
+    /// What the ledger says at once; else the future, which has begun. Most ledgers of one process need none.
+    #[inline]
+    pub(crate) fn now(ledger: &'a dyn Ledger, request: &'a Request<'a>) -> Result<Claimed, Self> {
+        ledger.claim(request).at_once().map_err(|reply| Self {
+            ledger,
+            request,
+            reply: Some(reply),
+            again: false,
+            answered: false,
+        })
+    }
 }
 
 impl Future for Asking<'_> {
@@ -26,7 +38,6 @@ impl Future for Asking<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            // Kept only where it has to be: most ledgers of one process answer at once.
             let mut reply = this.reply.take().unwrap_or_else(|| this.ledger.claim(this.request));
             let Poll::Ready(claimed) = Pin::new(&mut reply).poll(cx) else {
                 this.reply = Some(reply);
@@ -47,7 +58,7 @@ impl Drop for Asking<'_> {
         // It goes first: whatever the ledger does in it is over.
         self.reply = None;
         if !self.answered {
-            self.ledger.withdraw(self.request.key, self.request.owner);
+            self.ledger.withdraw(self.request.key(), self.request.owner);
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use asking::Asking;
 pub use operator::{Entry, EntryState, Operator};
 pub use reply::Reply;
 pub use request::Request;
-pub(crate) use request::{AsWritten, new_owner};
+pub(crate) use request::new_owner;
 #[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
 pub use table::POSTGRES_SCHEMA;
 

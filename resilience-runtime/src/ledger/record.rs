@@ -2,17 +2,19 @@
 //! decides in this process asks here.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
 use crate::key::IdempotencyKey;
 use crate::time::Tick;
 
-pub(crate) struct Record {
+/// `T` is how the key as written is kept.
+pub(crate) struct Record<T = String> {
     pub(crate) key: IdempotencyKey,
     /// The site and the key as written, for the eyes of operators.
     pub(crate) site: Cow<'static, str>,
-    pub(crate) text: String,
+    pub(crate) text: T,
     pub(crate) owner: u128,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) version: u32,
@@ -42,13 +44,13 @@ pub(crate) enum Change {
     Abandon { may_have_run: bool },
 }
 
-impl Record {
+impl<T: Display> Record<T> {
     /// A claim that was granted now.
-    pub(crate) fn granted(request: &Request<'_>, fence: u64, attempt: u32, now: Tick) -> Self {
+    pub(crate) fn granted(request: &Request<'_>, text: T, fence: u64, attempt: u32, now: Tick) -> Self {
         Self {
-            key: request.key,
+            key: request.key(),
             site: Cow::Borrowed(request.site),
-            text: request.text.as_written(),
+            text,
             owner: request.owner,
             fingerprint: request.fingerprint,
             version: request.version,
@@ -124,6 +126,10 @@ impl Record {
         self.settle(State::Done(result), Some(self.ttl), now);
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running { .. })
+    }
+
     #[inline]
     pub(crate) fn has_expired(&self, now: Tick) -> bool {
         self.expires.is_some_and(|end| end <= now)
@@ -155,7 +161,7 @@ impl Record {
         Entry {
             key: self.key,
             site: self.site.clone().into_owned(),
-            text: self.text.clone(),
+            text: self.text.to_string(),
             state: self.shown(now),
             at_most_once: self.at_most_once,
             fence: self.fence,

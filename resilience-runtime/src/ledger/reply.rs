@@ -22,6 +22,15 @@ impl<'a, T> Reply<'a, T> {
         Self(When::Now(ready(answer)))
     }
 
+    /// The answer, if it is there and good. For one that has not been polled.
+    #[inline]
+    pub(crate) fn at_once(self) -> Result<T, Self> {
+        match self.0 {
+            When::Now(answer) => answer.into_inner().map_err(|error| Self::now(Err(error))),
+            later @ When::Later(_) => Err(Self(later)),
+        }
+    }
+
     /// It is what this future gives.
     pub fn later(answer: impl Future<Output = Answer<T>> + Send + 'a) -> Self {
         Self(When::Later(Box::pin(answer)))

@@ -319,8 +319,8 @@ async fn operators_find_by_the_key_as_written(suite: &Suite<'_>) {
     let find = async |text: &str| ledger.find(text, 10).await.expect("the ledger answers");
     let one = suite.op("found");
     let name = one.text.as_str();
-    let two = Op { text: format!("tenant/{name}"), ..suite.op("found elsewhere") };
-    let unlike = Op { text: format!("not{name}"), ..suite.op("not found") };
+    let two = suite.op("found elsewhere").written(format!("tenant/{name}"));
+    let unlike = suite.op("not found").written(format!("not{name}"));
     unlike.granted(ledger, 1).await;
     let hold = one.granted(ledger, 1).await;
     assert_eq!(find(name).await.len(), 1);

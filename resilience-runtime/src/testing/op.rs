@@ -1,9 +1,10 @@
 //! One operation, and what is done with it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::key::IdempotencyKey;
-use crate::ledger::{AsWritten, Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
+use crate::key::{Encoded, IdempotencyKey, Name, Namespace};
+use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
 
 /// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
 pub(super) const LEASE: Duration = Duration::from_millis(800);
@@ -20,8 +21,13 @@ pub(crate) struct Op {
     pub(crate) at_most_once: bool,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) ttl: Duration,
+    /// As written.
     pub(crate) text: String,
+    pub(crate) names: (Namespace, Encoded),
 }
+
+/// The site of all of them.
+const SITE: &str = "conformance";
 
 #[cfg(test)]
 pub(crate) fn op(name: &str) -> Op {
@@ -40,23 +46,23 @@ impl Suite<'_> {
     }
 }
 
-impl AsWritten for Op {
-    fn as_written(&self) -> String {
-        self.text.clone()
-    }
-}
-
 impl Op {
     fn of(text: String) -> Self {
-        let key = IdempotencyKey::of("conformance", None::<&str>, &text).expect("a good key");
-        Self { key, at_most_once: false, fingerprint: None, ttl: TTL, text }
+        let key = IdempotencyKey::of(SITE, None::<&str>, &text).expect("a good key");
+        let names = (Namespace::of(SITE), Encoded::unchecked(&text));
+        Self { key, at_most_once: false, fingerprint: None, ttl: TTL, text, names }
+    }
+
+    /// The same key, shown as something else.
+    pub(crate) fn written(self, text: String) -> Self {
+        Self { names: (self.names.0, Encoded::unchecked(&text)), text, ..self }
     }
 
     pub(crate) fn request(&self, owner: u128) -> Request<'_> {
         Request {
-            key: self.key,
-            site: "conformance",
-            text: self,
+            site: SITE,
+            name: Name { namespace: &self.names.0, scope: None, key: &self.names.1 },
+            key: OnceLock::from(self.key),
             owner,
             fingerprint: self.fingerprint,
             version: 3,

@@ -4,33 +4,16 @@ use super::client::Row;
 use super::fault::Fault;
 use super::found::Found;
 use super::statements::{Statements, complete};
-use crate::key::IdempotencyKey;
-use crate::ledger::{AsWritten, Body, Claimed, Request, Stored};
+use crate::ledger::{Body, Claimed, Request, Stored};
+use crate::testing::op::{Op, op};
 use crate::{Kind, Site};
 use std::time::Duration;
 
 static SITE: Site = Site::without_function("pay");
 
-struct Text(&'static str);
-
-impl AsWritten for Text {
-    fn as_written(&self) -> String {
-        self.0.to_owned()
-    }
-}
-
-fn request(text: &Text) -> Request<'_> {
-    Request {
-        key: IdempotencyKey::of("pay", None::<&str>, "7").unwrap(),
-        site: "pay",
-        text,
-        owner: 7,
-        fingerprint: None,
-        version: 1,
-        lease: Duration::ZERO,
-        ttl: Duration::from_hours(1),
-        at_most_once: false,
-    }
+fn request(op: &Op) -> Request<'_> {
+    let (lease, ttl) = (Duration::ZERO, Duration::from_hours(1));
+    Request { site: "pay", version: 1, lease, ttl, ..op.request(7) }
 }
 
 /// A record of somebody else's in this state, with moments in microseconds around `now` = 1000.
@@ -53,12 +36,12 @@ fn row(state: i16, at_most_once: bool, lease_until: u64, expires: Option<u64>) -
 }
 
 fn found(row: Row) -> Found {
-    Found::read(&[vec![None, None], row], &request(&Text("7")), "07").unwrap().unwrap()
+    Found::read(&[vec![None, None], row], &request(&op("7")), "07").unwrap().unwrap()
 }
 
 #[test]
 fn each_record_is_answered() {
-    let answer = |row| match found(row).answer(&request(&Text("7"))) {
+    let answer = |row| match found(row).answer(&request(&op("7"))) {
         Some(Claimed::Done(Stored { body: Body::Value(json), .. })) => json.to_string(),
         Some(Claimed::Done(_)) => "done".to_owned(),
         Some(Claimed::InDoubt) => "in doubt".to_owned(),
@@ -89,7 +72,7 @@ fn each_record_is_answered() {
 fn a_record_with_other_values_is_left_alone() {
     let mut row = row(3, true, 900, Some(2000));
     row[4] = Some("00".repeat(32));
-    assert!(matches!(found(row).answer(&request(&Text("7"))), Some(Claimed::Mismatch)));
+    assert!(matches!(found(row).answer(&request(&op("7"))), Some(Claimed::Mismatch)));
 }
 
 #[test]
@@ -97,7 +80,7 @@ fn what_cannot_be_read_is_a_fault() {
     let read = |at: usize, value: &str| {
         let mut row = row(3, true, 900, None);
         row[at] = Some(value.to_owned());
-        Found::read(&[row], &request(&Text("7")), "07").err().unwrap().why
+        Found::read(&[row], &request(&op("7")), "07").err().unwrap().why
     };
     assert!(read(11, "2").contains("of version 2, and this library knows version 1"));
     for (at, value) in [(1, "x"), (1, "9"), (4, "ab"), (7, "f"), (7, "ff"), (7, "g0"), (2, "-1")] {
@@ -111,14 +94,14 @@ fn its_own_record_comes_first() {
     let mut own = row(1, true, 900, None);
     own[0] = Some("07".to_owned());
     let rows = [own, row(3, true, 900, Some(1000))];
-    assert_eq!(Found::read(&rows, &request(&Text("7")), "07").unwrap().unwrap().owner, "07");
-    assert!(Found::read(&[vec![None]], &request(&Text("7")), "07").unwrap().is_none());
+    assert_eq!(Found::read(&rows, &request(&op("7")), "07").unwrap().unwrap().owner, "07");
+    assert!(Found::read(&[vec![None]], &request(&op("7")), "07").unwrap().is_none());
 }
 
 /// No character of the user's is in a statement, whatever he writes.
 #[test]
 fn nothing_of_the_user_is_in_a_statement() {
-    let hostile = Text("'; DROP TABLE resilience_record; --\\\0");
+    let hostile = op("'; DROP TABLE resilience_record; --\\\0");
     let asked = request(&hostile);
     let statements = Statements::of(&asked);
     let claim = statements.claim(Some(Duration::from_millis(250)));
@@ -128,7 +111,7 @@ fn nothing_of_the_user_is_in_a_statement() {
     assert!(statements.claim(Some(Duration::ZERO)).contains("'1ms'"));
     assert!(!statements.claim(None).contains("set_config"));
     let result = Stored { version: 1, body: Body::Value("\"'; DROP\"".into()) };
-    let done = complete(asked.key.as_bytes(), statements.owner(), &result, asked.ttl);
+    let done = complete(asked.key().as_bytes(), statements.owner(), &result, asked.ttl);
     assert!(!done.contains("DROP"), "{done}");
 }
 

@@ -75,7 +75,7 @@ impl Core {
         Ok(Some(Self {
             clock,
             store,
-            table: Shards::new(Shards::<Slots>::USUAL),
+            table: Shards::default(),
             journal: Journal::default(),
             fence: AtomicU64::new(fence),
             reserved: AtomicU64::new(reserved),

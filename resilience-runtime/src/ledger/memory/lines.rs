@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::records::{Number, Records};
-use crate::ledger::record::{Record, State};
+use super::records::{Number, Record, Records};
+use crate::ledger::record::State;
 use crate::time::Tick;
 
 /// What is forgotten first when there is no room.
@@ -117,7 +117,9 @@ fn seat(records: &mut Records, number: Number) -> &mut Seat {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::records::Slot;
     use super::*;
+    use crate::key::Written;
     use crate::testing::op::op;
 
     /// Records that have been released, each of them in no line yet.
@@ -125,8 +127,10 @@ mod tests {
         let now = Tick::now();
         let mut released = |name: u8| {
             let op = op(&name.to_string());
-            let record = Record::granted(&op.request(1), u64::from(name), 1, now);
-            records.add(Record { state: State::Released, expires: Some(now.after(op.ttl)), ..record });
+            let request = op.request(1);
+            let record = Record::granted(&request, Written::of(&request.name), u64::from(name), 1, now);
+            let record = Record { state: State::Released, expires: Some(now.after(op.ttl)), ..record };
+            records.add(Slot::of(record, name.into()));
             records.find(op.key).expect("it was added")
         };
         (0..count).map(&mut released).collect()

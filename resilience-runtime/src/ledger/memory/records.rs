@@ -1,4 +1,4 @@
-//! The records of one shard: found by their key, and from then on by a number.
+//! The records of one shard: found by their name, and from then on by a number.
 
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
@@ -8,8 +8,11 @@ use hashbrown::HashTable;
 use tokio::sync::Notify;
 
 use super::lines::Seat;
-use crate::key::IdempotencyKey;
-use crate::ledger::record::Record;
+use crate::key::{IdempotencyKey, Written};
+use crate::ledger::Request;
+
+/// One that can be compared with the names of a call.
+pub(super) type Record = crate::ledger::record::Record<Written>;
 
 /// Where a record lies, for as long as it is kept.
 pub(super) type Number = NonZeroU32;
@@ -19,8 +22,11 @@ const PIECE: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Records {
-    /// With the hash of the key. The key itself stands in the record: what is looked through stays small.
-    numbers: HashTable<(u64, Number)>,
+    /// With the hash of the name. The name itself stands in the record: what is looked through stays small.
+    names: HashTable<(u64, Number)>,
+    /// Those that run, by key: what comes after a claim has nothing else. There are few, so this one is in the
+    /// processor's cache.
+    running: HashTable<(u64, Number)>,
     pieces: Vec<Box<Piece>>,
     /// Slots that have been in use.
     used: u32,
@@ -32,6 +38,8 @@ type Piece = [Option<Slot>; PIECE];
 
 pub(super) struct Slot {
     pub(super) record: Record,
+    /// That of its name.
+    hash: u64,
     /// Where it waits to be forgotten, if it does.
     pub(super) seat: Option<Seat>,
     /// Woken when the claim ends.
@@ -39,8 +47,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn of(record: Record) -> Self {
-        Self { record, seat: None, waiters: None }
+    pub(super) fn of(record: Record, hash: u64) -> Self {
+        Self { record, hash, seat: None, waiters: None }
     }
 
     pub(super) fn wake(&mut self) {
@@ -51,30 +59,66 @@ impl Slot {
 }
 
 impl Records {
-    pub(super) fn find(&self, key: IdempotencyKey) -> Option<Number> {
-        let hash = hash(key);
-        let is_it = |&(of, number): &(u64, Number)| of == hash && self[number].record.key == key;
-        self.numbers.find(hash, is_it).map(|&(_, number)| number)
+    /// The record of a claim, whose name has this hash.
+    pub(super) fn asked(&self, request: &Request<'_>, hash: u64) -> Option<Number> {
+        let is_it = |&(of, number): &(u64, Number)| {
+            let Record { site, text, .. } = &self[number].record;
+            // Mostly the very same one.
+            let site_is = std::ptr::eq(&raw const **site, request.site) || site == request.site;
+            of == hash && text.is(&request.name) && site_is
+        };
+        self.names.find(hash, is_it).map(|&(_, number)| number)
     }
 
-    /// Takes in a record whose key has none.
-    pub(super) fn add(&mut self, record: Record) {
+    /// The record of a key. One that does not run is looked for among all: only operators ask for it, and owners who
+    /// come too late.
+    pub(super) fn find(&self, key: IdempotencyKey) -> Option<Number> {
+        let is_it = |&(_, number): &(u64, Number)| self[number].record.key == key;
+        let running = self.running.find(hash(key), is_it);
+        running.or_else(|| self.names.iter().find(|&of| is_it(of))).map(|&(_, number)| number)
+    }
+
+    /// Takes in a record whose name has none.
+    pub(super) fn add(&mut self, slot: Slot) -> Number {
         let number = self.free.pop().unwrap_or_else(|| self.room());
-        self.numbers.insert_unique(hash(record.key), (hash(record.key), number), |&(hash, _)| hash);
-        *self.slot(number) = Some(Slot::of(record));
+        self.names.insert_unique(slot.hash, (slot.hash, number), |&(hash, _)| hash);
+        *self.slot(number) = Some(slot);
+        number
     }
 
     pub(super) fn remove(&mut self, number: Number) {
-        let hash = hash(self[number].record.key);
-        if let Ok(found) = self.numbers.find_entry(hash, |&(_, other)| other == number) {
-            found.remove();
-        }
+        self.ends(number);
+        let hash = self[number].hash;
+        take(&mut self.names, hash, number);
         *self.slot(number) = None;
         self.free.push(number);
     }
 
+    /// It runs from now on.
+    pub(super) fn runs(&mut self, number: Number) {
+        let hash = hash(self[number].record.key);
+        self.running.insert_unique(hash, (hash, number), |&(hash, _)| hash);
+    }
+
+    /// It does not run any more, if it did.
+    pub(super) fn ends(&mut self, number: Number) {
+        let hash = hash(self[number].record.key);
+        take(&mut self.running, hash, number);
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.pieces.iter().flat_map(|piece| piece.iter()).flatten()
+    }
+
+    /// Whether those found by key are those that run.
+    #[cfg(test)]
+    pub(super) fn is_sound(&self) -> bool {
+        let running = self.iter().filter(|slot| slot.record.is_running());
+        let keys: Vec<_> = running.map(|slot| slot.record.key).collect();
+        let is_listed = |key: &IdempotencyKey| {
+            self.running.iter().any(|&(of, number)| of == hash(*key) && self[number].record.key == *key)
+        };
+        self.running.len() == keys.len() && keys.iter().all(is_listed)
     }
 
     /// Those that are empty too.
@@ -104,6 +148,12 @@ impl Records {
     }
 }
 
+fn take(numbers: &mut HashTable<(u64, Number)>, hash: u64, number: Number) {
+    if let Ok(found) = numbers.find_entry(hash, |&(_, other)| other == number) {
+        found.remove();
+    }
+}
+
 /// Keys are hashes already.
 fn hash(key: IdempotencyKey) -> u64 {
     key.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
@@ -126,5 +176,26 @@ impl Index<Number> for Records {
 impl IndexMut<Number> for Records {
     fn index_mut(&mut self, number: Number) -> &mut Slot {
         self.slot(number).as_mut().expect("only what is kept has a number")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::op::op;
+    use crate::time::Tick;
+
+    /// Names may have one hash, and a site's text may lie in two places.
+    #[test]
+    fn a_record_is_that_of_its_site_and_name() {
+        let (op, other) = (op("one"), op("other"));
+        let (request, mut records) = (op.request(1), Records::default());
+        let text = Written::of(&request.name);
+        let number = records.add(Slot::of(Record::granted(&request, text, 1, 1, Tick::now()), 7));
+        let copy: &'static str = String::from(request.site).leak();
+        assert_eq!(records.asked(&Request { site: copy, ..op.request(2) }, 7), Some(number));
+        assert_eq!(records.asked(&Request { site: "elsewhere", ..op.request(2) }, 7), None);
+        assert_eq!(records.asked(&other.request(2), 7), None);
+        assert_eq!(records.asked(&request, 8), None);
     }
 }

@@ -1,34 +1,41 @@
 //! What becomes of the records of one shard, and when they go.
 
 use super::lines::{Kind, Lines, standing};
-use super::records::{Number, Records, Slot};
-use crate::key::IdempotencyKey;
-use crate::ledger::record::{Record, State};
+use super::records::{Number, Record, Records, Slot};
+use crate::key::{IdempotencyKey, Written};
 use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
 /// What one operation clears away at most.
 const SWEEP: usize = 64;
 
-#[derive(Default)]
 pub(super) struct Shard {
     pub(super) records: Records,
     pub(super) settled: Lines,
     /// The last one given out. A key is always in the same shard, so a fence rises also over a record that was removed.
     fence: u64,
+    /// From one fence to the next: by the rest, each tells whose it is.
+    step: u64,
     /// Results that were let go because there was no room.
     pub(super) evicted: u64,
 }
 
 impl Shard {
+    /// One of `count`.
+    pub(super) fn new(number: usize, count: usize) -> Self {
+        let (records, settled) = Default::default();
+        Self { records, settled, fence: number as u64, step: count as u64, evicted: 0 }
+    }
+
     /// Changes a record, and its place in line with it.
     pub(super) fn change<T>(&mut self, number: Number, change: impl FnOnce(&mut Record) -> T) -> T {
         let slot = &mut self.records[number];
         let before = standing(&slot.record);
         let answer = change(&mut slot.record);
         let moves = standing(&slot.record) != before;
-        if !matches!(slot.record.state, State::Running { .. }) {
+        if !slot.record.is_running() {
             slot.wake();
+            self.records.ends(number);
         }
         if moves {
             self.settled.leave(&mut self.records, number);
@@ -43,10 +50,10 @@ impl Shard {
         self.records.remove(number);
     }
 
-    /// The record of a key. One that has expired goes.
+    /// What was found, unless it has expired: then it goes.
     #[inline]
-    fn live(&mut self, key: IdempotencyKey, now: Tick) -> Option<Number> {
-        let number = self.records.find(key)?;
+    fn live(&mut self, found: Option<Number>, now: Tick) -> Option<Number> {
+        let number = found?;
         if self.records[number].record.has_expired(now) {
             self.remove(number);
             return None;
@@ -54,9 +61,9 @@ impl Shard {
         Some(number)
     }
 
-    /// The same, and clears some of what has expired.
+    /// The record of a key. Clears some of what has expired.
     pub(super) fn look(&mut self, key: IdempotencyKey, now: Tick) -> Option<Number> {
-        let found = self.live(key, now);
+        let found = self.live(self.records.find(key), now);
         self.sweep(now);
         found
     }
@@ -81,8 +88,8 @@ impl Shard {
     }
 
     #[inline]
-    pub(super) fn claim(&mut self, request: &Request<'_>, now: Tick) -> Claimed {
-        let found = self.live(request.key, now);
+    pub(super) fn claim(&mut self, request: &Request<'_>, hash: u64, now: Tick) -> Claimed {
+        let found = self.live(self.records.asked(request, hash), now);
         let mut attempt = 1;
         if let Some(number) = found {
             let record = &self.records[number].record;
@@ -93,17 +100,20 @@ impl Shard {
         }
         // Only what makes the map grow clears away.
         self.sweep(now);
-        self.fence += 1;
+        self.fence += self.step;
         let fence = self.fence;
-        let record = Record::granted(request, fence, attempt, now);
-        match found {
+        let slot = Slot::of(Record::granted(request, Written::of(&request.name), fence, attempt, now), hash);
+        let number = match found {
             Some(number) => {
                 self.settled.leave(&mut self.records, number);
+                self.records.ends(number);
                 // Those who waited for a claim that has lapsed look again at the new one.
-                std::mem::replace(&mut self.records[number], Slot::of(record)).wake();
+                std::mem::replace(&mut self.records[number], slot).wake();
+                number
             }
-            None => self.records.add(record),
-        }
+            None => self.records.add(slot),
+        };
+        self.records.runs(number);
         Claimed::Granted { fence }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_now::now;
 use proptest::prelude::*;
 
-use super::MemoryLedger;
 use super::lines::Kind;
+use super::{MemoryLedger, USUAL_CAPACITY};
 use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Stored, Written};
 use crate::testing::ledger_conformance;
 use crate::testing::op::{Op, op};
@@ -153,7 +153,8 @@ enum Known {
 struct Model {
     clock: u64,
     records: HashMap<usize, Simple>,
-    last_fence: u64,
+    /// By key.
+    last_fences: HashMap<usize, u64>,
 }
 
 const LEASE: u64 = 800; // of the claims of `op`
@@ -198,8 +199,8 @@ impl Model {
     }
 
     fn granted(&mut self, key: usize, hold: Hold) {
-        assert!(hold.fence > self.last_fence, "the fence rises with each claim");
-        self.last_fence = hold.fence;
+        let last = self.last_fences.insert(key, hold.fence);
+        assert!(last < Some(hold.fence), "the fence rises with each claim of a key");
         let attempt = self.records.get(&key).map_or(1, |record| record.attempt + 1);
         let record = Simple { hold, state: Known::Running, attempt, end: self.clock + LEASE };
         self.records.insert(key, record);
@@ -325,6 +326,7 @@ impl Pair {
             | Step::Resolve { hold, .. } => self.write(hold, step),
         }
         self.model.expire();
+        assert!(self.ledger.shards.iter().all(|shard| shard.records.is_sound()));
         for (key, op) in self.ops.iter().enumerate() {
             let entry = now(self.ledger.inspect(op.key));
             let seen = entry.map(|entry| (entry.state, entry.fence, entry.attempt));
@@ -337,10 +339,14 @@ impl Pair {
 
 proptest! {
     #[test]
-    fn it_does_as_the_model(steps in prop::collection::vec(step(), 1..60)) {
+    fn it_does_as_the_model(
+        steps in prop::collection::vec(step(), 1..60),
+        // In one shard, and in many.
+        capacity in prop_oneof![Just(100), Just(USUAL_CAPACITY)],
+    ) {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         tokio.expect("a runtime").block_on(async {
-            let (ledger, model) = (MemoryLedger::new(100), Model::default());
+            let (ledger, model) = (MemoryLedger::new(capacity), Model::default());
             let mut pair = Pair { ledger, model, ops: ops(), holds: Vec::new() };
             for step in &steps {
                 pair.take(step).await;

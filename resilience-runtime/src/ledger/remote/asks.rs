@@ -17,6 +17,7 @@ type Operation = (IdempotencyKey, Option<[u8; 32]>);
 /// Who else wants to know the answer to a claim: for most claims nobody.
 type Sharing = Vec<oneshot::Sender<Answer<Claimed>>>;
 
+#[derive(Default)]
 pub(super) struct Asks(Shards<HashMap<Operation, Sharing, BuildHasherDefault<FirstBytes>>>);
 
 /// What becomes of a caller.
@@ -27,10 +28,6 @@ enum Turn<'a> {
 }
 
 impl Asks {
-    pub(super) fn new() -> Self {
-        Self(Shards::new(Shards::<()>::USUAL))
-    }
-
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|asks| asks.is_empty())
@@ -62,8 +59,8 @@ impl Asks {
     }
 
     fn turn(&self, request: &Request<'_>) -> Turn<'_> {
-        let operation = (request.key, request.fingerprint);
-        match self.0.of(request.key).entry(operation) {
+        let operation = (request.key(), request.fingerprint);
+        match self.0.of(request.key()).entry(operation) {
             Entry::Vacant(place) => {
                 place.insert(Vec::new());
                 Turn::First(Asking { asks: self, operation, told: false })

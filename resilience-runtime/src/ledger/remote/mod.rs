@@ -60,10 +60,10 @@ impl<S: Store> Remote<S> {
     }
 
     fn of(store: S, timeout: Duration, is_punctual: bool) -> Self {
-        let line = Line { store, flights: Flights::new(), timeout, is_punctual };
+        let line = Line { store, flights: Flights::default(), timeout, is_punctual };
         Self {
             line: Arc::new(line),
-            asks: Asks::new(),
+            asks: Asks::default(),
             background: Background::default(),
             on: Handle::current(),
         }

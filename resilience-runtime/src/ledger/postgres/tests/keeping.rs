@@ -50,7 +50,7 @@ async fn keys_as_written_hold_every_character() {
         (&*long, &*long),
     ];
     for (index, (text, shown)) in texts.into_iter().enumerate() {
-        let op = Op { text: format!("tenant/{text}"), ..op(&format!("odd {index}")) };
+        let op = op(&format!("odd {index}")).written(format!("tenant/{text}"));
         granted(&store, &op, 1).await;
         let found = store.find(text, 10).await.expect("it answers");
         assert_eq!(found.len(), 1);

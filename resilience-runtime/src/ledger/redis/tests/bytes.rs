@@ -20,7 +20,7 @@ async fn keys_and_results_come_back_as_they_went() {
     ];
     for (index, body) in bodies.into_iter().enumerate() {
         let text = format!("a\0b\r\nc*?[x]\\%/ü\u{1F980} {index}");
-        let op = Op { text: text.clone(), fingerprint: Some([255; 32]), ..op(&text) };
+        let op = Op { fingerprint: Some([255; 32]), ..op(&text) };
         let held = granted(&store, &op, u128::MAX - 1).await;
         let result = Stored { version: u32::MAX, body };
         assert_eq!(store.complete(held, &result, TTL).await.expect("it answers"), Written::Yes);
@@ -183,7 +183,7 @@ proptest! {
         fence in 0..(1_u64 << 53),
         json in "\\PC{0,100}",
     ) {
-        let op = Op { text: text.clone(), fingerprint, at_most_once, ..op("row") };
+        let op = Op { at_most_once, fingerprint, ..op("row").written(text.clone()) };
         let request = op.request(owner);
         let mut bytes = row::head(&request);
         for number in [fence, 5, 7] {
