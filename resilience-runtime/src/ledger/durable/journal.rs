@@ -13,7 +13,7 @@ use crate::ledger::LedgerError;
 /// Records that wait for the writer before claims do.
 const LONG: usize = 4_096;
 
-/// The longest moment for which the writer waits for those whom it has told. It is at work meanwhile: it yields.
+/// The longest moment for which the writer waits for those whom it has told.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
@@ -31,7 +31,8 @@ pub(super) struct Group {
     pub(super) keys: Vec<IdempotencyKey>,
     /// Who must not go on before this is on disk.
     pub(super) waiting: Vec<oneshot::Sender<()>>,
-    writer_sleeps: bool,
+    /// The writer sleeps until so many wait.
+    wakes_at: Option<usize>,
     closing: bool,
 }
 
@@ -73,8 +74,8 @@ impl Journal {
         }
         group.keys.extend(key);
         group.waiting.extend(waiting);
-        if group.writer_sleeps && !group.is_empty() {
-            group.writer_sleeps = false;
+        if !group.is_empty() && group.wakes_at.is_some_and(|many| group.waiting.len() >= many) {
+            group.wakes_at = None;
             self.filled.notify_one();
         }
     }
@@ -94,7 +95,7 @@ impl Journal {
             if group.closing {
                 return false;
             }
-            group.writer_sleeps = true;
+            group.wakes_at = Some(0);
             group = self.filled.wait(group).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(last) = last {
@@ -106,15 +107,16 @@ impl Journal {
     }
 
     /// Who was told together comes back together, one after the other: a sync for the first of them alone would keep all
-    /// the others waiting. So the processors are left to them for a while, but not to so many that it takes long: those
-    /// who come later work during the sync.
+    /// the others waiting. So the writer waits for all of them, but for less than it would take them to wait for it.
     fn gathered<'a>(&'a self, mut group: MutexGuard<'a, Group>, last: Last) -> MutexGuard<'a, Group> {
-        let patience = PATIENCE.min(last.took / 3);
-        while group.waiting.len() < last.told && last.at.elapsed() < patience && !group.closing {
-            drop(group);
-            std::thread::yield_now();
-            group = self.group();
+        let patience = PATIENCE.min(last.took * 2 / 3);
+        while group.waiting.len() < last.told && !group.closing {
+            let Some(left) = patience.checked_sub(last.at.elapsed()) else { break };
+            group.wakes_at = Some(last.told);
+            let woken = self.filled.wait_timeout(group, left);
+            group = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+        group.wakes_at = None;
         group
     }
 
