@@ -46,19 +46,36 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         _ => Code::Outcome(layer.kind.wrap(&inner, at)),
     };
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
-    let (edge_name, call, runtime) = (local("edge"), local("call"), paths::runtime());
-    let outcome = local("outcome");
-    let code = code.future();
-    let run = quote_spanned! {Span::mixed_site()=>
-        let #call = ::core::pin::pin!(#code);
-        let #outcome = #runtime::enter(#call).await;
-        #edge_name.leave(#outcome)
-    };
+    let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
+    let run = run(known.as_ref(), &code.future());
     let of_one_type = of_one_type(function, stack);
     let statements = quote!(#items #of_one_type #edge #(#prepare)* #slots #run);
     let block = body.form.close(&statements, Span::mixed_site());
     let Function { attrs, vis, defaultness, sig, .. } = function;
     Ok(quote!(#(#attrs)* #vis #defaultness #sig #block))
+}
+
+/// The call, where its outcome is not known before.
+fn run(known: Option<&TokenStream>, code: &TokenStream) -> TokenStream {
+    let (call, outcome, edge, runtime) = (local("call"), local("outcome"), local("edge"), paths::runtime());
+    match known {
+        // A block of its own: nothing of the look is kept while the call is pending.
+        Some(known) => quote_spanned! {Span::mixed_site()=>
+            let #outcome = 'known: {
+                if let ::core::option::Option::Some(#outcome) = #known {
+                    break 'known #outcome;
+                }
+                let #call = ::core::pin::pin!(#code);
+                #runtime::enter(#call).await
+            };
+            #edge.leave(#outcome)
+        },
+        None => quote_spanned! {Span::mixed_site()=>
+            let #call = ::core::pin::pin!(#code);
+            let #outcome = #runtime::enter(#call).await;
+            #edge.leave(#outcome)
+        },
+    }
 }
 
 /// The names around each policy.

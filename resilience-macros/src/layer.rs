@@ -42,6 +42,11 @@ pub(crate) trait Wrap {
     /// The code around what is below.
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream;
 
+    /// An `Option` of the outcome, which can be there before the call begins. Asked of the outermost policy.
+    fn known(&self, _: &At<'_>) -> Option<TokenStream> {
+        None
+    }
+
     /// Whether it keeps something that would be one for all who implement a trait, in a default method.
     fn is_of_one_type(&self) -> bool {
         self.engine().is_some_and(Engine::is_own)

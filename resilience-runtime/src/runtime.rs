@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::{Backend, OpenError};
 use crate::background::Background;
+use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, Operator};
 use crate::quota::Quotas;
 use crate::site::manifest;
@@ -271,6 +272,11 @@ impl InUse {
 
     pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
         Arc::clone(&self.backend.quotas)
+    }
+
+    /// The ledger, if it is the one in memory.
+    pub(crate) fn memory(&self) -> Option<&MemoryLedger> {
+        self.backend.memory.as_deref()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use resilience::{Error, IdempotencyKey, Kind, context, idempotent, retry};
 
-use crate::support::{Good, Reply, Service, Transient};
+use crate::support::{Good, Reply, Service, Transient, events};
 use crate::{alone, record};
 
 #[idempotent(key = key)]
@@ -27,7 +27,9 @@ async fn a_key_that_names_nothing_is_refused_and_the_body_not_run() {
         assert_eq!((error.kind(), error.may_have_run()), (Kind::InvalidKey, false));
         let source = std::error::Error::source(&error).expect("a reason").to_string();
         assert!(source.contains(said), "{source}");
+        assert_eq!(events::take(), ["rejected InvalidKey"], "once");
     };
+    events::record();
     runtime
         .scope(async {
             for (key, said) in [(None, "`None`"), (Some(""), "empty"), (Some(long.as_str()), "513")] {

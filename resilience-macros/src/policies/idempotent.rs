@@ -125,6 +125,11 @@ impl Wrap for Remember {
         }
     }
 
+    fn known(&self, at: &At<'_>) -> Option<TokenStream> {
+        let (ledger, names, codec) = (item("LEDGER", at.index), at.local("names"), at.local("codec"));
+        self.tx.is_none().then(|| quote_spanned!(Span::mixed_site()=> #ledger.known(&#names, &#codec)))
+    }
+
     fn is_of_one_type(&self) -> bool {
         !self.names.iter().any(|(name, _)| *name == "scope")
     }

@@ -107,30 +107,35 @@ fn the_headline() {
                     scope: ::core::option::Option::None,
                     fingerprint: ::core::option::Option::None,
                 };
-                let call = ::core::pin::pin!(
-                    async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(& names);
-                    match question.answer(). await { __resilience::Entry::Run(claim) => claim,
-                    __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
-                    record, & codec), __resilience::Entry::Rejected(rejection) => { break
-                    'idempotent::core::result::Result::Err(rejection.into()); } } }; let operation =
-                    ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async { { let mut retry
-                    = __RETRY_2.start(); loop { retry.begin(); let wait = { let outcome = 'breaker :
-                    { let permit = match __BREAKER_3.admit(& __SITE) {
-                    ::core::result::Result::Ok(permit) => permit,
-                    ::core::result::Result::Err(rejection) => { break
-                    'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = { let
-                    timed = ::core::pin::pin!(edge.attempt(async { if false { return
-                    __resilience::never:: < Result < Receipt, PayError > > (); } gateway.post(order).
-                    await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None)); outcome }; match
-                    retry.next(edge.verdict(& outcome, ::core::option::Option::None,
-                    ::core::option::Option::None), ::core::option::Option::None) {
-                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
-                    outcome, } }; __resilience::pause(wait). await; } } }); __TIMEOUT_1.cut(timed).
-                    await } }); let outcome = claim.keep(operation). await; claim.settle(outcome, &
-                    edge, & codec). await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let outcome = 'known: {
+                    if let ::core::option::Option::Some(outcome) = __LEDGER_0.known(&names, &codec) {
+                        break 'known outcome;
+                    }
+                    let call = ::core::pin::pin!(
+                        async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(&
+                        names); match question.answer(). await { __resilience::Entry::Run(claim) =>
+                        claim, __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0
+                        .replay(& record, & codec), __resilience::Entry::Rejected(rejection) => {
+                        break 'idempotent::core::result::Result::Err(rejection.into()); } } }; let
+                        operation = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async {
+                        { let mut retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let
+                        outcome = 'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {
+                        ::core::result::Result::Ok(permit) => permit,
+                        ::core::result::Result::Err(rejection) => { break
+                        'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = {
+                        let timed = ::core::pin::pin!(edge.attempt(async { if false { return
+                        __resilience::never:: < Result < Receipt, PayError > > (); } gateway
+                        .post(order). await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge
+                        .verdict(& outcome, ::core::option::Option::None,
+                        ::core::option::Option::None)); outcome }; match retry.next(edge.verdict(&
+                        outcome, ::core::option::Option::None, ::core::option::Option::None),
+                        ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
+                        ::core::option::Option::None => break outcome, } }; __resilience::pause(wait)
+                        . await; } } }); __TIMEOUT_1.cut(timed). await } }); let outcome = claim
+                        .keep(operation). await; claim.settle(outcome, & edge, & codec). await } }
+                    );
+                    __resilience::enter(call).await
+                };
                 edge.leave(outcome)
             }
         "#]],

@@ -4,6 +4,7 @@ mod ask;
 mod claim;
 mod codec;
 mod faithful;
+mod known;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tx;
@@ -61,6 +62,16 @@ struct Usable<'a> {
     fingerprint: Option<&'a [u8; 32]>,
 }
 
+impl Names {
+    /// The names, if all of them can be used.
+    fn usable(&self) -> Result<Usable<'_>, Fault> {
+        let key = self.key.as_ref().map_err(|&error| error)?;
+        let scope = self.scope.as_ref().map(Result::as_ref).transpose().map_err(|&error| error)?;
+        let fingerprint = self.fingerprint.as_ref().map(Result::as_ref).transpose();
+        Ok(Usable { key, scope, fingerprint: fingerprint.map_err(String::as_str)? })
+    }
+}
+
 /// The answer to a claim.
 pub enum Entry<C = Claim> {
     /// The call runs.
@@ -104,25 +115,20 @@ impl SiteLedger {
 
     /// The names, if all of them can be used and no other site has that of this one.
     fn usable<'a>(&'static self, names: &'a Names) -> Result<Usable<'a>, Error> {
-        let unusable = |&error| self.unusable(error);
-        let key = names.key.as_ref().map_err(unusable)?;
-        let scope = names.scope.as_ref().map(Result::as_ref).transpose().map_err(unusable)?;
-        let fingerprint = names.fingerprint.as_ref().map(Result::as_ref).transpose();
-        let fingerprint = fingerprint.map_err(|error| self.unusable(error.as_str()))?;
+        let usable = names.usable().map_err(|fault| reject(Kind::InvalidKey, self.site).because(fault))?;
         self.alone.check(self.site)?;
-        Ok(Usable { key, scope, fingerprint })
+        Ok(usable)
     }
 
     /// What is asked for. Inline: it is large, and written where it stays.
     #[inline]
-    fn request<'a>(&'static self, Usable { key, scope, fingerprint }: Usable<'a>) -> Request<'a> {
-        let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
+    fn request<'a>(&'static self, usable: Usable<'a>) -> Request<'a> {
         Request {
             site: self.site.name(),
-            name: Name { namespace, scope, key },
+            name: self.name(usable),
             key: OnceLock::new(),
             owner: new_owner(),
-            fingerprint: fingerprint.copied(),
+            fingerprint: usable.fingerprint.copied(),
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
@@ -130,8 +136,9 @@ impl SiteLedger {
         }
     }
 
-    fn unusable(&self, error: impl Into<Fault>) -> Error {
-        reject(Kind::InvalidKey, self.site).because(error)
+    fn name<'a>(&'static self, Usable { key, scope, .. }: Usable<'a>) -> Name<'a> {
+        let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
+        Name { namespace, scope, key }
     }
 
     /// What the operation gave when it ran.
@@ -143,12 +150,12 @@ impl SiteLedger {
         self.readable(record)?;
         match &record.body {
             Body::NotKept => Err(reject(Kind::ResultNotKept, self.site).into()),
-            Body::Value(json) => Ok(self.known((codec.decode)(json))?),
-            Body::Error(json) => Err(Stop::Failure(self.known((codec.decode_error)(json))?)),
+            Body::Value(json) => Ok(self.decoded((codec.decode)(json))?),
+            Body::Error(json) => Err(Stop::Failure(self.decoded((codec.decode_error)(json))?)),
         }
     }
 
-    fn known<T>(&self, decoded: Result<T, Fault>) -> Result<T, Error> {
+    fn decoded<T>(&self, decoded: Result<T, Fault>) -> Result<T, Error> {
         match decoded {
             Ok(kept) => {
                 emit(&Event { site: self.site.name(), decision: Decision::Replayed });

@@ -6,6 +6,9 @@ use std::hash::{Hash, Hasher};
 use super::parts::parts;
 use super::{Encoded, IdempotencyKey, Namespace};
 
+/// An odd number without a pattern: the golden ratio's.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The names of one call for its operation. Equal ones have equal keys: who compares them needs no hash of BLAKE3.
 #[derive(Clone, Copy)]
 pub(crate) struct Name<'a> {
@@ -17,6 +20,20 @@ pub(crate) struct Name<'a> {
 impl Name<'_> {
     pub(crate) fn key(&self) -> IdempotencyKey {
         self.namespace.key(self.scope, self.key)
+    }
+
+    /// A number by which names are dealt out: the same in every run. Who chooses keys can choose it too.
+    pub(crate) fn number(&self) -> u64 {
+        // Both halves of the product: what differs in the upper bits of a word alone is in the upper half.
+        let with = |number: u64, word: u64| {
+            let (lower, upper) = (number ^ word).carrying_mul(SPREAD, 0);
+            lower ^ upper
+        };
+        [self.scope(), self.key.as_bytes()].into_iter().fold(self.namespace.number(), |number, bytes| {
+            let (words, rest) = bytes.as_chunks::<8>();
+            let number = words.iter().fold(number, |number, word| with(number, u64::from_le_bytes(*word)));
+            with(number, rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)))
+        })
     }
 
     fn scope(&self) -> &[u8] {
@@ -122,6 +139,31 @@ mod tests {
             let text = [&*scopes[0], &*keys[0]].concat().join("/");
             prop_assert_eq!(one.to_string(), &*text);
             prop_assert_eq!(Written::of(&one).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn names_that_are_alike_are_dealt_out_evenly() {
+        let namespace = Namespace::of("site");
+        let tenant = Encoded::of("tenant").expect("good");
+        let alike: [fn(u32) -> String; 5] = [
+            |order| order.to_string(),
+            |order| (order * 64).to_string(),
+            |order| format!("order-{order:08}"),
+            |order| format!("{order:08}-of-2026"),
+            |order| format!("{:032x}", u128::from(order) << 64),
+        ];
+        for (index, write) in alike.into_iter().enumerate() {
+            for scope in [None, Some(&tenant)] {
+                let mut counts = [0; 64];
+                for order in 0..6_400 {
+                    let key = Encoded::of(&write(order)).expect("good");
+                    let number = Name { namespace: &namespace, scope, key: &key }.number();
+                    counts[usize::try_from(number % 64).expect("small")] += 1;
+                }
+                let (least, most) = (counts.iter().min(), counts.iter().max());
+                assert!(least > Some(&50) && most < Some(&150), "{index}: {counts:?}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
 use crate::key::IdempotencyKey;
 
 pub(crate) struct Shards<T>(Box<[Mutex<T>]>);
@@ -20,6 +21,7 @@ impl<T> Shards<T> {
         Self((0..count).map(|number| Mutex::new(new(number))).collect())
     }
 
+    #[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
     pub(crate) fn of(&self, key: IdempotencyKey) -> MutexGuard<'_, T> {
         // The first bytes choose the bucket within the map, so the last one chooses the shard.
         self.at(key.as_bytes()[31].into())

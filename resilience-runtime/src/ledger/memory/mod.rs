@@ -16,13 +16,13 @@ use foldhash::quality::RandomState;
 use records::{Number, Record};
 use shard::Shard;
 
-use super::record::Change;
+use super::record::{Change, State};
 use super::shards::Shards;
 use super::{
     Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, called, oldest,
 };
 use crate::event::{Decision, Event, emit};
-use crate::key::IdempotencyKey;
+use crate::key::{IdempotencyKey, Name};
 use crate::time::Tick;
 
 /// Results that are kept at most, unless the builder says otherwise.
@@ -32,9 +32,10 @@ const SMALL: usize = 4_096;
 
 /// Records in a map, and the orders in which they go.
 pub(crate) struct MemoryLedger {
-    /// A claim finds the one of its operation by a hash of the name, which costs less than the key; who comes after the
-    /// claim finds it by the fence.
+    /// A claim finds the one of its operation by the name, which costs less than the key; who comes after the claim finds
+    /// it by the fence.
     shards: Shards<Shard>,
+    /// The seed of their hashes: nobody can choose names that all fall into one bucket.
     names: RandomState,
     /// Results per shard.
     capacity: usize,
@@ -75,6 +76,21 @@ impl MemoryLedger {
         }
     }
 
+    /// The result of this operation of a site, if there is one: what a claim would be answered.
+    pub(crate) fn known(
+        &self,
+        site: &str,
+        name: &Name<'_>,
+        fingerprint: Option<&[u8; 32]>,
+    ) -> Option<Stored> {
+        let hash = self.names.hash_one(name);
+        let shard = self.shards.at(name.number());
+        let record = &shard.records[shard.records.named(site, name, hash)?].record;
+        let State::Done(stored) = &record.state else { return None };
+        let is_it = record.fingerprint.as_ref() == fingerprint && !record.has_expired(Tick::now());
+        is_it.then(|| stored.clone())
+    }
+
     fn entries(&self, now: Tick, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
         let mut found = Vec::new();
         for shard in self.shards.iter() {
@@ -98,8 +114,7 @@ fn answer<'a, T>(answer: T) -> Reply<'a, T> {
 impl Ledger for MemoryLedger {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
         let hash = self.names.hash_one(request.name);
-        // Of a hash the map takes the first bits and the last ones.
-        answer(self.shards.at(hash >> 32).claim(request, hash, Tick::now()))
+        answer(self.shards.at(request.name.number()).claim(request, hash, Tick::now()))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {

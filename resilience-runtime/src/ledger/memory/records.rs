@@ -8,8 +8,7 @@ use hashbrown::HashTable;
 use tokio::sync::Notify;
 
 use super::lines::Seat;
-use crate::key::{IdempotencyKey, Written};
-use crate::ledger::Request;
+use crate::key::{IdempotencyKey, Name, Written};
 
 /// One that can be compared with the names of a call.
 pub(super) type Record = crate::ledger::record::Record<Written>;
@@ -59,13 +58,13 @@ impl Slot {
 }
 
 impl Records {
-    /// The record of a claim, whose name has this hash.
-    pub(super) fn asked(&self, request: &Request<'_>, hash: u64) -> Option<Number> {
+    /// The record of an operation of a site, whose name has this hash.
+    pub(super) fn named(&self, site: &str, name: &Name<'_>, hash: u64) -> Option<Number> {
         let is_it = |&(of, number): &(u64, Number)| {
-            let Record { site, text, .. } = &self[number].record;
+            let Record { site: own, text, .. } = &self[number].record;
             // Mostly the very same one.
-            let site_is = std::ptr::eq(&raw const **site, request.site) || site == request.site;
-            of == hash && text.is(&request.name) && site_is
+            let is_of_site = std::ptr::eq(&raw const **own, site) || own == site;
+            of == hash && text.is(name) && is_of_site
         };
         self.names.find(hash, is_it).map(|&(_, number)| number)
     }
@@ -182,7 +181,7 @@ impl IndexMut<Number> for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::op::op;
+    use crate::testing::op::{Op, op};
     use crate::time::Tick;
 
     /// Names may have one hash, and a site's text may lie in two places.
@@ -192,10 +191,12 @@ mod tests {
         let (request, mut records) = (op.request(1), Records::default());
         let text = Written::of(&request.name);
         let number = records.add(Slot::of(Record::granted(&request, text, 1, 1, Tick::now()), 7));
-        let copy: &'static str = String::from(request.site).leak();
-        assert_eq!(records.asked(&Request { site: copy, ..op.request(2) }, 7), Some(number));
-        assert_eq!(records.asked(&Request { site: "elsewhere", ..op.request(2) }, 7), None);
-        assert_eq!(records.asked(&other.request(2), 7), None);
-        assert_eq!(records.asked(&request, 8), None);
+        let copy = String::from(request.site);
+        let named = |site: &str, op: &Op, hash| records.named(site, &op.request(2).name, hash);
+        assert_eq!(named(request.site, &op, 7), Some(number));
+        assert_eq!(named(&copy, &op, 7), Some(number));
+        assert_eq!(named("elsewhere", &op, 7), None);
+        assert_eq!(named(request.site, &other, 7), None);
+        assert_eq!(named(request.site, &op, 8), None);
     }
 }

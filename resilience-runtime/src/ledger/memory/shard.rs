@@ -89,7 +89,7 @@ impl Shard {
 
     #[inline]
     pub(super) fn claim(&mut self, request: &Request<'_>, hash: u64, now: Tick) -> Claimed {
-        let found = self.live(self.records.asked(request, hash), now);
+        let found = self.live(self.records.named(request.site, &request.name, hash), now);
         let mut attempt = 1;
         if let Some(number) = found {
             let record = &self.records[number].record;

@@ -1,0 +1,26 @@
+//! A result in the memory of this process is there at once: it is looked for before anything is made for the call.
+
+use super::{Codec, Names, Record, SiteLedger};
+use crate::edge::{Outcome, Returns};
+use crate::runtime;
+
+impl SiteLedger {
+    /// The outcome, where the result lies in the memory of this process. For the outermost policy. `None` says nothing:
+    /// then the question is for the ledger.
+    pub fn known<R: Returns>(
+        &'static self,
+        names: &Names,
+        codec: &Codec<R>,
+    ) -> Option<Outcome<R::Value, R::Error>> {
+        self.in_memory(names).map(|record| self.replay(&record, codec))
+    }
+
+    fn in_memory(&'static self, names: &Names) -> Option<Record> {
+        let shared = runtime::in_use();
+        let memory = shared.memory()?;
+        // What is wrong with them is said when the ledger is asked. That is also where a second site of one name is
+        // found out: neither of them ever keeps anything.
+        let usable = names.usable().ok()?;
+        memory.known(self.site.name(), &self.name(usable), usable.fingerprint)
+    }
+}
