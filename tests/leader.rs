@@ -17,18 +17,18 @@ fn the_store_refuses_the_one_that_stood_still() {
         told.iter().position(|told| told.starts_with(line)).unwrap_or_else(|| panic!("{line}: {story}"))
     };
     let in_order = [
-        "north  leads, with token 119",
+        "north  leads, with token 70",
         "north  settles account 1",
         "north  stands still",
-        "south  leads, with token 183",
+        "south  leads, with token 134",
         "south  settles account 2",
         "south  settles account 3",
     ];
     assert!(in_order.iter().map(|line| place(line)).is_sorted(), "{story}");
     let late = [
-        "south  leads, with token 183",
+        "south  leads, with token 134",
         "north  goes on, and believes that it leads",
-        "north  wants to settle account 2: the store refuses token 119, it has seen 183",
+        "north  wants to settle account 2: the store refuses token 70, it has seen 134",
         "north  stops: leader::replica::lead: the claim was lost while this call ran (it may have run)",
     ];
     assert!(late.iter().map(|line| place(line)).is_sorted(), "{story}");

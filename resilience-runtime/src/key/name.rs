@@ -30,9 +30,11 @@ impl Name<'_> {
             lower ^ upper
         };
         [self.scope(), self.key.as_bytes()].into_iter().fold(self.namespace.number(), |number, bytes| {
-            let (words, rest) = bytes.as_chunks::<8>();
-            let number = words.iter().fold(number, |number, word| with(number, u64::from_le_bytes(*word)));
-            with(number, rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)))
+            let words = bytes.as_chunks::<8>().0.iter();
+            // The last one may overlap: a part has a length of eight bytes in front of it.
+            words
+                .chain(bytes.last_chunk())
+                .fold(number, |number, word| with(number, u64::from_le_bytes(*word)))
         })
     }
 

@@ -86,7 +86,9 @@ impl Records {
     }
 
     pub(super) fn remove(&mut self, number: Number) {
-        self.ends(number);
+        if self[number].record.is_running() {
+            self.ends(number);
+        }
         let hash = self[number].hash;
         take(&mut self.names, hash, number);
         *self.slot(number) = None;
