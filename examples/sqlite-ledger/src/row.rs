@@ -23,7 +23,7 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn of(request: &Request<'_>) -> Self {
         Self {
-            key: request.key(),
+            key: request.key,
             site: request.site,
             text: request.as_written(),
             owner: request.owner,

@@ -61,7 +61,7 @@ impl Lead {
             let key = context.operation.as_ref().and_then(|operation| operation.key);
             context.operation = Some(Arc::new(Operation { key, fence: Some(fence) }));
         });
-        let hold = Hold { key: request.key(), owner: request.owner, fence };
+        let hold = Hold { key: request.key, owner: request.owner, fence };
         Self { site, shared, hold, term: Term::granted(request.lease, sent), open: true }
     }
 

@@ -164,7 +164,7 @@ impl Exclusive {
                 Claimed::Granted { fence } => {
                     return Ok(Lead::new(site, shared.clone(), &request, fence, sent));
                 }
-                Claimed::Running { fence, left } => self.turn(&shared, request.key(), fence, left).await?,
+                Claimed::Running { fence, left } => self.turn(&shared, request.key, fence, left).await?,
                 Claimed::Done(_) | Claimed::InDoubt | Claimed::Mismatch => {
                     let why = "the record of this right holds a result: somebody resolved it; forget it";
                     return Err(reject(Kind::Store, site).because(why));
@@ -202,10 +202,11 @@ impl Exclusive {
     }
 
     fn request<'a>(&self, names: &'a Names, key: &'a Encoded) -> Request<'a> {
+        let name = Name { namespace: &names.namespace, scope: None, key };
         Request {
+            key: name.key(),
             site: names.site,
-            name: Name { namespace: &names.namespace, scope: None, key },
-            key: OnceLock::new(),
+            name,
             owner: new_owner(),
             fingerprint: None,
             version: 1,

@@ -60,7 +60,7 @@ impl<'a> Ask<'a> {
         let until = site.waits_until(start).filter(|until| *until > now);
         let until = until.ok_or_else(|| reject(Kind::InProgress, site.site).after(left))?;
         // A lease that ends first can be taken over.
-        let ended = shared.ledger().ended(request.key(), fence);
+        let ended = shared.ledger().ended(request.key, fence);
         self.stage = Stage::Waits { ended, until: until.min(now.after(left)) };
         Ok(())
     }

@@ -52,7 +52,7 @@ enum End {
 
 impl Claim {
     pub(super) fn new(site: &'static SiteLedger, shared: InUse, request: &Request<'_>, fence: u64) -> Self {
-        let hold = Hold { key: request.key(), owner: request.owner, fence };
+        let hold = Hold { key: request.key, owner: request.owner, fence };
         let before = context::with(|context| {
             context.operation = Some(Arc::new(Operation { key: Some(hold.key), fence: Some(fence) }));
             context.effects()

@@ -123,10 +123,11 @@ impl SiteLedger {
     /// What is asked for. Inline: it is large, and written where it stays.
     #[inline]
     fn request<'a>(&'static self, usable: Usable<'a>) -> Request<'a> {
+        let name = self.name(usable);
         Request {
+            key: name.key(),
             site: self.site.name(),
-            name: self.name(usable),
-            key: OnceLock::new(),
+            name,
             owner: new_owner(),
             fingerprint: usable.fingerprint.copied(),
             version: self.params.version,

@@ -58,7 +58,7 @@ impl Drop for Asking<'_> {
         // It goes first: whatever the ledger does in it is over.
         self.reply = None;
         if !self.answered {
-            self.ledger.withdraw(self.request.key(), self.request.owner);
+            self.ledger.withdraw(self.request.key, self.request.owner);
         }
     }
 }

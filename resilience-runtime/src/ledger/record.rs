@@ -48,7 +48,7 @@ impl<T: Display> Record<T> {
     /// A claim that was granted now.
     pub(crate) fn granted(request: &Request<'_>, text: T, fence: u64, attempt: u32, now: Tick) -> Self {
         Self {
-            key: request.key(),
+            key: request.key,
             site: Cow::Borrowed(request.site),
             text,
             owner: request.owner,

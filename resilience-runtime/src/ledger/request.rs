@@ -1,4 +1,3 @@
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::key::{IdempotencyKey, Name};
@@ -6,11 +5,12 @@ use crate::key::{IdempotencyKey, Name};
 /// What a claim is for.
 #[non_exhaustive]
 pub struct Request<'a> {
+    /// The operation.
+    pub key: IdempotencyKey,
     /// The name of the site, for the eyes of operators.
     pub site: &'static str,
     /// What the operation is called.
     pub(crate) name: Name<'a>,
-    pub(crate) key: OnceLock<IdempotencyKey>,
     /// Made by the client, so that a claim whose answer was lost can be asked for again.
     pub owner: u128,
     /// A hash of the values that must be the same when the key comes again.
@@ -26,12 +26,6 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The operation. Computed when it is asked for: a ledger in the same process can do without it where it knows the
-    /// result.
-    pub fn key(&self) -> IdempotencyKey {
-        *self.key.get_or_init(|| self.name.key())
-    }
-
     /// The key as the site wrote it, its parts joined by slashes. It is for operators, and to be asked for where a claim
     /// is granted: a replay does not need it.
     pub fn as_written(&self) -> String {

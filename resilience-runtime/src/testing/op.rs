@@ -1,6 +1,5 @@
 //! One operation, and what is done with it.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::key::{Encoded, IdempotencyKey, Name, Namespace};
@@ -60,9 +59,9 @@ impl Op {
 
     pub(crate) fn request(&self, owner: u128) -> Request<'_> {
         Request {
+            key: self.key,
             site: SITE,
             name: Name { namespace: &self.names.0, scope: None, key: &self.names.1 },
-            key: OnceLock::from(self.key),
             owner,
             fingerprint: self.fingerprint,
             version: 3,

@@ -49,7 +49,7 @@ impl Found {
         let fingerprint = row[4].as_deref().map(decoded).transpose()?;
         let owner = text(0)?.to_owned();
         let record = Record {
-            key: request.key(),
+            key: request.key,
             site: Cow::Borrowed(request.site),
             text: String::new(),
             owner: u128::from_str_radix(&owner, 16).unwrap_or_default(),

@@ -118,10 +118,10 @@ impl TxClaim {
         let before = context::with(|context| {
             // Who waited here drew his fence before he waited. That of a right around it is still good.
             let fence = context.operation.as_ref().and_then(|around| around.fence);
-            context.operation = Some(Arc::new(Operation { key: Some(request.key()), fence }));
+            context.operation = Some(Arc::new(Operation { key: Some(request.key), fence }));
             context.effects()
         });
-        Self { site, key: request.key(), owner: owner.to_owned(), before }
+        Self { site, key: request.key, owner: owner.to_owned(), before }
     }
 
     /// Writes the result into the transaction, or takes back what the call has done there.

@@ -31,7 +31,7 @@ pub(super) struct Statements<'a> {
 impl<'a> Statements<'a> {
     pub(super) fn of(request: &'a Request<'a>) -> Self {
         let owner = format!("{:032x}", request.owner);
-        Self { request, key: bytes(request.key().as_bytes()), owner }
+        Self { request, key: bytes(request.key.as_bytes()), owner }
     }
 
     /// As `Found` reads it.

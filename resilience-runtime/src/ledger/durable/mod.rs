@@ -102,8 +102,8 @@ impl DurableLedger {
         let core = &*self.core;
         core.journal.check()?;
         let now = Tick::now();
-        let mut slots = core.table.of(request.key());
-        let found = core.look(&slots, request.key())?;
+        let mut slots = core.table.of(request.key);
+        let found = core.look(&slots, request.key)?;
         let listed = found.as_ref().is_some_and(|found| is_listed(found.record()));
         let here = matches!(found, Some(Found::Here(_)));
         let live = found.as_ref().map(Found::record).filter(|record| !record.has_expired(now));
@@ -115,7 +115,7 @@ impl DurableLedger {
         let attempt = live.map_or(1, |record| record.attempt.saturating_add(1));
         let fence = core.next_fence();
         let record = Record::granted(request, request.as_written(), fence, attempt, now);
-        core.put(&mut slots, request.key(), listed, Some(record), None);
+        core.put(&mut slots, request.key, listed, Some(record), None);
         Ok(Claimed::Granted { fence })
     }
 
@@ -197,7 +197,7 @@ impl Ledger for DurableLedger {
             Ok(Claimed::Granted { fence })
                 if request.at_most_once || !self.core.is_reserved(fence) || self.core.journal.is_long() =>
             {
-                let hold = Hold { key: request.key(), owner: request.owner, fence };
+                let hold = Hold { key: request.key, owner: request.owner, fence };
                 Reply::later(self.written(Untold { ledger: self, hold: Some(hold) }, fence))
             }
             answer => Reply::now(answer),

@@ -30,7 +30,7 @@ pub(crate) struct PostgresStore {
 /// A claim as parameters of statements.
 struct Asked<'a> {
     key: IdempotencyKey,
-    bytes: Vec<u8>,
+    bytes: &'a [u8],
     site: &'a str,
     text: String,
     owner: Vec<u8>,
@@ -44,8 +44,8 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn of(request: &'a Request<'_>) -> Self {
         Self {
-            key: request.key(),
-            bytes: request.key().as_bytes().to_vec(),
+            key: request.key,
+            bytes: request.key.as_bytes(),
             site: request.site,
             text: row::text(request.as_written()),
             owner: request.owner.to_be_bytes().to_vec(),

@@ -167,7 +167,7 @@ impl Store for Redis {
     async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
         let (head, tail) = (row::head(request), row::tail(request));
         let lease = row::micros(request.lease).to_string();
-        let said = self.run(&self.scripts.claim, request.key(), &[&head, &tail, lease.as_bytes()]).await?;
+        let said = self.run(&self.scripts.claim, request.key, &[&head, &tail, lease.as_bytes()]).await?;
         Ok(match said.letter() {
             b'g' => Claimed::Granted { fence: said.number(1)? },
             b'r' => Claimed::Running { fence: said.number(1)?, left: Duration::from_micros(said.number(9)?) },

@@ -59,8 +59,8 @@ impl Asks {
     }
 
     fn turn(&self, request: &Request<'_>) -> Turn<'_> {
-        let operation = (request.key(), request.fingerprint);
-        match self.0.of(request.key()).entry(operation) {
+        let operation = (request.key, request.fingerprint);
+        match self.0.of(request.key).entry(operation) {
             Entry::Vacant(place) => {
                 place.insert(Vec::new());
                 Turn::First(Asking { asks: self, operation, told: false })

@@ -55,8 +55,8 @@ impl Flights {
 
     /// What the server would say, where that is known here: our own claim runs, and its lease is not over.
     pub(super) fn answer(&self, request: &Request<'_>) -> Option<Claimed> {
-        let flights = self.0.of(request.key());
-        let flight = flights.get(&request.key())?;
+        let flights = self.0.of(request.key);
+        let flight = flights.get(&request.key)?;
         let own = flight.own.as_ref().filter(|own| own.owner != request.owner)?;
         let now = Tick::now();
         if own.until <= now {
@@ -73,8 +73,8 @@ impl Flights {
     pub(super) fn begin(&self, request: &Request<'_>, fence: u64, asked: Tick) {
         let own =
             Own { owner: request.owner, fingerprint: request.fingerprint, until: asked.after(request.lease) };
-        let mut flights = self.0.of(request.key());
-        match flights.entry(request.key()) {
+        let mut flights = self.0.of(request.key);
+        match flights.entry(request.key) {
             Entry::Occupied(mut flight) if flight.get().fence == fence => flight.get_mut().own = Some(own),
             Entry::Occupied(flight) if flight.get().fence > fence => {}
             Entry::Occupied(mut flight) => {
