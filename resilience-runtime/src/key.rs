@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub(crate) use name::{Name, Written};
+pub(crate) use name::{KeptName, Name};
 pub use parts::{Encoded, KeyError, KeyParts};
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -50,7 +50,7 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// Where a scope ends is left out: names that differ in nothing else are told apart by [`Written`].
+/// Where a scope ends is left out: names that differ in nothing else are told apart by [`KeptName`].
 impl Hash for Name<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.namespace.number());
@@ -60,14 +60,14 @@ impl Hash for Name<'_> {
 }
 
 /// A name that is kept, without its namespace.
-pub(crate) struct Written {
+pub(crate) struct KeptName {
     /// Those of the scope, then those of the key.
     bytes: Box<[u8]>,
     /// How many are those of the scope.
     scope: u32,
 }
 
-impl Written {
+impl KeptName {
     pub(crate) fn of(name: &Name<'_>) -> Self {
         let (scope, key) = (name.scope(), name.key.as_bytes());
         let mut bytes = Vec::with_capacity(scope.len() + key.len());
@@ -88,7 +88,7 @@ impl Written {
 }
 
 /// As the [`Name`] it is of.
-impl fmt::Display for Written {
+impl fmt::Display for KeptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         as_written(parts(&self.bytes), f)
     }
@@ -133,14 +133,14 @@ mod tests {
             };
             let (one, two) = (name(0), name(1));
             let is_same = one.key() == two.key();
-            prop_assert_eq!(Written::of(&one).is(&two), is_same);
+            prop_assert_eq!(KeptName::of(&one).is(&two), is_same);
             prop_assert_eq!(scopes[0] == scopes[1] && keys[0] == keys[1], is_same);
-            prop_assert!(Written::of(&one).is(&one));
+            prop_assert!(KeptName::of(&one).is(&one));
             let hash = |name: Name<'_>| std::hash::BuildHasher::hash_one(&state(), name);
             prop_assert!(!is_same || hash(one) == hash(two));
             let text = [&*scopes[0], &*keys[0]].concat().join("/");
             prop_assert_eq!(one.to_string(), &*text);
-            prop_assert_eq!(Written::of(&one).to_string(), text);
+            prop_assert_eq!(KeptName::of(&one).to_string(), text);
         }
     }
 

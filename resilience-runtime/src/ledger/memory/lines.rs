@@ -119,7 +119,7 @@ mod tests {
 
     use super::super::records::Slot;
     use super::*;
-    use crate::key::Written;
+    use crate::key::KeptName;
     use crate::testing::op::op;
 
     /// Records that have been released, each of them in no line yet.
@@ -128,7 +128,7 @@ mod tests {
         let mut released = |name: u8| {
             let op = op(&name.to_string());
             let request = op.request(1);
-            let record = Record::granted(&request, Written::of(&request.name), u64::from(name), 1, now);
+            let record = Record::granted(&request, KeptName::of(&request.name), u64::from(name), 1, now);
             let record = Record { state: State::Released, expires: Some(now.after(op.ttl)), ..record };
             records.add(Slot::of(record, name.into()));
             records.find(op.key).expect("it was added")

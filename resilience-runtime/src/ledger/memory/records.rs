@@ -8,10 +8,10 @@ use hashbrown::HashTable;
 use tokio::sync::Notify;
 
 use super::lines::Seat;
-use crate::key::{IdempotencyKey, Name, Written};
+use crate::key::{IdempotencyKey, KeptName, Name};
 
 /// One that can be compared with the names of a call.
-pub(super) type Record = crate::ledger::record::Record<Written>;
+pub(super) type Record = crate::ledger::record::Record<KeptName>;
 
 /// Where a record lies, for as long as it is kept.
 pub(super) type Number = NonZeroU32;
@@ -191,7 +191,7 @@ mod tests {
     fn a_record_is_that_of_its_site_and_name() {
         let (op, other) = (op("one"), op("other"));
         let (request, mut records) = (op.request(1), Records::default());
-        let text = Written::of(&request.name);
+        let text = KeptName::of(&request.name);
         let number = records.add(Slot::of(Record::granted(&request, text, 1, 1, Tick::now()), 7));
         let copy = String::from(request.site);
         let named = |site: &str, op: &Op, hash| records.named(site, &op.request(2).name, hash);

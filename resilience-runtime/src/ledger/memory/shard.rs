@@ -2,7 +2,7 @@
 
 use super::lines::{Kind, Lines, standing};
 use super::records::{Number, Record, Records, Slot};
-use crate::key::{IdempotencyKey, Written};
+use crate::key::{IdempotencyKey, KeptName};
 use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
@@ -102,7 +102,7 @@ impl Shard {
         self.sweep(now);
         self.fence += self.step;
         let fence = self.fence;
-        let slot = Slot::of(Record::granted(request, Written::of(&request.name), fence, attempt, now), hash);
+        let slot = Slot::of(Record::granted(request, KeptName::of(&request.name), fence, attempt, now), hash);
         let number = match found {
             Some(number) => {
                 self.settled.leave(&mut self.records, number);
