@@ -4,6 +4,7 @@
 
 mod backend;
 mod background;
+mod backoff;
 mod budget;
 mod bulkhead;
 mod call;

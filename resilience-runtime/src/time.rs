@@ -83,6 +83,22 @@ pub(crate) fn sleep_until(at: Instant) -> Sleep {
     tokio::time::sleep_until(at)
 }
 
+/// Whether tokio's clock runs: in a test with paused time it does not. Outside of a runtime it is the machine's.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) fn flows() -> bool {
+    let (paused, machine) = (Instant::now(), std::time::Instant::now());
+    // What the machine's clock shows next, it shows within nanoseconds.
+    while machine.elapsed().is_zero() {
+        std::hint::spin_loop();
+    }
+    Instant::now() > paused
+}
+
+#[cfg(not(any(test, feature = "test-util")))]
+pub(crate) const fn flows() -> bool {
+    true
+}
+
 /// Waits, outside of any call.
 pub(crate) async fn pause(wait: Duration) {
     tokio::time::sleep(wait).await;
@@ -91,6 +107,14 @@ pub(crate) async fn pause(wait: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn paused_time_does_not_flow() {
+        assert!(!flows());
+        assert!(std::thread::spawn(flows).join().expect("no panic"), "outside of the runtime");
+        tokio::time::resume();
+        assert!(flows());
+    }
 
     #[test]
     fn a_tick_is_a_moment() {

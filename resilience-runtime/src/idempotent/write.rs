@@ -5,10 +5,14 @@ use std::time::Duration;
 use resilience_policy::idempotent::Idempotent;
 
 use super::Claim;
+use crate::backoff::Backoff;
 use crate::event::{Decision, Event, emit};
 use crate::ledger::{Hold, Reply, Stored as Record, Written, later};
 use crate::runtime::InUse;
 use crate::time;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The last write of a claim.
 struct Write {
@@ -34,14 +38,13 @@ fn write<'a>(
 impl Write {
     /// Goes on in the background until the ledger is back. What the ledger never hears of ends with the lease.
     async fn insist(self) {
-        let mut wait = Duration::from_millis(50);
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let end = later(time::now(), self.params.lease);
         while time::now() < end && !self.shared.ledger().has_stopped() {
-            time::pause(wait).await;
+            time::pause(pauses.next(&mut fastrand::Rng::new())).await;
             if write(&self.shared, self.hold, self.result.as_ref(), self.params).await.is_ok() {
                 return;
             }
-            wait = (wait * 2).min(Duration::from_secs(5));
         }
         self.shared.ledger().abandon(self.hold, self.result.is_some());
     }
@@ -78,12 +81,7 @@ impl Drop for Unsent<'_> {
             return;
         }
         let result = self.result.take();
-        match tokio::runtime::Handle::try_current() {
-            Ok(handle) => {
-                let write = Write { shared: shared.clone(), hold: *hold, result, params: site.params };
-                shared.background.spawn(&handle, write.insist());
-            }
-            Err(_) => shared.ledger().abandon(*hold, result.is_some()),
-        }
+        let write = Write { shared: shared.clone(), hold: *hold, result, params: site.params };
+        shared.background.spawn(write.insist());
     }
 }

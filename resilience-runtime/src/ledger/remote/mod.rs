@@ -13,8 +13,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 use super::{Body, Claimed, Entry, Hold, Ledger, LedgerError, Reply, Request, Stored, Written};
 use crate::background::Background;
 use crate::key::IdempotencyKey;
@@ -32,8 +30,6 @@ pub(crate) struct Remote<S> {
     line: Arc<Line<S>>,
     asks: Asks,
     background: Background,
-    /// Where it is.
-    on: Handle,
 }
 
 /// The server, and what is known here of its claims.
@@ -65,7 +61,6 @@ impl<S: Store> Remote<S> {
             line: Arc::new(line),
             asks: Asks::default(),
             background: Background::default(),
-            on: Handle::current(),
         }
     }
 
@@ -155,7 +150,7 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn withdraw(&self, key: IdempotencyKey, owner: u128) {
         let line = Arc::clone(&self.line);
-        self.background.spawn(&self.on, async move { line.withdraw(key, owner).await });
+        self.background.spawn(async move { line.withdraw(key, owner).await });
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
@@ -172,7 +167,7 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
         let line = Arc::clone(&self.line);
-        self.background.spawn(&self.on, async move { line.abandon(hold, may_have_run).await });
+        self.background.spawn(async move { line.abandon(hold, may_have_run).await });
     }
 
     fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
