@@ -46,14 +46,10 @@ impl Backend {
             Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY)),
             Some(("file", path)) => {
                 let path = folder(path).map_err(|why| because(why.to_owned()))?;
-                durable(path.to_owned()).await.map_err(|LedgerError(why)| because(why))
+                durable(path.to_owned()).await.map_err(|error| because(error.why))
             }
-            Some(("postgres" | "postgresql", _)) => {
-                postgres(url).await.map_err(|LedgerError(why)| because(why))
-            }
-            Some((scheme, _)) if is_redis(scheme) => {
-                redis(url).await.map_err(|LedgerError(why)| because(why))
-            }
+            Some(("postgres" | "postgresql", _)) => postgres(url).await.map_err(|error| because(error.why)),
+            Some((scheme, _)) if is_redis(scheme) => redis(url).await.map_err(|error| because(error.why)),
             _ => Err(because(EXPECTED.to_owned())),
         }
     }
@@ -80,25 +76,36 @@ async fn durable(path: String) -> Result<Backend, LedgerError> {
 
     let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref())).await;
     // The store panics on some of the files that it did not write.
-    let ledger = opened.map_err(|error| LedgerError(format!("its files are damaged: {error}")))??;
+    let ledger = opened.map_err(|error| LedgerError::new(format!("its files are damaged: {error}")))??;
     Ok(Backend::here("durable", Arc::new(ledger)))
 }
 
 #[cfg(not(feature = "durable"))]
 #[allow(clippy::unused_async)] // as the other one
 async fn durable(_: String) -> Result<Backend, LedgerError> {
-    Err(LedgerError("this program was built without the feature `durable` of `resilience`".to_owned()))
+    Err(LedgerError::new("this program was built without the feature `durable` of `resilience`".to_owned()))
+}
+
+/// Connections are driven where they are made, and outlive the tokio runtime of whoever opens the ledger.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+async fn in_background<T: Send + 'static>(
+    open: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let opened = crate::background::spawn(open).await;
+    opened.unwrap_or_else(|ended| Err(LedgerError::new(format!("the task that opens it has ended: {ended}"))))
 }
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str) -> Result<Backend, LedgerError> {
-    Ok(Backend::server("postgres", Arc::new(crate::ledger::postgres::open(url).await?)))
+    let url = url.to_owned();
+    let server = in_background(async move { crate::ledger::postgres::open(&url).await }).await?;
+    Ok(Backend::server("postgres", Arc::new(server)))
 }
 
 #[cfg(not(feature = "postgres"))]
 #[allow(clippy::unused_async)] // as the other one
 async fn postgres(_: &str) -> Result<Backend, LedgerError> {
-    Err(LedgerError("this program was built without the feature `postgres` of `resilience`".to_owned()))
+    Err(LedgerError::new("this program was built without the feature `postgres` of `resilience`".to_owned()))
 }
 
 fn is_redis(scheme: &str) -> bool {
@@ -107,13 +114,15 @@ fn is_redis(scheme: &str) -> bool {
 
 #[cfg(feature = "redis")]
 async fn redis(url: &str) -> Result<Backend, LedgerError> {
-    Ok(Backend::server("redis", Arc::new(crate::ledger::redis::open(url).await?)))
+    let url = url.to_owned();
+    let server = in_background(async move { crate::ledger::redis::open(&url).await }).await?;
+    Ok(Backend::server("redis", Arc::new(server)))
 }
 
 #[cfg(not(feature = "redis"))]
 #[allow(clippy::unused_async)] // as the other one
 async fn redis(_: &str) -> Result<Backend, LedgerError> {
-    Err(LedgerError("this program was built without the feature `redis` of `resilience`".to_owned()))
+    Err(LedgerError::new("this program was built without the feature `redis` of `resilience`".to_owned()))
 }
 
 /// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows. A path

@@ -24,12 +24,6 @@ impl Backoff {
         self.last = Some(pause);
         pause.mul_f64(0.5 + random.f64() / 2.0)
     }
-
-    /// The same again, where a failure is no news: one that was under way at the last one already.
-    #[cfg(any(test, feature = "postgres"))]
-    pub(crate) fn repeat(&self, random: &mut Rng) -> Duration {
-        self.last.unwrap_or(self.first).mul_f64(0.5 + random.f64() / 2.0)
-    }
 }
 
 #[cfg(test)]
@@ -46,7 +40,6 @@ mod tests {
             let whole = Duration::from_millis(whole);
             let pause = backoff.next(&mut random);
             assert!(whole / 2 <= pause && pause <= whole, "{pause:?} of {whole:?}");
-            assert!(backoff.repeat(&mut random) <= whole);
         }
     }
 

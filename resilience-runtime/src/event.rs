@@ -40,6 +40,9 @@ pub(crate) enum Decision<'a> {
     Unrecorded,
     /// A full ledger let its oldest result go.
     Evicted,
+    /// More claims have to be given up than are remembered while the server is away. It belongs to no site.
+    #[cfg(any(test, feature = "postgres", feature = "redis"))]
+    ClaimsLeft,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
     /// Something about a limit of the fleet.
@@ -155,6 +158,8 @@ pub(crate) fn emit(event: &Event<'_>) {
             let why = risk.words();
             tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
         }
+        #[cfg(any(test, feature = "postgres", feature = "redis"))]
+        Decision::ClaimsLeft => emit_claims_left(),
         Decision::Fleet(count) => emit_of_fleet(site, count),
         Decision::NoLedgerChosen => tracing::warn!(
             target: "resilience", event = "no_ledger_chosen", site,
@@ -167,6 +172,15 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+#[cfg(any(test, feature = "postgres", feature = "redis"))]
+fn emit_claims_left() {
+    tracing::warn!(
+        target: "resilience", event = "claims_left",
+        "the server of the ledger is away for so long that not all claims of calls that ended without it are remembered: \
+         the oldest end with their leases"
+    );
 }
 
 fn emit_of_fleet(site: &str, count: Fleet<'_>) {

@@ -20,7 +20,7 @@ use crate::context;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Name, Namespace};
-use crate::ledger::{Asking, Claimed, Request, later, new_owner};
+use crate::ledger::{Asking, Claimed, Request, Unanswered, later, new_owner};
 use crate::owner::{Owner, lasting, sane};
 use crate::runtime::{self, Alone, InUse};
 use crate::time::{self, Tick};
@@ -159,8 +159,11 @@ impl Exclusive {
             // count from a moment that nobody knows.
             let request = self.request(names, key);
             let sent = Tick::now();
-            let claimed = Asking::of(shared.ledger(), &request).await;
-            match claimed.map_err(|error| reject(Kind::Store, site).because(error))? {
+            let claimed = Asking::of(shared.ledger(), &request).await.map_err(|why| match why {
+                Unanswered::Failed(error) => reject(Kind::Store, site).because(error),
+                Unanswered::Late => reject(Kind::DeadlineExceeded, site),
+            });
+            match claimed? {
                 Claimed::Granted { fence } => {
                     return Ok(Lead::new(site, shared.clone(), &request, fence, sent));
                 }

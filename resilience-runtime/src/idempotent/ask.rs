@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Claim, Entry, Record, SiteLedger};
 use crate::context;
 use crate::event::reject;
-use crate::ledger::{Asking, Claimed, Request};
+use crate::ledger::{Asking, Claimed, Request, Unanswered};
 use crate::runtime::InUse;
 use crate::time::Tick;
 use crate::{Error, Kind};
@@ -101,7 +101,8 @@ impl<'a> Ask<'a> {
                 }
                 Ok(Claimed::InDoubt) => Kind::OutcomeUnknown,
                 Ok(Claimed::Mismatch) => Kind::KeyReused,
-                Err(error) => return Poll::Ready(Err(site.store(error))),
+                Err(Unanswered::Late) => Kind::DeadlineExceeded,
+                Err(Unanswered::Failed(error)) => return Poll::Ready(Err(site.store(error))),
             };
             return Poll::Ready(Err(reject(kind, site.site)));
         }

@@ -100,11 +100,11 @@ impl Flaky {
             let failed =
                 fails.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
             if failed && !self.answers_only {
-                return Err(LedgerError("the line is dead".to_owned()));
+                return Err(LedgerError::new("the line is dead".to_owned()));
             }
             let answer = act().await;
             drop(answering);
-            if failed { Err(LedgerError("the answer is lost".to_owned())) } else { answer }
+            if failed { Err(LedgerError::new("the answer is lost".to_owned())) } else { answer }
         })
     }
 }

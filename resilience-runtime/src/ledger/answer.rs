@@ -5,13 +5,49 @@ use crate::key::IdempotencyKey;
 
 /// Why a ledger could not answer.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct LedgerError(pub(crate) String);
+#[error("{why}")]
+pub struct LedgerError {
+    pub(crate) why: String,
+    fate: Fate,
+}
+
+/// What is known of a request that has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing. Sent again at once, it may be answered.
+    Open,
+    /// Nothing, and sent again at once it would fail again: the ledger has repeated it already, or is slow.
+    Lasting,
+    /// It was never sent.
+    Unsent,
+}
 
 impl LedgerError {
     /// With a sentence for the log of whoever asks why calls fail.
     pub fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
+        Self { why: why.into(), fate: Fate::Open }
+    }
+
+    /// The caller must not repeat the request: the ledger has done so, or is too slow for it.
+    #[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
+    pub(crate) fn lasting(why: impl Into<String>) -> Self {
+        Self { why: why.into(), fate: Fate::Lasting }
+    }
+
+    /// The same, and the store has certainly not heard of the request.
+    #[cfg(any(test, feature = "postgres", feature = "redis"))]
+    pub(crate) fn unsent(why: impl Into<String>) -> Self {
+        Self { why: why.into(), fate: Fate::Unsent }
+    }
+
+    /// Whether the request is to be sent once more.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        self.fate == Fate::Open
+    }
+
+    /// Whether the store may have done what was asked.
+    pub(super) fn may_have_been_sent(&self) -> bool {
+        self.fate != Fate::Unsent
     }
 }
 

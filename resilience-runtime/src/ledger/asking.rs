@@ -1,16 +1,27 @@
-//! A claim under way. A caller who goes away before the answer leaves no claim behind.
+//! A claim under way. A caller that goes away before the answer leaves no claim behind.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::{Claimed, Ledger, LedgerError, Reply, Request};
+use crate::context;
 
-/// The future of a claim: what the ledger says. No `async fn`, which each annotated function would compile anew.
+/// Why a claim has no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    Failed(LedgerError),
+    /// The deadline of the call has come first.
+    Late,
+}
+
+/// The future of a claim: what the ledger says, up to a deadline around the call that nobody else watches. No `async fn`,
+/// which each annotated function would compile anew.
 pub(crate) struct Asking<'a> {
     ledger: &'a dyn Ledger,
     request: &'a Request<'a>,
     reply: Option<Reply<'a, Claimed>>,
     again: bool,
+    /// There is nothing to withdraw.
     answered: bool,
 }
 
@@ -33,7 +44,7 @@ impl<'a> Asking<'a> {
 }
 
 impl Future for Asking<'_> {
-    type Output = Result<Claimed, LedgerError>;
+    type Output = Result<Claimed, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -41,14 +52,26 @@ impl Future for Asking<'_> {
             let mut reply = this.reply.take().unwrap_or_else(|| this.ledger.claim(this.request));
             let Poll::Ready(claimed) = Pin::new(&mut reply).poll(cx) else {
                 this.reply = Some(reply);
-                return Poll::Pending;
+                let is_late = context::with(|context| {
+                    let deadline = context.unwatched_deadline();
+                    deadline.is_some_and(|deadline| context.reached(deadline))
+                });
+                return if is_late { Poll::Ready(Err(Unanswered::Late)) } else { Poll::Pending };
             };
-            // Once more, by the same owner: where only the answer was lost, the claim is ours.
-            if claimed.is_err() && !std::mem::replace(&mut this.again, true) {
-                continue;
-            }
-            this.answered = claimed.is_ok();
-            return Poll::Ready(claimed);
+            return Poll::Ready(match claimed {
+                Ok(claimed) => {
+                    this.answered = true;
+                    Ok(claimed)
+                }
+                // Once more, by the same owner: where only the answer was lost, the claim is ours.
+                Err(error) if error.may_be_repeated() && !std::mem::replace(&mut this.again, true) => {
+                    continue;
+                }
+                Err(error) => {
+                    this.answered = !error.may_have_been_sent();
+                    Err(Unanswered::Failed(error))
+                }
+            });
         }
     }
 }

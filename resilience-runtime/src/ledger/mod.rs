@@ -29,7 +29,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
-pub(crate) use asking::Asking;
+pub(crate) use asking::{Asking, Unanswered};
 pub use operator::{Entry, EntryState, Operator};
 pub use reply::Reply;
 pub use request::Request;

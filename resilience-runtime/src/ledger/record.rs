@@ -67,13 +67,23 @@ impl<T: Display> Record<T> {
     /// What a claim finds. Nothing: it may run, as the next attempt.
     #[inline]
     pub(crate) fn answer(&self, request: &Request<'_>, now: Tick) -> Option<Claimed> {
-        if self.fingerprint != request.fingerprint {
+        self.answer_to(request.owner, request.fingerprint.as_ref(), now)
+    }
+
+    #[inline]
+    pub(crate) fn answer_to(
+        &self,
+        owner: u128,
+        fingerprint: Option<&[u8; 32]>,
+        now: Tick,
+    ) -> Option<Claimed> {
+        if self.fingerprint.as_ref() != fingerprint {
             return Some(Claimed::Mismatch);
         }
         match &self.state {
             State::Done(stored) => Some(Claimed::Done(stored.clone())),
             State::Running { until } if *until > now => {
-                if self.owner == request.owner {
+                if self.owner == owner {
                     return Some(Claimed::Granted { fence: self.fence });
                 }
                 Some(Claimed::Running { fence: self.fence, left: until.since(now) })

@@ -158,7 +158,7 @@ impl Core {
         let (mut group, mut last) = (Group::default(), None);
         while self.journal.take(&mut group, last) {
             let start = Instant::now();
-            if let Err(LedgerError(why)) = self.write(&group) {
+            if let Err(LedgerError { why, .. }) = self.write(&group) {
                 tracing::error!(target: "resilience", event = "ledger_stopped", why);
                 self.fail(why);
                 return;

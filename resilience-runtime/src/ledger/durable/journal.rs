@@ -56,7 +56,9 @@ impl Journal {
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         match self.failure.get() {
             None => Ok(()),
-            Some(why) => Err(LedgerError(format!("the ledger has stopped, because a write failed: {why}"))),
+            Some(why) => {
+                Err(LedgerError::new(format!("the ledger has stopped, because a write failed: {why}")))
+            }
         }
     }
 
@@ -84,7 +86,7 @@ impl Journal {
     pub(super) async fn synced(&self, told: oneshot::Receiver<()>) -> Result<(), LedgerError> {
         match told.await {
             Ok(()) => Ok(()),
-            Err(_) => self.check().and(Err(LedgerError("the ledger is closed".to_owned()))),
+            Err(_) => self.check().and(Err(LedgerError::new("the ledger is closed".to_owned()))),
         }
     }
 

@@ -40,17 +40,17 @@ impl Folder {
     /// Nothing is changed where it is refused.
     pub(super) fn claim(path: &Path) -> Result<Self, LedgerError> {
         make_folder(path).map_err(|error| match fs::metadata(path) {
-            Ok(found) if !found.is_dir() => {
-                LedgerError("it is a file, and a ledger is a folder: name a folder, new or empty".to_owned())
-            }
-            _ => LedgerError(format!("the folder cannot be made: {error}")),
+            Ok(found) if !found.is_dir() => LedgerError::new(
+                "it is a file, and a ledger is a folder: name a folder, new or empty".to_owned(),
+            ),
+            _ => LedgerError::new(format!("the folder cannot be made: {error}")),
         })?;
         contents(path)?;
         let lock = Lock::take(&path.join(LOCK)).map_err(|refused| match refused {
-            Refused::By(owner) => LedgerError(format!(
+            Refused::By(owner) => LedgerError::new(format!(
                 "{owner} has it open, and a ledger on disk has one owner: stop that process, or name another folder"
             )),
-            Refused::Io(error) => LedgerError(format!("its lock cannot be taken: {error}")),
+            Refused::Io(error) => LedgerError::new(format!("its lock cannot be taken: {error}")),
         })?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
@@ -63,7 +63,7 @@ impl Folder {
     ) -> Result<T, LedgerError> {
         let incomplete = || {
             let why = format!("its folder `{RECORDS}` is missing or incomplete: bring it back from a copy");
-            LedgerError(why)
+            LedgerError::new(why)
         };
         let records = self.path.join(RECORDS);
         match contents(&self.path)? {
@@ -71,7 +71,7 @@ impl Folder {
             Contents::Ledger => open(&records, Contents::Ledger)?.ok_or_else(incomplete),
             Contents::New => {
                 let made = self.make(&records, |path| open(path, Contents::New)?.ok_or_else(incomplete));
-                made.map_err(|error| LedgerError(format!("it cannot be made: {error}")))
+                made.map_err(|error| LedgerError::new(format!("it cannot be made: {error}")))
             }
         }
     }
@@ -81,7 +81,7 @@ impl Folder {
         records: &Path,
         open: impl FnOnce(&Path) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let io = |error: io::Error| LedgerError(error.to_string());
+        let io = |error: io::Error| LedgerError::new(error.to_string());
         if records.exists() {
             fs::remove_dir_all(records).map_err(io)?;
         }
@@ -113,7 +113,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 fn contents(path: &Path) -> Result<Contents, LedgerError> {
-    let unreadable = |error: io::Error| LedgerError(format!("the folder cannot be read: {error}"));
+    let unreadable = |error: io::Error| LedgerError::new(format!("the folder cannot be read: {error}"));
     match fs::read(path.join(FORMAT)) {
         Ok(format) => check(&String::from_utf8_lossy(&format)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -126,7 +126,7 @@ fn contents(path: &Path) -> Result<Contents, LedgerError> {
                 if names.iter().any(|name| name == LOCK) { &[LOCK, RECORDS, DRAFT, FORMAT] } else { &[] };
             match names.iter().find(|name| !ours.iter().any(|ours| *name == ours)) {
                 None => Ok(Contents::New),
-                Some(name) => Err(LedgerError(format!(
+                Some(name) => Err(LedgerError::new(format!(
                     "it is not a ledger, it holds `{}`: name a folder, new or empty",
                     name.display()
                 ))),
@@ -140,10 +140,12 @@ fn check(format: &str) -> Result<Contents, LedgerError> {
     let version = format.trim_end().strip_prefix(TITLE).and_then(|version| version.parse::<u32>().ok());
     match version {
         Some(VERSION) => Ok(Contents::Ledger),
-        Some(version) => Err(LedgerError(format!(
+        Some(version) => Err(LedgerError::new(format!(
             "it has format {version}, and this program reads format {VERSION}: open it with the version of \
              `resilience` that wrote it, or name another folder"
         ))),
-        None => Err(LedgerError(format!("it is not a ledger: its file `{FORMAT}` is of another program"))),
+        None => {
+            Err(LedgerError::new(format!("it is not a ledger: its file `{FORMAT}` is of another program")))
+        }
     }
 }

@@ -34,7 +34,7 @@ const STEP: usize = 1 << 20;
 
 /// Cuts off what is left of a last write that was interrupted.
 pub(super) fn mend(records: &Path) -> Result<(), LedgerError> {
-    let unreadable = |error: io::Error| LedgerError(format!("its journal cannot be read: {error}"));
+    let unreadable = |error: io::Error| LedgerError::new(format!("its journal cannot be read: {error}"));
     // Of another version the store itself says that it does not read it.
     if fs::read(records.join("version")).map_err(unreadable)? != MAGIC {
         return Ok(());
@@ -60,7 +60,7 @@ pub(super) fn mend(records: &Path) -> Result<(), LedgerError> {
 }
 
 fn damaged(at: usize) -> LedgerError {
-    LedgerError(format!(
+    LedgerError::new(format!(
         "its journal is damaged at byte {at}, and whole writes follow: bring the folder back from a copy"
     ))
 }

@@ -55,7 +55,8 @@ impl DurableLedger {
         let core = Arc::clone(&ledger.core);
         let writer = std::thread::Builder::new().name("resilience-ledger".to_owned());
         let writer = writer.spawn(move || core.write_all());
-        let writer = writer.map_err(|error| LedgerError(format!("its writer cannot be started: {error}")))?;
+        let writer =
+            writer.map_err(|error| LedgerError::new(format!("its writer cannot be started: {error}")))?;
         ledger.writer = Some(writer);
         Ok(ledger)
     }
@@ -173,7 +174,7 @@ impl DurableLedger {
         self.core.journal.check()?;
         let core = Arc::clone(&self.core);
         let gathered = tokio::task::spawn_blocking(move || gather(&core, Tick::now())).await;
-        gathered.unwrap_or_else(|error| Err(LedgerError(error.to_string())))
+        gathered.unwrap_or_else(|error| Err(LedgerError::new(error.to_string())))
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn encode(record: &Record, clock: &Clock) -> Result<Vec<u8>, LedgerEr
     let mut bytes = Vec::with_capacity(EXPIRY + NUMBERS + texts);
     bytes.extend_from_slice(&expiry(record, clock).to_le_bytes());
     postcard::to_extend(&row, bytes)
-        .map_err(|error| LedgerError(format!("a record cannot be written: {error}")))
+        .map_err(|error| LedgerError::new(format!("a record cannot be written: {error}")))
 }
 
 /// When the row is forgotten. One whose process died while it ran is as good as abandoned then.
@@ -100,7 +100,7 @@ pub(super) fn has_expired(bytes: &[u8], now: u64) -> bool {
 
 /// Reads a record of which nobody in this process runs anything: what is running there is of a process that died.
 pub(super) fn decode(key: IdempotencyKey, bytes: &[u8], clock: &Clock) -> Result<Record, LedgerError> {
-    let damaged = || LedgerError(format!("the record {key} cannot be read: it is damaged"));
+    let damaged = || LedgerError::new(format!("the record {key} cannot be read: it is damaged"));
     let (end, bytes) = bytes.split_first_chunk::<EXPIRY>().ok_or_else(damaged)?;
     let row: Row<'_> = postcard::from_bytes(bytes).map_err(|_| damaged())?;
     let done = |version, body| State::Done(Stored { version, body });

@@ -39,7 +39,7 @@ pub(super) struct Store {
 
 impl From<fjall::Error> for LedgerError {
     fn from(error: fjall::Error) -> Self {
-        Self(match error {
+        Self::new(match error {
             fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => match error.kind()
             {
                 // The system had nothing against it; the store did not find what it wrote.
@@ -131,7 +131,7 @@ impl Store {
 fn pairs(keyspace: &Keyspace) -> impl Iterator<Item = Result<(IdempotencyKey, Slice), LedgerError>> + use<> {
     keyspace.iter().map(|guard| {
         let (key, value) = guard.into_inner()?;
-        let key = key.first_chunk().ok_or_else(|| LedgerError("a key is damaged".to_owned()))?;
+        let key = key.first_chunk().ok_or_else(|| LedgerError::new("a key is damaged".to_owned()))?;
         Ok((IdempotencyKey::from_bytes(*key), value))
     })
 }

@@ -21,6 +21,8 @@ enum Kind {
     Lost,
     /// What the server says.
     Server(SqlState),
+    /// It was never sent.
+    Unsent,
     Other,
 }
 
@@ -29,15 +31,20 @@ impl Fault {
         Self { why, kind: Kind::Other }
     }
 
+    /// The server has not heard of it.
+    pub(super) fn unsent(why: String) -> Self {
+        Self { why, kind: Kind::Unsent }
+    }
+
     /// There is no connection, and so nothing has happened.
     pub(super) fn connecting(error: &Error) -> Self {
-        Self { kind: Kind::Other, ..Self::from_error(error) }
+        Self { kind: Kind::Unsent, ..Self::from_error(error) }
     }
 
     pub(super) fn state(&self) -> Option<&SqlState> {
         match &self.kind {
             Kind::Server(state) => Some(state),
-            Kind::Lost | Kind::Other => None,
+            Kind::Lost | Kind::Unsent | Kind::Other => None,
         }
     }
 
@@ -120,8 +127,12 @@ impl From<Error> for Fault {
 }
 
 impl From<Fault> for LedgerError {
+    /// The pool has sent again what was worth it.
     fn from(fault: Fault) -> Self {
-        Self::new(fault.why)
+        match fault.kind {
+            Kind::Unsent => Self::unsent(fault.why),
+            _ => Self::lasting(fault.why),
+        }
     }
 }
 

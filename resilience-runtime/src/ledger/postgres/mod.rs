@@ -3,7 +3,7 @@
 //! changes of one table in one statement, no `xmin`.
 
 mod fault;
-mod outage;
+mod lending;
 mod pool;
 mod row;
 mod schema;

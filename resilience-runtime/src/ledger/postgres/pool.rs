@@ -1,24 +1,29 @@
 //! Connections to the server, and what is asked over them: one statement at a time, each a transaction of its own. So a
 //! caller who goes away leaves nothing open on a connection.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool as Connections, PoolError, RecyclingMethod, Runtime,
-};
+use deadpool_postgres::{ClientWrapper as Connection, Connect};
+use tokio::sync::oneshot;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Config, Row};
 
 use super::fault::Fault;
-use super::outage::Outage;
+use super::lending::{Breaks, Lending, Next, Waits};
 use super::tls;
 use super::url::Options;
-use crate::time::{self, Instant};
+use crate::background;
+use crate::time::{self, Tick};
 
-/// How often a statement is sent whose answer was lost, or which the server gave up on behalf of another one.
+/// How often a statement is sent whose answer was lost, or which the server gave up on behalf of another one. Nobody above
+/// sends it again.
 const TRIES: u32 = 3;
-/// The longest pause before it is sent again after a conflict.
+/// The longest pause before it is sent again.
 const PAUSE: Duration = Duration::from_millis(25);
+/// How long a connection may owe the answer to a statement that was given up. A server that stood still answers as soon as
+/// it goes on, and connecting anew would take it longer.
+const OWED: Duration = Duration::from_secs(30);
 
 /// A statement, and the types of its parameters. It must do no harm where it is sent again.
 pub(crate) struct Statement {
@@ -28,13 +33,29 @@ pub(crate) struct Statement {
 
 pub(crate) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
-pub(crate) struct Pool {
-    connections: Connections,
-    outage: Outage,
+/// Whoever waits for a connection hears at most once.
+type Waiter = oneshot::Sender<Result<Lent, Fault>>;
+
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    connector: Box<dyn Connect>,
+    config: Config,
     prepare: bool,
     connect_timeout: Duration,
-    /// A connection that owes an answer for this long is not handed on.
-    patience: Duration,
+    lending: Mutex<Lending<Connection, Waiter>>,
+}
+
+impl Waits for Waiter {
+    fn has_left(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+impl Breaks for Connection {
+    fn is_broken(&self) -> bool {
+        self.is_closed()
+    }
 }
 
 impl Pool {
@@ -45,21 +66,13 @@ impl Pool {
             config.options(session(options.config.get_options(), limit));
         }
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
-        let connect_timeout = options.connect_timeout * hosts;
-        let connections = Connections::builder(manager(config, options)?)
-            .max_size(most)
-            .wait_timeout(Some(limit))
-            .create_timeout(Some(connect_timeout))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| Fault::new(error.to_string()))?;
-        Ok(Self {
-            connections,
-            outage: Outage::default(),
+        Ok(Self(Arc::new(Inner {
+            connector: tls::connector(&options.tls)?,
+            config,
             prepare: options.prepare,
-            connect_timeout,
-            patience: limit / 2,
-        })
+            connect_timeout: options.connect_timeout * hosts,
+            lending: Mutex::new(Lending::new(most, limit)),
+        })))
     }
 
     /// The rows of a statement. Sent again where nobody knows whether it happened, or where it certainly did not.
@@ -68,17 +81,23 @@ impl Pool {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
+        self.ask_if(|| true, statement, parameters).await
+    }
+
+    /// The same, if it is still wanted once there is a connection for it.
+    pub(crate) async fn ask_if(
+        &self,
+        is_wanted: impl Fn() -> bool,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, Fault> {
         for _ in 1..TRIES {
-            match self.ask_once(statement, parameters).await {
-                Err(fault) if fault.again() => {
-                    if fault.is_conflict() {
-                        time::pause(PAUSE.mul_f64(fastrand::f64())).await;
-                    }
-                }
+            match self.send(&is_wanted, statement, parameters).await {
+                Err(fault) if fault.again() => time::pause(PAUSE.mul_f64(fastrand::f64())).await,
                 answer => return answer,
             }
         }
-        self.ask_once(statement, parameters).await
+        self.send(is_wanted, statement, parameters).await
     }
 
     /// What the first row of a statement says.
@@ -98,49 +117,89 @@ impl Pool {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
+        self.send(|| true, statement, parameters).await
+    }
+
+    async fn send(
+        &self,
+        is_wanted: impl Fn() -> bool,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, Fault> {
         let mut lent = self.lend().await?;
-        let answer = lent.ask(statement, parameters, self.prepare).await;
-        lent.back(answer)
+        if !is_wanted() {
+            return Err(Fault::unsent("nobody waits for it any more".to_owned()));
+        }
+        lent.use_for(async |connection| {
+            let Statement { sql, types } = statement;
+            Ok(if self.0.prepare {
+                let prepared = connection.prepare_typed_cached(sql, types).await?;
+                connection.query(&prepared, parameters).await?
+            } else {
+                let typed: Vec<_> = parameters.iter().copied().zip(types.iter().cloned()).collect();
+                connection.query_typed(sql, &typed).await?
+            })
+        })
+        .await
     }
 
     /// Statements without parameters, in one message: the server runs all of it, whether or not somebody waits. After an
     /// error the connection is closed, and a transaction that the statements began with it.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), Fault> {
         let mut lent = self.lend().await?;
-        let answer = lent.connection().batch_execute(sql).await.map_err(Fault::from);
-        let failed = answer.is_err();
-        let answer = lent.back(answer);
-        if failed {
-            lent.close();
-        }
+        let answer =
+            lent.use_for(async |connection| connection.batch_execute(sql).await.map_err(Fault::from)).await;
+        lent.is_spoilt |= answer.is_err();
         answer
     }
 
     async fn lend(&self) -> Result<Lent, Fault> {
-        if self.outage.is_down() && self.connections.status().available == 0 {
-            self.outage.check()?;
+        let (waiter, lent) = oneshot::channel();
+        self.0.next(|lending, now| lending.arrive(waiter, now));
+        lent.await.unwrap_or_else(|_| Err(Fault::unsent("the ledger is closed".to_owned())))
+    }
+}
+
+impl Inner {
+    /// Changes what is lent, and does what follows from it once nobody holds the lock.
+    fn next(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Lending<Connection, Waiter>, Tick) -> Next<Connection, Waiter>,
+    ) {
+        let now = Tick::now();
+        let next = change(&mut self.lending.lock().unwrap_or_else(PoisonError::into_inner), now);
+        if let Some((waiter, connection)) = next.hand {
+            // Where the waiter has left meanwhile, the connection comes back by its drop.
+            drop(waiter.send(Ok(Lent::new(Arc::clone(self), connection))));
         }
-        match self.connections.get().await {
-            Ok(connection) => {
-                self.outage.over();
-                Ok(Lent { connection: Some(connection), since: time::now(), patience: self.patience })
-            }
-            Err(PoolError::Timeout(deadpool_postgres::TimeoutType::Wait)) => {
-                let most = self.connections.status().max_size;
-                Err(Fault::new(format!("all connections are busy, {most} of {most} (`pool_max`)")))
-            }
-            Err(error) => {
-                let fault = match error {
-                    PoolError::Backend(error) => Fault::connecting(&error),
-                    PoolError::Timeout(_) => {
-                        Fault::new(format!("no connection within {:?}", self.connect_timeout))
-                    }
-                    error => Fault::new(error.to_string()),
-                };
-                self.outage.began(&fault);
-                Err(fault)
-            }
+        for (waiter, why) in next.refused {
+            let _ = waiter.send(Err(why)); // it may have left
         }
+        if next.connect {
+            background::spawn(Arc::clone(self).connect());
+        }
+    }
+
+    /// Connects, for whoever waits by then.
+    async fn connect(self: Arc<Self>) {
+        let connected =
+            tokio::time::timeout(self.connect_timeout, self.connector.connect(&self.config)).await;
+        let connected = match connected {
+            Ok(Ok((client, task))) => Ok(Connection::new(client, task)),
+            Ok(Err(error)) => Err(Fault::connecting(&error)),
+            Err(_) => Err(Fault::unsent(format!("no connection within {:?}", self.connect_timeout))),
+        };
+        self.next(|lending, now| match connected {
+            Ok(connection) => lending.connected(connection, now),
+            Err(fault) => lending.failed_to_connect(&fault, now),
+        });
+    }
+
+    /// Waits for the answer that this connection owes: what is asked next is answered after it.
+    async fn settle(self: Arc<Self>, connection: Connection) {
+        let answered = tokio::time::timeout(OWED, connection.simple_query("")).await;
+        let connection = matches!(answered, Ok(Ok(_))).then_some(connection);
+        self.next(|lending, now| lending.settled(connection, now));
     }
 }
 
@@ -155,58 +214,49 @@ fn session(theirs: Option<&str>, limit: Duration) -> String {
     theirs.map_or_else(|| ours.clone(), |theirs| format!("{ours} {theirs}"))
 }
 
-fn manager(config: Config, options: &Options) -> Result<Manager, Fault> {
-    let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    tls::manager(config, how, &options.tls)
-}
-
-/// A connection in use.
+/// A connection in use. Dropped while it owes an answer, it is kept until the answer has come, and lent to nobody.
 struct Lent {
-    connection: Option<Object>,
-    since: Instant,
-    patience: Duration,
+    pool: Arc<Inner>,
+    /// `None` in the drop.
+    connection: Option<Connection>,
+    since: Tick,
+    /// A statement was sent, and its answer is not here.
+    owes: bool,
+    /// Another connection may do better.
+    is_spoilt: bool,
 }
 
 impl Lent {
-    fn connection(&self) -> &Object {
-        self.connection.as_ref().expect("closed last")
+    fn new(pool: Arc<Inner>, connection: Connection) -> Self {
+        Self { pool, connection: Some(connection), since: Tick::now(), owes: false, is_spoilt: false }
     }
 
-    async fn ask(
+    async fn use_for<T>(
         &mut self,
-        statement: &Statement,
-        parameters: &Parameters<'_>,
-        prepare: bool,
-    ) -> Result<Vec<Row>, Fault> {
-        let connection = self.connection();
-        let Statement { sql, types } = statement;
-        Ok(if prepare {
-            let prepared = connection.prepare_typed_cached(sql, types).await?;
-            connection.query(&prepared, parameters).await?
-        } else {
-            let typed: Vec<_> = parameters.iter().copied().zip(types.iter().cloned()).collect();
-            connection.query_typed(sql, &typed).await?
-        })
-    }
-
-    /// The answer is here: the connection may be used again, unless the answer says otherwise.
-    fn back<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
-        self.since = time::now();
-        if answer.as_ref().is_err_and(Fault::spoils_the_connection) {
-            self.close();
-        }
+        ask: impl AsyncFnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.owes = true;
+        let connection = self.connection.as_ref().expect("there until the drop");
+        let answer = ask(connection).await;
+        self.owes = false;
+        self.is_spoilt |= answer.as_ref().is_err_and(Fault::spoils_the_connection);
         answer
-    }
-
-    fn close(&mut self) {
-        self.connection.take().map(Object::take);
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if time::now().duration_since(self.since) >= self.patience {
-            self.close();
+        let Some(connection) = self.connection.take() else { return };
+        let pool = &self.pool;
+        if self.is_spoilt || connection.is_closed() {
+            drop(connection);
+            pool.next(Lending::lost);
+        } else if self.owes {
+            pool.next(Lending::owes);
+            background::spawn(Arc::clone(pool).settle(connection));
+        } else {
+            let since = self.since;
+            pool.next(|lending, now| lending.returned(connection, now.since(since), now));
         }
     }
 }

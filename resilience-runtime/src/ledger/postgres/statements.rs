@@ -32,10 +32,10 @@ pub(super) struct Statements {
     pub(super) take_over: Statement,
     pub(super) renew: Statement,
     pub(super) complete: Statement,
-    /// Released, or in doubt.
-    pub(super) end: Statement,
+    pub(super) release: Statement,
+    /// Ends those of these claims that run.
+    pub(super) part: Statement,
     pub(super) is_settled: Statement,
-    pub(super) withdraw: Statement,
     pub(super) look: Statement,
     pub(super) inspect: Statement,
     pub(super) in_doubt: Statement,
@@ -63,9 +63,9 @@ impl Statements {
             take_over: take_over(&table, &fence),
             renew: renew(&table),
             complete: complete(&table),
-            end: end(&table),
+            release: release(&table),
+            part: part(&table),
             is_settled: is_settled(&table),
-            withdraw: withdraw(&table),
             look: look(&table),
             inspect: inspect(&table),
             in_doubt: in_doubt(&table),
@@ -152,14 +152,25 @@ fn complete(table: &str) -> Statement {
     statement(sql, &[BYTES, BYTES, LONG, SHORT, LONG, BYTES, LONG])
 }
 
-/// What waits for an operator waits for as long as it takes.
-fn end(table: &str) -> Statement {
+fn release(table: &str) -> Statement {
     let sql = format!(
-        "UPDATE {table} SET state = $4, since = clock_timestamp(), expires_at = CASE \
-         WHEN at_most_once AND $4 = 1 THEN NULL ELSE clock_timestamp() + ttl_ms * interval '1 ms' END \
-         WHERE {HELD} RETURNING fence"
+        "UPDATE {table} SET state = 2, since = clock_timestamp(), \
+         expires_at = clock_timestamp() + ttl_ms * interval '1 ms' WHERE {HELD} RETURNING fence"
     );
-    statement(sql, &[BYTES, BYTES, LONG, SHORT])
+    statement(sql, &[BYTES, BYTES, LONG])
+}
+
+/// Those whose callers never heard of them have no fence. What waits for an operator waits for as long as it takes.
+fn part(table: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {table} AS record SET state = gone.state, since = clock_timestamp(), expires_at = CASE \
+         WHEN record.at_most_once AND gone.state = 1 THEN NULL \
+         ELSE clock_timestamp() + record.ttl_ms * interval '1 ms' END \
+         FROM unnest($1, $2, $3, $4) AS gone (key, owner, fence, state) \
+         WHERE record.key = gone.key AND record.owner = gone.owner AND record.state = 0 \
+         AND (gone.fence IS NULL OR record.fence = gone.fence)"
+    );
+    statement(sql, &[Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::INT8_ARRAY, Type::INT2_ARRAY])
 }
 
 /// As it was to be, or with a result.
@@ -168,15 +179,6 @@ fn is_settled(table: &str) -> Statement {
         "SELECT state >= 3 OR state = $4 FROM {table} WHERE key = $1 AND owner = $2 AND fence = $3 AND state <> 0"
     );
     statement(sql, &[BYTES, BYTES, LONG, SHORT])
-}
-
-fn withdraw(table: &str) -> Statement {
-    let sql = format!(
-        "UPDATE {table} SET state = 2, since = clock_timestamp(), \
-         expires_at = clock_timestamp() + ttl_ms * interval '1 ms' \
-         WHERE key = $1 AND owner = $2 AND state = 0 RETURNING fence"
-    );
-    statement(sql, &[BYTES, BYTES])
 }
 
 fn look(table: &str) -> Statement {

@@ -13,8 +13,8 @@ use super::statements::Statements;
 use super::sweep::Sweeper;
 use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
-use crate::ledger::remote::{Answer, Seen, Store};
-use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Request, Stored, Written};
+use crate::ledger::remote::{Answer, Claim, Farewell, Seen, Store};
+use crate::ledger::{Body, Claimed, Entry, EntryState, Hold, Stored, Written};
 use crate::quota::{Draw, Drawn};
 use crate::time::Tick;
 
@@ -29,7 +29,7 @@ pub(crate) struct PostgresStore {
 
 /// A claim as parameters of statements.
 struct Asked<'a> {
-    key: IdempotencyKey,
+    claim: &'a Claim,
     bytes: &'a [u8],
     site: &'a str,
     text: String,
@@ -42,18 +42,18 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn of(request: &'a Request<'_>) -> Self {
+    fn of(claim: &'a Claim) -> Self {
         Self {
-            key: request.key,
-            bytes: request.key.as_bytes(),
-            site: request.site,
-            text: row::text(request.as_written()),
-            owner: request.owner.to_be_bytes().to_vec(),
-            fingerprint: request.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
-            version: request.version.into(),
-            ttl: row::millis(request.ttl),
-            at_most_once: request.at_most_once,
-            lease: row::millis(request.lease),
+            claim,
+            bytes: claim.key.as_bytes(),
+            site: claim.site,
+            text: row::text(claim.text.clone()),
+            owner: claim.owner.to_be_bytes().to_vec(),
+            fingerprint: claim.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
+            version: claim.version.into(),
+            ttl: row::millis(claim.ttl),
+            at_most_once: claim.at_most_once,
+            lease: row::millis(claim.lease),
         }
     }
 
@@ -91,10 +91,11 @@ impl<'a> Held<'a> {
 impl PostgresStore {
     /// What a claim finds, or the fence of its grant. Nothing, where the winner's row came after the look.
     async fn try_claim(&self, asked: &Asked<'_>) -> Result<Option<Result<Found, u64>>, Fault> {
-        match self.calls.ask(&self.statements.claim, &asked.parameters()).await?.first() {
+        let is_wanted = || asked.claim.begin();
+        match self.calls.ask_if(is_wanted, &self.statements.claim, &asked.parameters()).await?.first() {
             Some(row) if row.try_get::<_, Option<&[u8]>>(0)?.is_none() => Ok(Some(Err(row::number(row, 1)?))),
-            Some(row) => Ok(Some(Ok(row::judged(row, asked.key)?))),
-            None => Ok(self.read(&self.calls, asked.key.as_bytes()).await?.map(Ok)),
+            Some(row) => Ok(Some(Ok(row::judged(row, asked.claim.key)?))),
+            None => Ok(self.read(&self.calls, asked.bytes).await?.map(Ok)),
         }
     }
 
@@ -139,10 +140,6 @@ impl PostgresStore {
         Ok(if settled == Some(true) { Written::Yes } else { Written::LeaseLost })
     }
 
-    async fn end(&self, hold: Hold, state: i16) -> Answer<Written> {
-        self.write(hold, &self.statements.end, &[&state], state).await
-    }
-
     /// An operator decides over a record of this fence that he may decide over. Sent once: a second answer would be about
     /// the first.
     async fn decide(
@@ -178,8 +175,8 @@ fn entries(rows: &[Row], wanted: fn(&Record, Tick) -> bool) -> Answer<Vec<Entry>
 
 impl Store for PostgresStore {
     /// One round trip, where nobody is to be followed.
-    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
-        let asked = Asked::of(request);
+    async fn claim(&self, claim: &Claim) -> Answer<Claimed> {
+        let asked = Asked::of(claim);
         loop {
             let found = match self.try_claim(&asked).await? {
                 Some(Err(fence)) => return Ok(Claimed::Granted { fence }),
@@ -188,7 +185,8 @@ impl Store for PostgresStore {
                 None => continue,
             };
             let live = !found.record.has_expired(found.now);
-            let answer = if live { found.record.answer(request, found.now) } else { None };
+            let answer = || found.record.answer_to(claim.owner, claim.fingerprint.as_ref(), found.now);
+            let answer = if live { answer() } else { None };
             if let Some(answer) = answer {
                 return Ok(answer);
             }
@@ -196,12 +194,6 @@ impl Store for PostgresStore {
                 return Ok(Claimed::Granted { fence });
             }
         }
-    }
-
-    async fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Answer<()> {
-        let (key, owner) = (key.as_bytes().as_slice(), owner.to_be_bytes());
-        self.calls.ask(&self.statements.withdraw, &[&key, &owner.as_slice()]).await?;
-        Ok(())
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -216,11 +208,24 @@ impl Store for PostgresStore {
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
-        self.end(hold, row::RELEASED).await
+        self.write(hold, &self.statements.release, &[], row::RELEASED).await
     }
 
-    async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
-        self.end(hold, if may_have_run { row::IN_DOUBT } else { row::RELEASED }).await
+    async fn part(&self, farewells: &[Farewell]) -> Answer<()> {
+        let (mut keys, mut owners, mut fences, mut states) = (vec![], vec![], vec![], vec![]);
+        for farewell in farewells {
+            keys.push(farewell.key().as_bytes().to_vec());
+            owners.push(farewell.owner().to_be_bytes().to_vec());
+            let (fence, state) = match farewell {
+                Farewell::Abandon { hold, may_have_run: true } => (Some(Held::of(hold).fence), row::IN_DOUBT),
+                Farewell::Abandon { hold, .. } => (Some(Held::of(hold).fence), row::RELEASED),
+                Farewell::Withdraw { .. } => (None, row::RELEASED),
+            };
+            fences.push(fence);
+            states.push(state);
+        }
+        self.calls.ask(&self.statements.part, &[&keys, &owners, &fences, &states]).await?;
+        Ok(())
     }
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {

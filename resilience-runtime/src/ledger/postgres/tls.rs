@@ -1,7 +1,6 @@
 //! TLS to the server.
 
-use deadpool_postgres::{Manager, ManagerConfig};
-use tokio_postgres::Config;
+use deadpool_postgres::{ConfigConnectImpl, Connect};
 
 use super::fault::Fault;
 use super::url::Tls;
@@ -9,13 +8,13 @@ use super::url::Tls;
 /// Makes connections.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "as the other one")]
-pub(super) fn manager(config: Config, how: ManagerConfig, _: &Tls) -> Result<Manager, Fault> {
-    Ok(Manager::from_config(config, tokio_postgres::NoTls, how))
+pub(super) fn connector(_: &Tls) -> Result<Box<dyn Connect>, Fault> {
+    Ok(Box::new(ConfigConnectImpl { tls: tokio_postgres::NoTls }))
 }
 
 #[cfg(feature = "tls")]
-pub(super) fn manager(config: Config, how: ManagerConfig, tls: &Tls) -> Result<Manager, Fault> {
-    Ok(Manager::from_config(config, rustls::Connector::new(tls)?, how))
+pub(super) fn connector(tls: &Tls) -> Result<Box<dyn Connect>, Fault> {
+    Ok(Box::new(ConfigConnectImpl { tls: rustls::Connector::new(tls)? }))
 }
 
 #[cfg(feature = "tls")]

@@ -6,7 +6,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 
-use super::link::Link;
+use super::link::{Link, is_lost};
 use super::tls;
 use super::url::Settings;
 use crate::ledger::LedgerError;
@@ -18,7 +18,7 @@ const CLUSTER_PAUSES: (u64, u64) = (20, 500);
 
 /// The way to a server, or to the nodes of a cluster.
 pub(crate) enum Line {
-    One(Box<Link>),
+    One(Link),
     Cluster(ClusterConnection),
 }
 
@@ -30,7 +30,24 @@ impl Line {
         }
         let link = Link::new(settings)?;
         link.connection().await?;
-        Ok(Self::One(Box::new(link)))
+        Ok(Self::One(link))
+    }
+
+    /// There is a connection to send on. An error: nothing was sent.
+    pub(super) async fn ready(&self) -> RedisResult<()> {
+        match self {
+            Self::One(link) => link.connection().await.map(drop),
+            // Its client connects where it has to.
+            Self::Cluster(_) => Ok(()),
+        }
+    }
+
+    /// Whether what failed so is to be sent again. The client of a cluster has done so already.
+    pub(super) fn repeats(&self, error: &RedisError) -> bool {
+        match self {
+            Self::One(_) => is_lost(error),
+            Self::Cluster(_) => false,
+        }
     }
 
     /// One command, one answer. An error of the way says nothing about whether the server did it.
@@ -130,7 +147,11 @@ fn cluster(settings: &Settings) -> RedisResult<ClusterClient> {
         .build()
 }
 
-/// The words for an error, as those who read a log need them.
-pub(crate) fn words(error: &RedisError) -> LedgerError {
-    LedgerError::new(format!("redis: {error}"))
+/// An error as those who read a log need it. What was worth it has been sent again.
+pub(crate) fn said(error: &RedisError) -> LedgerError {
+    LedgerError::lasting(words(error))
+}
+
+pub(super) fn words(error: &RedisError) -> String {
+    format!("redis: {error}")
 }

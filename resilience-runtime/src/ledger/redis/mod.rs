@@ -2,10 +2,10 @@
 //! round trip and touches one slot of a cluster. Only the clock of the server is asked. A record that has had its time is
 //! removed by the server.
 
-mod backoff;
 mod health;
 mod line;
 mod link;
+mod outage;
 mod row;
 mod scan;
 mod script;
@@ -14,6 +14,8 @@ mod tests;
 mod tls;
 mod url;
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use redis::Value;
@@ -22,8 +24,8 @@ use self::health::Health;
 pub(crate) use self::line::Line;
 pub(crate) use self::script::Script;
 pub(crate) use self::url::Settings;
-use super::remote::{Answer, Remote, Seen, Store};
-use super::{Body, Claimed, Entry, Hold, LedgerError, Request, Stored, Written, called, oldest};
+use super::remote::{Answer, Claim, Farewell, Remote, Seen, Store};
+use super::{Body, Claimed, Entry, Hold, LedgerError, Stored, Written, called, oldest};
 use crate::event::{Decision, Event, Risk, emit};
 use crate::key::IdempotencyKey;
 use crate::quota::{Draw, Drawn};
@@ -31,6 +33,9 @@ use crate::time::Tick;
 
 /// The first version whose scripts may ask for the time and write, on every server that we know of.
 const MINIMUM: u32 = 6;
+
+/// Claims that the server is told of side by side.
+const AT_ONCE: usize = 32;
 
 /// A server, or a cluster, that keeps records.
 pub(crate) struct Redis {
@@ -42,9 +47,9 @@ pub(crate) struct Redis {
 
 /// Opens the ledger that a URL names.
 pub(crate) async fn open(url: &str) -> Answer<Remote<Redis>> {
-    let settings = Settings::read(url).map_err(LedgerError)?;
+    let settings = Settings::read(url).map_err(LedgerError::new)?;
     let store = Redis::open(&settings).await?;
-    Ok(Remote::punctual(store, settings.timeout.saturating_add(settings.connect_timeout)))
+    Ok(Remote::new(store, settings.timeout.saturating_add(settings.connect_timeout)))
 }
 
 macro_rules! scripts {
@@ -69,7 +74,7 @@ scripts!(claim renew settle withdraw look inspect forget resolve);
 
 impl Redis {
     async fn open(settings: &Settings) -> Answer<Self> {
-        let line = Line::open(settings).await.map_err(|error| line::words(&error))?;
+        let line = Line::open(settings).await.map_err(|error| line::said(&error))?;
         check(&line, settings).await?;
         let store =
             Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new(), draw: Script::new(DRAW) };
@@ -84,39 +89,66 @@ impl Redis {
 
     /// What a script answers: a letter, and what goes with it.
     async fn run(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<Said> {
-        self.run_on(script, self.name(key), args).await
-    }
-
-    async fn run_on(&self, script: &Script, name: String, args: &[&[u8]]) -> Answer<Said> {
-        match script.run(&self.line, &name, args).await? {
-            Value::BulkString(bytes) if bytes != b"x" => Ok(Said { name, bytes }),
-            _ => Err(row::damaged(&name)),
-        }
+        let name = self.name(key);
+        Said::of(script.run(&self.line, &name, args).await?, name)
     }
 
     async fn write(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<Written> {
-        let said = self.run(script, key, args).await?;
-        match said.letter() {
-            b'y' => Ok(Written::Yes),
-            b'l' => Ok(Written::LeaseLost),
-            _ => Err(said.unexpected()),
-        }
+        self.run(script, key, args).await?.written()
     }
 
-    async fn settle(&self, hold: Hold, state: &[u8]) -> Answer<Written> {
-        self.write(&self.scripts.settle, hold.key, &[&row::hold(hold), state]).await
+    /// What an operator decides.
+    async fn decide(&self, script: &Script, key: IdempotencyKey, args: &[&[u8]]) -> Answer<bool> {
+        let name = self.name(key);
+        let said = Said::of(script.run_once(&self.line, &name, args).await?, name)?;
+        Ok(said.written()? == Written::Yes)
     }
+
+    /// Whatever the server says, it has heard.
+    async fn tell(&self, farewell: &Farewell) -> Answer<()> {
+        let name = self.name(farewell.key());
+        let told = match farewell {
+            Farewell::Abandon { hold, may_have_run } => {
+                let state: &[u8] = if *may_have_run { b"d" } else { b"l" };
+                self.scripts.settle.run(&self.line, &name, &[&row::hold(*hold), state]).await
+            }
+            Farewell::Withdraw { owner, .. } => {
+                self.scripts.withdraw.run(&self.line, &name, &[&owner.to_be_bytes()]).await
+            }
+        };
+        told.map(drop)
+    }
+}
+
+/// All of them, side by side.
+async fn all<F: Future<Output = Answer<()>>>(asked: impl Iterator<Item = F>) -> Answer<()> {
+    let mut asked: Vec<_> = asked.map(|ask| Some(Box::pin(ask))).collect();
+    let mut answer = Ok(());
+    poll_fn(move |cx| {
+        for slot in &mut asked {
+            if let Some(Poll::Ready(said)) = slot.as_mut().map(|ask| ask.as_mut().poll(cx)) {
+                *slot = None;
+                answer = std::mem::replace(&mut answer, Ok(())).and(said);
+            }
+        }
+        if asked.iter().all(Option::is_none) {
+            Poll::Ready(std::mem::replace(&mut answer, Ok(())))
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// Warns of a server that may forget; where results are required to last, it is refused.
 async fn check(line: &Line, settings: &Settings) -> Answer<()> {
     let mut risks = Vec::new();
-    for info in line.info().await.map_err(|error| line::words(&error))? {
+    for info in line.info().await.map_err(|error| line::said(&error))? {
         match &info {
             Some(info) => {
                 let health = Health::of(info);
                 if let Some(why) = health.refusal(settings.cluster) {
-                    return Err(LedgerError(why));
+                    return Err(LedgerError::new(why));
                 }
                 risks.extend(health.risks());
             }
@@ -127,7 +159,7 @@ async fn check(line: &Line, settings: &Settings) -> Answer<()> {
     risks.dedup();
     match risks.first() {
         Some(risk) if settings.durable => {
-            Err(LedgerError(format!("`durable=required`, but {}", risk.words())))
+            Err(LedgerError::new(format!("`durable=required`, but {}", risk.words())))
         }
         _ => {
             for risk in risks {
@@ -144,6 +176,21 @@ struct Said {
 }
 
 impl Said {
+    fn of(answer: Value, name: String) -> Answer<Self> {
+        match answer {
+            Value::BulkString(bytes) if bytes != b"x" => Ok(Self { name, bytes }),
+            _ => Err(row::damaged(&name)),
+        }
+    }
+
+    fn written(&self) -> Answer<Written> {
+        match self.letter() {
+            b'y' => Ok(Written::Yes),
+            b'l' => Ok(Written::LeaseLost),
+            _ => Err(self.unexpected()),
+        }
+    }
+
     fn letter(&self) -> u8 {
         self.bytes.first().copied().unwrap_or_default()
     }
@@ -159,15 +206,20 @@ impl Said {
     }
 
     fn unexpected(&self) -> LedgerError {
-        LedgerError(format!("redis: an answer about `{}` that no script of this version gives", self.name))
+        LedgerError::lasting(format!(
+            "redis: an answer about `{}` that no script of this version gives",
+            self.name
+        ))
     }
 }
 
 impl Store for Redis {
-    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
-        let (head, tail) = (row::head(request), row::tail(request));
-        let lease = row::micros(request.lease).to_string();
-        let said = self.run(&self.scripts.claim, request.key, &[&head, &tail, lease.as_bytes()]).await?;
+    async fn claim(&self, claim: &Claim) -> Answer<Claimed> {
+        let (head, tail) = (row::head(claim), row::tail(claim));
+        let (name, lease) = (self.name(claim.key), row::micros(claim.lease).to_string());
+        let (is_wanted, args) = (|| claim.begin(), [&*head, &*tail, lease.as_bytes()]);
+        let said = self.scripts.claim.run_if(is_wanted, script::TRIES, &self.line, &name, &args).await?;
+        let said = Said::of(said, name)?;
         Ok(match said.letter() {
             b'g' => Claimed::Granted { fence: said.number(1)? },
             b'r' => Claimed::Running { fence: said.number(1)?, left: Duration::from_micros(said.number(9)?) },
@@ -175,10 +227,6 @@ impl Store for Redis {
             b'm' => Claimed::Mismatch,
             _ => Claimed::Done(said.stored()?),
         })
-    }
-
-    async fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Answer<()> {
-        self.write(&self.scripts.withdraw, key, &[&owner.to_be_bytes()]).await.map(drop)
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -194,11 +242,14 @@ impl Store for Redis {
     }
 
     async fn release(&self, hold: Hold) -> Answer<Written> {
-        self.settle(hold, b"l").await
+        self.write(&self.scripts.settle, hold.key, &[&row::hold(hold), b"l"]).await
     }
 
-    async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
-        self.settle(hold, if may_have_run { b"d" } else { b"l" }).await
+    async fn part(&self, farewells: &[Farewell]) -> Answer<()> {
+        for some in farewells.chunks(AT_ONCE) {
+            all(some.iter().map(|farewell| self.tell(farewell))).await?;
+        }
+        Ok(())
     }
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
@@ -230,19 +281,19 @@ impl Store for Redis {
         if said.bytes.is_empty() {
             return Ok(None);
         }
-        let record = row::record(key, &said.bytes[8..], said.number(0)?)?;
+        let (now, record) = said.bytes.split_first_chunk().ok_or_else(|| said.unexpected())?;
+        let record = row::record(key, record, u64::from_be_bytes(*now))?;
         Ok(Some(record.entry(Tick::now())))
     }
 
     async fn forget(&self, key: IdempotencyKey, fence: u64) -> Answer<bool> {
-        let written = self.write(&self.scripts.forget, key, &[&fence.to_be_bytes()]).await?;
-        Ok(written == Written::Yes)
+        self.decide(&self.scripts.forget, key, &[&fence.to_be_bytes()]).await
     }
 
     async fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Answer<bool> {
         let (state, body) = row::body(&body);
         let args: [&[u8]; 3] = [&fence.to_be_bytes(), state, body];
-        Ok(self.write(&self.scripts.resolve, key, &args).await? == Written::Yes)
+        self.decide(&self.scripts.resolve, key, &args).await
     }
 
     async fn draw(&self, draw: Draw) -> Answer<Drawn> {
@@ -251,7 +302,7 @@ impl Store for Redis {
         let [burst, least, wanted] = [draw.burst, draw.least, draw.wanted].map(|number| number.to_string());
         let args: [&[u8]; 4] = [interval.as_bytes(), burst.as_bytes(), least.as_bytes(), wanted.as_bytes()];
         let name = format!("{}limit:{}", self.prefix, IdempotencyKey::from_bytes(draw.limit));
-        let said = self.run_on(&self.draw, name, &args).await?;
+        let said = Said::of(self.draw.run(&self.line, &name, &args).await?, name)?;
         let number = said.bytes.get(1..).and_then(|digits| str::from_utf8(digits).ok()?.parse::<u64>().ok());
         match (said.letter(), number) {
             (b'g', Some(permits)) => Ok(Drawn::Granted(u32::try_from(permits).unwrap_or(draw.wanted))),

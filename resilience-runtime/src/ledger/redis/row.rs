@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
-use crate::ledger::{Body, Hold, LedgerError, Request, Stored};
+use crate::ledger::remote::Claim;
+use crate::ledger::{Body, Hold, LedgerError, Stored};
 use crate::time::Tick;
 
 /// What a record of ours begins with; the last byte is the format.
@@ -19,24 +20,23 @@ pub(super) const WITHOUT_RESULT: usize = 99 + 2 * LONGEST;
 const LONG: Duration = Duration::from_hours(24 * 36_525);
 
 /// The record of a claim up to its fence.
-pub(super) fn head(request: &Request<'_>) -> Vec<u8> {
+pub(super) fn head(claim: &Claim) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(55);
     bytes.extend(MAGIC);
     bytes.push(b'r');
-    bytes.push(u8::from(request.at_most_once));
-    bytes.push(u8::from(request.fingerprint.is_some()));
-    bytes.extend(request.fingerprint.unwrap_or_default());
-    bytes.extend(request.owner.to_be_bytes());
+    bytes.push(u8::from(claim.at_most_once));
+    bytes.push(u8::from(claim.fingerprint.is_some()));
+    bytes.extend(claim.fingerprint.unwrap_or_default());
+    bytes.extend(claim.owner.to_be_bytes());
     bytes
 }
 
 /// The same from its version on.
-pub(super) fn tail(request: &Request<'_>) -> Vec<u8> {
-    let text = request.as_written();
-    let (site, text) = (cut(request.site), cut(&text));
+pub(super) fn tail(claim: &Claim) -> Vec<u8> {
+    let (site, text) = (cut(claim.site), cut(&claim.text));
     let mut bytes = Vec::with_capacity(16 + site.len() + text.len());
-    bytes.extend(request.version.to_be_bytes());
-    bytes.extend(millis(request.ttl).to_be_bytes());
+    bytes.extend(claim.version.to_be_bytes());
+    bytes.extend(millis(claim.ttl).to_be_bytes());
     for text in [site, text] {
         bytes.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes()); // LONGEST at most
     }
@@ -106,7 +106,7 @@ pub(super) fn without_result(
 }
 
 pub(super) fn damaged(key: &str) -> LedgerError {
-    LedgerError(format!(
+    LedgerError::new(format!(
         "the key `{key}` holds something else than a record of this version; it is left as it is"
     ))
 }

@@ -1,9 +1,17 @@
 //! How a script is run: by its hash, which the server knows after the first time.
 
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use std::time::Duration;
 
-use super::line::{Line, words};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
+
+use super::line::{Line, said, words};
 use crate::ledger::LedgerError;
+use crate::time;
+
+/// How often a script is sent whose answer was lost. Nobody above sends it again.
+pub(super) const TRIES: u32 = 3;
+/// The longest pause before it is sent again.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// A script over one key. The client of a cluster may send it twice, and it must bear that.
 pub(crate) struct Script {
@@ -16,15 +24,51 @@ impl Script {
         Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
     }
 
-    /// One round trip; another one, with the code, for a server that does not know it, or not any more.
+    /// Runs it. Sent again where its answer was lost.
     pub(crate) async fn run(&self, line: &Line, key: &str, args: &[&[u8]]) -> Result<Value, LedgerError> {
-        let answer = match line.ask(&command("EVALSHA", &self.hash, key, args)).await {
+        self.run_if(|| true, TRIES, line, key, args).await
+    }
+
+    /// Sent once: the answer to a second one would be about the first.
+    pub(crate) async fn run_once(
+        &self,
+        line: &Line,
+        key: &str,
+        args: &[&[u8]],
+    ) -> Result<Value, LedgerError> {
+        self.run_if(|| true, 1, line, key, args).await
+    }
+
+    /// Sent up to `tries` times, if it is still wanted once there is a connection for it.
+    pub(super) async fn run_if(
+        &self,
+        is_wanted: impl Fn() -> bool,
+        tries: u32,
+        line: &Line,
+        key: &str,
+        args: &[&[u8]],
+    ) -> Result<Value, LedgerError> {
+        line.ready().await.map_err(|error| LedgerError::unsent(words(&error)))?;
+        if !is_wanted() {
+            return Err(LedgerError::unsent("nobody waits for it any more"));
+        }
+        for _ in 1..tries {
+            match self.send(line, key, args).await {
+                Err(error) if line.repeats(&error) => time::pause(PAUSE.mul_f64(fastrand::f64())).await,
+                answer => return answer.map_err(|error| said(&error)),
+            }
+        }
+        self.send(line, key, args).await.map_err(|error| said(&error))
+    }
+
+    /// One round trip; another one, with the code, for a server that does not know it, or not any more.
+    async fn send(&self, line: &Line, key: &str, args: &[&[u8]]) -> RedisResult<Value> {
+        match line.ask(&command("EVALSHA", &self.hash, key, args)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 line.ask(&command("EVAL", self.code, key, args)).await
             }
             answer => answer,
-        };
-        answer.map_err(|error| words(&error))
+        }
     }
 }
 

@@ -5,18 +5,14 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
-use super::store::Seen;
+use super::store::Claim;
 use crate::key::IdempotencyKey;
 use crate::ledger::key_map::KeyMap;
 use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Hold, Request, Stored};
 use crate::time::Tick;
-
-/// The first pause between two looks at a claim of another process, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Flights(Shards<Known>);
@@ -30,6 +26,8 @@ struct Flight {
     own: Option<Own>,
     wait: Arc<Wait>,
     waiting: usize,
+    /// A task looks, for all who wait.
+    is_looked_at: bool,
 }
 
 struct Own {
@@ -43,8 +41,22 @@ struct Own {
 struct Wait {
     ended: Notify,
     result: OnceLock<Stored>,
-    /// Whoever has it looks for all of them, and knows how long the last pause was.
-    look: Mutex<Option<Duration>>,
+}
+
+/// One who waits. A claim of another process is forgotten with the last of them.
+pub(super) struct Waiter<'a> {
+    flights: &'a Flights,
+    key: IdempotencyKey,
+    fence: u64,
+    wait: Arc<Wait>,
+}
+
+/// The right to look at a claim for all who wait for its end. Given up without an end, as the task that has it ends, they
+/// ask for themselves.
+pub(super) struct Look {
+    flights: Arc<Flights>,
+    pub(super) key: IdempotencyKey,
+    pub(super) fence: u64,
 }
 
 impl Flights {
@@ -70,11 +82,10 @@ impl Flights {
     }
 
     /// A claim of ours was granted, as asked for at `asked`.
-    pub(super) fn begin(&self, request: &Request<'_>, fence: u64, asked: Tick) {
-        let own =
-            Own { owner: request.owner, fingerprint: request.fingerprint, until: asked.after(request.lease) };
-        let mut flights = self.0.of(request.key);
-        match flights.entry(request.key) {
+    pub(super) fn begin(&self, claim: &Claim, fence: u64, asked: Tick) {
+        let own = Own { owner: claim.owner, fingerprint: claim.fingerprint, until: asked.after(claim.lease) };
+        let mut flights = self.0.of(claim.key);
+        match flights.entry(claim.key) {
             Entry::Occupied(mut flight) if flight.get().fence == fence => flight.get_mut().own = Some(own),
             Entry::Occupied(flight) if flight.get().fence > fence => {}
             Entry::Occupied(mut flight) => {
@@ -107,28 +118,21 @@ impl Flights {
         }
     }
 
-    /// Waits for the end of a claim. `look` asks the server.
-    pub(super) async fn ended<L: Future<Output = Seen>>(
-        &self,
-        key: IdempotencyKey,
-        fence: u64,
-        look: impl Fn() -> L,
-    ) -> Option<Stored> {
-        let waiting = self.join(key, fence)?;
-        // Made before the first look, so that no end falls in between.
-        let ended = waiting.wait.ended.notified();
-        if waiting.has_ended() {
-            return waiting.wait.result.get().cloned();
+    /// A claim of ours has ended that was abandoned, or of which nobody heard.
+    pub(super) fn end_of(&self, key: IdempotencyKey, owner: u128) {
+        let fence = self.0.of(key).get(&key).filter(|flight| flight.is_of(owner)).map(|flight| flight.fence);
+        if let Some(fence) = fence {
+            self.end(Hold { key, owner, fence }, None);
         }
-        tokio::select! {
-            () = ended => {}
-            () = waiting.wait.look(look) => {}
-        }
-        waiting.wait.result.get().cloned()
+    }
+
+    /// Whether a claim of this owner is known to have been granted.
+    pub(super) fn has_begun(&self, key: IdempotencyKey, owner: u128) -> bool {
+        self.0.of(key).get(&key).is_some_and(|flight| flight.is_of(owner))
     }
 
     /// Nothing: a later claim is known here, so this one has ended.
-    fn join(&self, key: IdempotencyKey, fence: u64) -> Option<Waiting<'_>> {
+    pub(super) fn join(&self, key: IdempotencyKey, fence: u64) -> Option<Waiter<'_>> {
         let mut flights = self.0.of(key);
         let flight = flights.entry(key).or_insert_with(|| Flight::of(fence, None));
         if flight.fence > fence {
@@ -138,13 +142,39 @@ impl Flights {
             std::mem::replace(flight, Flight::of(fence, None)).wait.ended.notify_waiters();
         }
         flight.waiting += 1;
-        Some(Waiting { flights: self, key, fence, wait: Arc::clone(&flight.wait) })
+        Some(Waiter { flights: self, key, fence, wait: Arc::clone(&flight.wait) })
+    }
+
+    /// The right to look at a claim, for a task, if nobody has it and somebody waits.
+    pub(super) fn look(self: &Arc<Self>, key: IdempotencyKey, fence: u64) -> Option<Look> {
+        let mut flights = self.0.of(key);
+        let flight = flights.get_mut(&key).filter(|flight| flight.fence == fence && !flight.is_looked_at)?;
+        flight.is_looked_at = flight.waiting > 0;
+        flight.is_looked_at.then(|| Look { flights: Arc::clone(self), key, fence })
+    }
+
+    /// The claim has ended; the server has said so to the one that looks.
+    fn ended(&self, key: IdempotencyKey, fence: u64, result: Option<Stored>) {
+        let mut flights = self.0.of(key);
+        if let Entry::Occupied(flight) = flights.entry(key)
+            && flight.get().fence == fence
+        {
+            let wait = flight.remove().wait;
+            if let Some(result) = result {
+                let _ = wait.result.set(result);
+            }
+            wait.ended.notify_waiters();
+        }
     }
 }
 
 impl Flight {
     fn of(fence: u64, own: Option<Own>) -> Self {
-        Self { fence, own, wait: Arc::default(), waiting: 0 }
+        Self { fence, own, wait: Arc::default(), waiting: 0, is_looked_at: false }
+    }
+
+    fn is_of(&self, owner: u128) -> bool {
+        self.own.as_ref().is_some_and(|own| own.owner == owner)
     }
 
     fn own_of(&mut self, hold: Hold) -> Option<&mut Own> {
@@ -153,35 +183,17 @@ impl Flight {
     }
 }
 
-impl Wait {
-    /// Looks until the claim has ended, in growing and scattered pauses. One of those who wait does it for all; when he
-    /// leaves, the next one goes on.
-    async fn look<L: Future<Output = Seen>>(&self, look: impl Fn() -> L) {
-        let mut last = self.look.lock().await;
-        loop {
-            let pause = last.map_or(FIRST_PAUSE, |last| (last * 8 / 5).min(LONGEST_PAUSE));
-            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            *last = Some(pause);
-            if let Seen::Ended(result) = look().await {
-                if let Some(result) = result {
-                    let _ = self.result.set(result);
-                }
-                self.ended.notify_waiters();
-                return;
-            }
+impl Waiter<'_> {
+    /// Waits for the end of the claim. Its result, where it is known without another question.
+    pub(super) async fn ended(self) -> Option<Stored> {
+        // Made before the look, so that no end falls in between.
+        let ended = self.wait.ended.notified();
+        if !self.has_ended() {
+            ended.await;
         }
+        self.wait.result.get().cloned()
     }
-}
 
-/// One who waits. A claim of another process is forgotten with the last of them.
-struct Waiting<'a> {
-    flights: &'a Flights,
-    key: IdempotencyKey,
-    fence: u64,
-    wait: Arc<Wait>,
-}
-
-impl Waiting<'_> {
     /// Its flight is gone, or is of another claim.
     fn has_ended(&self) -> bool {
         let flights = self.flights.0.of(self.key);
@@ -189,7 +201,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut flights = self.flights.0.of(self.key);
         if let Entry::Occupied(mut flight) = flights.entry(self.key)
@@ -199,6 +211,28 @@ impl Drop for Waiting<'_> {
             if flight.get().waiting == 0 && flight.get().own.is_none() {
                 flight.remove();
             }
+        }
+    }
+}
+
+impl Look {
+    /// Whether somebody still waits.
+    pub(super) fn is_wanted(&self) -> bool {
+        let flights = self.flights.0.of(self.key);
+        flights.get(&self.key).is_some_and(|flight| flight.fence == self.fence && flight.waiting > 0)
+    }
+
+    pub(super) fn ended(self, result: Option<Stored>) {
+        self.flights.ended(self.key, self.fence, result);
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let mut flights = self.flights.0.of(self.key);
+        if let Some(flight) = flights.get_mut(&self.key).filter(|flight| flight.fence == self.fence) {
+            flight.is_looked_at = false;
+            flight.wait.ended.notify_waiters();
         }
     }
 }

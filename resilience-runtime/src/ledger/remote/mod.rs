@@ -1,9 +1,12 @@
-//! A ledger on a server: what PostgreSQL and Redis have in common. Writes that nobody waits for happen in the background;
-//! the callers of one process share what it knows.
+//! A ledger on a server: what PostgreSQL and Redis have in common.
+//!
+//! Whatever is sent is sent by a task of the background, and callers wait for its answer: one that leaves, or is never
+//! polled again, holds neither a connection nor anybody else. The callers of one process share what it knows.
 
-mod asks;
+mod claims;
 #[cfg(test)]
 pub(crate) mod crowd;
+mod farewells;
 mod flights;
 mod store;
 #[cfg(test)]
@@ -11,96 +14,102 @@ mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Body, Claimed, Entry, Hold, Ledger, LedgerError, Reply, Request, Stored, Written};
-use crate::background::Background;
+use crate::background::{self, Background};
+use crate::backoff::Backoff;
+use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
 use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::{self, Tick};
-use asks::Asks;
-use flights::Flights;
-pub(crate) use store::{Answer, Seen, Store};
+use claims::{Claims, Joined, Sender};
+use farewells::{Farewells, Pace, Told};
+use flights::{Flights, Look};
+pub(crate) use store::{Answer, Claim, Farewell, Seen, Store};
 
-/// How often a write of the background is tried, and the pause after the first failure; it doubles.
-const TRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks at a claim of another process.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long operators wait: what they ask may read every record.
+const CHORE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Remote<S> {
-    line: Arc<Line<S>>,
-    asks: Asks,
-    background: Background,
+    client: Arc<Client<S>>,
 }
 
-/// The server, and what is known here of its claims.
-struct Line<S> {
+/// The server, and what is known here of its claims. Its tasks share it.
+struct Client<S> {
     store: S,
-    flights: Flights,
+    claims: Arc<Claims>,
+    flights: Arc<Flights>,
+    farewells: Farewells,
+    background: Background,
     /// An answer that takes longer is as good as none.
     timeout: Duration,
-    /// The store sees to that itself: another timer would be for nothing.
-    is_punctual: bool,
+    /// The ledger is still there.
+    is_open: AtomicBool,
 }
 
 impl<S: Store> Remote<S> {
-    /// Within a tokio runtime, which does what happens in the background.
-    #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn new(store: S, timeout: Duration) -> Self {
-        Self::of(store, timeout, false)
-    }
-
-    /// Over a store whose answers take no longer than `timeout` anyway.
-    #[cfg(feature = "redis")]
-    pub(crate) fn punctual(store: S, timeout: Duration) -> Self {
-        Self::of(store, timeout, true)
-    }
-
-    fn of(store: S, timeout: Duration, is_punctual: bool) -> Self {
-        let line = Line { store, flights: Flights::default(), timeout, is_punctual };
-        Self {
-            line: Arc::new(line),
-            asks: Asks::default(),
+        let client = Client {
+            store,
+            claims: Arc::default(),
+            flights: Arc::default(),
+            farewells: Farewells::default(),
             background: Background::default(),
-        }
+            timeout,
+            is_open: AtomicBool::new(true),
+        };
+        Self { client: Arc::new(client) }
     }
 
-    /// The end of a claim as its owner says it.
-    fn write(
-        &self,
-        hold: Hold,
-        result: Option<Stored>,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<Written>> + Send {
-        let line = &*self.line;
-        async move {
-            let written = match &result {
-                Some(result) => line.answer(line.store.complete(hold, result, ttl)).await?,
-                None => line.answer(line.store.release(hold)).await?,
-            };
-            line.flights.end(hold, result.as_ref().filter(|_| written == Written::Yes));
-            Ok(written)
-        }
+    /// The answer to what a task asks. The task goes on where nobody waits for it any more.
+    fn ask<T, F>(&self, ask: impl FnOnce(Arc<Client<S>>) -> F + Send + 'static) -> Reply<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        Reply::later(async move {
+            let asked = background::spawn(ask(Arc::clone(&self.client))).await;
+            asked.unwrap_or_else(|ended| {
+                Err(LedgerError::lasting(format!("the task that asked has ended: {ended}")))
+            })
+        })
     }
 }
 
-impl<S: Store> Line<S> {
+impl<S> Drop for Remote<S> {
+    fn drop(&mut self) {
+        self.client.is_open.store(false, Ordering::Relaxed);
+    }
+}
+
+impl<S: Store> Client<S> {
     async fn answer<T>(&self, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
-        if self.is_punctual {
-            return answer.await;
-        }
-        match tokio::time::timeout(self.timeout, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(LedgerError(format!("no answer within {:?}", self.timeout))),
-        }
+        within(self.timeout, answer).await
     }
 
-    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
-        let asked = Tick::now();
-        let answer = self.answer(self.store.claim(request)).await;
+    /// Sends a claim, and tells all who wait.
+    async fn claim(self: Arc<Self>, sender: Sender) {
+        let claim = &sender.flight.claim;
+        let (key, owner, asked) = (claim.key, claim.owner, Tick::now());
+        let answer = self.answer(self.store.claim(claim)).await;
+        let is_sent = claim.may_have_been_sent();
+        let answer = answer.map_err(|error| if is_sent { error } else { LedgerError::unsent(error.why) });
         if let Ok(Claimed::Granted { fence }) = answer {
-            self.flights.begin(request, fence, asked);
+            self.flights.begin(claim, fence, asked);
         }
-        answer
+        if sender.tell(&answer) {
+            let farewell = Farewell::Withdraw { key, owner };
+            match answer {
+                Ok(Claimed::Granted { .. }) => self.part([Told { farewell, twice: false }]),
+                Err(_) if is_sent => self.part([Told { farewell, twice: true }]),
+                _ => {}
+            }
+        }
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -113,65 +122,143 @@ impl<S: Store> Line<S> {
         Ok(written)
     }
 
-    /// Goes on until the server has heard of it. What it never hears of ends with the lease.
-    async fn abandon(&self, hold: Hold, may_have_run: bool) {
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..TRIES {
-            if self.answer(self.store.abandon(hold, may_have_run)).await.is_ok() {
-                break;
+    /// The end of a claim as its owner says it.
+    async fn write(&self, hold: Hold, result: Option<Stored>, ttl: Duration) -> Answer<Written> {
+        let written = match &result {
+            Some(result) => self.answer(self.store.complete(hold, result, ttl)).await?,
+            None => self.answer(self.store.release(hold)).await?,
+        };
+        self.flights.end(hold, result.as_ref().filter(|_| written == Written::Yes));
+        Ok(written)
+    }
+
+    /// The server is to hear of the end of these claims, as soon as it can.
+    fn part(self: &Arc<Self>, told: impl IntoIterator<Item = Told>) {
+        let news = self.farewells.push(told);
+        if news.warns {
+            emit(&Event { site: "", decision: Decision::ClaimsLeft });
+        }
+        if news.is_first {
+            let client = Arc::clone(self);
+            self.background.spawn(async move { client.part_all().await });
+        }
+    }
+
+    /// Goes on until the server has heard of all of them, or the ledger is closed and the server away.
+    async fn part_all(self: Arc<Self>) {
+        let mut telling = Telling { farewells: &self.farewells, is_done: false };
+        let mut pace = Pace::new();
+        while let Some(batch) = self.farewells.take(pace.batch()) {
+            let farewells: Vec<_> = batch.iter().map(|told| told.farewell).collect();
+            if self.answer(self.store.part(&farewells)).await.is_ok() {
+                pace.heard();
+                self.have_parted(&batch);
+            } else {
+                self.farewells.put_back(batch);
+                if !self.is_open.load(Ordering::Relaxed) {
+                    return;
+                }
+                time::pause(pace.failed()).await;
             }
-            time::pause(pause).await;
-            pause *= 2;
         }
-        self.flights.end(hold, None);
+        telling.is_done = true;
     }
 
-    /// The claim may still be on its way when the first word arrives. By the second one it is not.
-    async fn withdraw(&self, key: IdempotencyKey, owner: u128) {
-        for pause in [self.timeout, Duration::ZERO] {
-            let _ = self.answer(self.store.withdraw(key, owner)).await;
-            time::pause(pause).await;
+    /// The server has heard of these.
+    fn have_parted(self: &Arc<Self>, batch: &[Told]) {
+        for Told { farewell, .. } in batch {
+            self.flights.end_of(farewell.key(), farewell.owner());
+        }
+        let again: Vec<_> = batch.iter().filter(|told| told.twice).copied().collect();
+        if !again.is_empty() {
+            let client = Arc::clone(self);
+            self.background.spawn(async move {
+                // After this no claim is on its way any more.
+                time::pause(client.timeout).await;
+                client.part(again.into_iter().map(|told| Told { twice: false, ..told }));
+            });
         }
     }
 
-    async fn look(&self, key: IdempotencyKey, fence: u64) -> Seen {
-        // A server that does not answer is asked again; how long, the caller knows.
-        self.answer(self.store.look(key, fence)).await.unwrap_or(Seen::Running)
+    /// Looks until a claim has ended, in growing and scattered pauses, for all who wait for it.
+    async fn look(self: Arc<Self>, look: Look) {
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while look.is_wanted() {
+            time::pause(pauses.next(&mut fastrand::Rng::new())).await;
+            // A server that does not answer is asked again; how long, those who wait know.
+            if let Ok(Seen::Ended(result)) = self.answer(self.store.look(look.key, look.fence)).await {
+                return look.ended(result);
+            }
+        }
+    }
+}
+
+async fn within<T>(limit: Duration, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(LedgerError::lasting(format!("no answer within {limit:?}"))),
+    }
+}
+
+/// Where the task that tells ends too early, the next farewell begins another one.
+struct Telling<'a> {
+    farewells: &'a Farewells,
+    is_done: bool,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.farewells.stop();
+        }
     }
 }
 
 impl<S: Store> Ledger for Remote<S> {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
-        match self.line.flights.answer(request) {
-            Some(answer) => Reply::now(Ok(answer)),
-            None => Reply::later(self.asks.share(request, self.line.claim(request))),
+        let client = &self.client;
+        if let Some(answer) = client.flights.answer(request) {
+            return Reply::now(Ok(answer));
         }
+        Reply::later(async move {
+            let caller = match client.claims.join(request) {
+                Joined::First(caller) => {
+                    let claim = Arc::clone(client).claim(caller.sender(&client.claims));
+                    client.background.spawn(claim);
+                    caller
+                }
+                Joined::Shares(caller) => caller,
+            };
+            caller.answer().await
+        })
     }
 
     fn withdraw(&self, key: IdempotencyKey, owner: u128) {
-        let line = Arc::clone(&self.line);
-        self.background.spawn(async move { line.withdraw(key, owner).await });
+        let client = &self.client;
+        if !client.claims.withdraw(key, owner) {
+            let twice = !client.flights.has_begun(key, owner);
+            client.part([Told { farewell: Farewell::Withdraw { key, owner }, twice }]);
+        }
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        Reply::later(self.line.renew(hold, lease))
+        self.ask(move |client| async move { client.renew(hold, lease).await })
     }
 
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
-        Reply::later(self.write(hold, Some(result), ttl))
+        self.ask(move |client| async move { client.write(hold, Some(result), ttl).await })
     }
 
     fn release(&self, hold: Hold) -> Reply<'_, Written> {
-        Reply::later(self.write(hold, None, Duration::ZERO))
+        self.ask(move |client| async move { client.write(hold, None, Duration::ZERO).await })
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
-        let line = Arc::clone(&self.line);
-        self.background.spawn(async move { line.abandon(hold, may_have_run).await });
+        self.client.part([Told { farewell: Farewell::Abandon { hold, may_have_run }, twice: false }]);
     }
 
     fn drain(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.background.idle())
+        Box::pin(self.client.background.idle())
     }
 
     fn ended(
@@ -179,34 +266,40 @@ impl<S: Store> Ledger for Remote<S> {
         key: IdempotencyKey,
         fence: u64,
     ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
-        let line = &*self.line;
-        Box::pin(line.flights.ended(key, fence, move || line.look(key, fence)))
+        let client = &self.client;
+        Box::pin(async move {
+            let waiter = client.flights.join(key, fence)?;
+            if let Some(look) = client.flights.look(key, fence) {
+                background::spawn(Arc::clone(client).look(look));
+            }
+            waiter.ended().await
+        })
     }
 
     fn in_doubt(&self, most: usize) -> Reply<'_, Vec<Entry>> {
-        Reply::later(self.line.store.in_doubt(most))
+        self.ask(move |client| async move { within(CHORE, client.store.in_doubt(most)).await })
     }
 
     fn find<'a>(&'a self, text: &str, most: usize) -> Reply<'a, Vec<Entry>> {
         let text = text.to_owned();
-        Reply::later(async move { self.line.store.find(&text, most).await })
+        self.ask(move |client| async move { within(CHORE, client.store.find(&text, most)).await })
     }
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
-        Reply::later(self.line.store.inspect(key))
+        self.ask(move |client| async move { within(CHORE, client.store.inspect(key)).await })
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
-        Reply::later(self.line.store.forget(key, fence))
+        self.ask(move |client| async move { within(CHORE, client.store.forget(key, fence)).await })
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
-        Reply::later(self.line.store.resolve(key, fence, body))
+        self.ask(move |client| async move { within(CHORE, client.store.resolve(key, fence, body)).await })
     }
 }
 
 impl<S: Store> Quotas for Remote<S> {
     fn draw(&self, draw: Draw) -> Reply<'_, Drawn> {
-        Reply::later(self.line.answer(self.line.store.draw(draw)))
+        self.ask(move |client| async move { client.answer(client.store.draw(draw)).await })
     }
 }

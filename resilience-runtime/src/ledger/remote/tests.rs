@@ -1,6 +1,9 @@
 //! A server in memory: it counts what it is asked, and can be slow or gone.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+
+use std::task::{Context, Poll, Waker};
 
 use super::crowd;
 use super::*;
@@ -15,31 +18,35 @@ struct Server {
     records: MemoryLedger,
     claims: AtomicU32,
     looks: AtomicU32,
+    /// How many farewells it heard at a time.
+    batches: Mutex<Vec<usize>>,
     gone: AtomicBool,
+    panics: AtomicBool,
+    /// It takes this long for an answer, and fails after it where it is gone.
+    slow: Mutex<Duration>,
 }
 
 impl Server {
     async fn answers(&self) -> Answer<()> {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(!self.panics.load(SeqCst), "it was told to");
+        let slow = *self.slow.lock().expect("nobody panicked");
+        tokio::time::sleep(slow).await;
         if self.gone.load(SeqCst) { Err(LedgerError::new("gone")) } else { Ok(()) }
     }
 }
 
 impl Store for Server {
-    async fn claim(&self, request: &Request<'_>) -> Answer<Claimed> {
+    async fn claim(&self, claim: &Claim) -> Answer<Claimed> {
+        if !claim.begin() {
+            return Err(LedgerError::unsent("nobody waits"));
+        }
         self.claims.fetch_add(1, SeqCst);
         // It happens at once; the answer comes later.
-        let answer = self.records.claim(request).await;
+        let Claim { key, at_most_once, fingerprint, ttl, .. } = *claim;
+        let op = Op { key, at_most_once, fingerprint, ttl, ..op(&claim.text) };
+        let answer = self.records.claim(&Request { lease: claim.lease, ..op.request(claim.owner) }).await;
         self.answers().await?;
         answer
-    }
-
-    async fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Answer<()> {
-        self.answers().await?;
-        if let Some(entry) = self.records.inspect(key).await? {
-            self.records.release(Hold { key, owner, fence: entry.fence }).await?;
-        }
-        Ok(())
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -57,10 +64,20 @@ impl Store for Server {
         self.records.release(hold).await
     }
 
-    async fn abandon(&self, hold: Hold, may_have_run: bool) -> Answer<Written> {
+    async fn part(&self, farewells: &[Farewell]) -> Answer<()> {
         self.answers().await?;
-        self.records.abandon(hold, may_have_run);
-        Ok(Written::Yes)
+        self.batches.lock().expect("nobody panicked").push(farewells.len());
+        for farewell in farewells {
+            match *farewell {
+                Farewell::Abandon { hold, may_have_run } => self.records.abandon(hold, may_have_run),
+                Farewell::Withdraw { key, owner } => {
+                    if let Some(entry) = self.records.inspect(key).await? {
+                        self.records.release(Hold { key, owner, fence: entry.fence }).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
@@ -103,8 +120,39 @@ impl Store for Server {
 }
 
 fn remote() -> Remote<Server> {
-    let (claims, looks, gone) = (0.into(), 0.into(), false.into());
-    Remote::new(Server { records: MemoryLedger::new(100_000), claims, looks, gone }, TIMEOUT)
+    let server = Server {
+        records: MemoryLedger::new(100_000),
+        claims: 0.into(),
+        looks: 0.into(),
+        batches: Mutex::default(),
+        gone: false.into(),
+        panics: false.into(),
+        slow: Duration::from_millis(1).into(),
+    };
+    Remote::new(server, TIMEOUT)
+}
+
+impl Server {
+    fn slow_down_to(&self, slow: Duration) {
+        *self.slow.lock().expect("nobody panicked") = slow;
+    }
+
+    fn batches(&self) -> Vec<usize> {
+        self.batches.lock().expect("nobody panicked").clone()
+    }
+}
+
+async fn op_state(server: &Server, op: &Op) -> Option<EntryState> {
+    op.state(&server.records).await
+}
+
+/// For claims that are to stand while the server is slow.
+fn long(op: &Op, owner: u128) -> Request<'_> {
+    Request { lease: Duration::from_mins(1), ..op.request(owner) }
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 async fn granted(ledger: &impl Ledger, op: &Op, owner: u128) -> Hold {
@@ -127,7 +175,7 @@ async fn it_conforms() {
 async fn ten_thousand_callers_ask_once() {
     let ledger = Arc::new(remote());
     assert_eq!(crowd::runs(std::slice::from_ref(&ledger)).await, 1);
-    let server = &ledger.line.store;
+    let server = &ledger.client.store;
     assert_eq!(server.claims.load(SeqCst), 1);
     assert!(server.looks.load(SeqCst) <= 10, "{:?}", server.looks);
 }
@@ -137,7 +185,7 @@ async fn those_who_wait_for_another_process_look_one_at_a_time() {
     let ledger = Arc::new(remote());
     let op = op("elsewhere");
     // As another process would: past what is known here.
-    let hold = granted(&ledger.line.store.records, &op, 1).await;
+    let hold = granted(&ledger.client.store.records, &op, 1).await;
     let wait = |ledger: &Arc<Remote<Server>>| {
         let (ledger, key) = (Arc::clone(ledger), op.key);
         tokio::spawn(async move { ledger.ended(key, hold.fence).await })
@@ -147,31 +195,66 @@ async fn those_who_wait_for_another_process_look_one_at_a_time() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     waiting[0].abort();
     tokio::time::sleep(Duration::from_millis(400)).await;
-    assert!((3..20).contains(&ledger.line.store.looks.load(SeqCst)), "{:?}", ledger.line.store.looks);
-    ledger.line.store.records.complete(hold, seven(), op.ttl).await.expect("it answers");
+    assert!((3..20).contains(&ledger.client.store.looks.load(SeqCst)), "{:?}", ledger.client.store.looks);
+    ledger.client.store.records.complete(hold, seven(), op.ttl).await.expect("it answers");
     for one in waiting.into_iter().skip(1) {
         assert_eq!(one.await.expect("it ends"), Some(seven()));
     }
-    assert!(ledger.line.flights.is_empty());
+    assert!(ledger.client.flights.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_leaves_with_his_claim_on_its_way_leaves_none() {
+async fn a_caller_that_leaves_before_its_claim_is_sent_leaves_nothing() {
     let ledger = remote();
-    let op = op("left");
-    let request = op.request(1);
+    let op = op("unsent");
     {
-        let claim = ledger.claim(&request);
-        assert!(tokio::time::timeout(Duration::ZERO, claim).await.is_err());
+        let request = op.request(1);
+        let mut claim = ledger.claim(&request);
+        assert!(poll_once(&mut claim).is_pending());
     }
-    assert!(matches!(ledger.claim(&op.request(2)).await, Ok(Claimed::Running { .. })));
     ledger.withdraw(op.key, 1);
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    ledger.drain().await;
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 0);
+    assert!(ledger.client.store.batches().is_empty(), "the server need not hear of it");
+    granted(&ledger, &op, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_with_its_claim_on_its_way_leaves_none() {
+    let ledger = remote();
+    ledger.client.store.slow_down_to(Duration::from_millis(10));
+    let op = op("left");
+    {
+        let request = op.request(1);
+        let claim = ledger.claim(&request);
+        assert!(tokio::time::timeout(Duration::from_millis(5), claim).await.is_err());
+    }
+    ledger.withdraw(op.key, 1);
+    assert!(matches!(ledger.claim(&op.request(2)).await, Ok(Claimed::Running { .. })), "it was sent");
+    ledger.drain().await;
     let hold = granted(&ledger, &op, 2).await;
-    // The second word of the withdrawal is about somebody else.
+    // A second word of it is about another one.
+    ledger.withdraw(op.key, 1);
     tokio::time::sleep(TIMEOUT * 2).await;
     assert_eq!(ledger.complete(hold, seven(), op.ttl).await.expect("it answers"), Written::Yes);
-    assert!(ledger.line.flights.is_empty() && ledger.asks.is_empty());
+    assert!(ledger.client.flights.is_empty() && ledger.client.claims.is_empty());
+}
+
+/// It was granted before its caller left, and nobody has heard.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_granted_unheard_is_withdrawn() {
+    let ledger = remote();
+    let op = op("unheard");
+    {
+        let request = op.request(1);
+        let mut claim = ledger.claim(&request);
+        assert!(poll_once(&mut claim).is_pending());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    ledger.withdraw(op.key, 1);
+    ledger.drain().await;
+    assert_eq!(ledger.client.store.batches(), [1], "once: it was not on its way any more");
+    granted(&ledger, &op, 2).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,12 +262,107 @@ async fn an_abandoned_claim_is_written_when_the_server_is_back() {
     let ledger = remote();
     let op = op("outage");
     let hold = granted(&ledger, &op, 1).await;
-    ledger.line.store.gone.store(true, SeqCst);
+    ledger.client.store.gone.store(true, SeqCst);
     ledger.abandon(hold, true);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    ledger.line.store.gone.store(false, SeqCst);
+    // For longer than its lease: whoever has not heard of it sees it lapsed, and in doubt.
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert!(ledger.client.store.batches().is_empty());
+    ledger.client.store.gone.store(false, SeqCst);
     tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(ledger.client.store.batches(), [1]);
+    let entry = ledger.inspect(op.key).await.expect("it answers").expect("a record");
+    assert!(entry.age < Duration::from_secs(1), "since the server heard of it: {:?}", entry.age);
     granted(&ledger, &op, 2).await;
+}
+
+/// Calls that failed in an outage left claims that nobody has. None of them keeps its key until its lease ends, and the
+/// server that is back hears of few at first.
+#[tokio::test(start_paused = true)]
+async fn claims_that_nobody_has_end_soon_after_an_outage() {
+    let ledger = Arc::new(remote());
+    let server = &ledger.client.store;
+    // It does what it is told, and its answers come too late.
+    server.slow_down_to(TIMEOUT * 2);
+    let ops: Vec<_> = (0..1_000).map(|number| op(&format!("stalled {number}"))).collect();
+    let mut calls = tokio::task::JoinSet::new();
+    for op in ops.clone() {
+        let ledger = Arc::clone(&ledger);
+        calls.spawn(async move {
+            let error = ledger.claim(&long(&op, 1)).await.expect_err("no answer");
+            assert!(error.to_string().contains("no answer within 2s") && error.may_have_been_sent());
+            ledger.withdraw(op.key, 1);
+        });
+    }
+    calls.join_all().await;
+    assert_eq!(server.records.in_doubt(9).await.expect("memory").len(), 0, "all of them run");
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    server.slow_down_to(Duration::from_millis(1));
+    let back = Tick::now();
+    while op_state(server, &ops[999]).await == Some(EntryState::Running) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // One that the server was asked in vain is on its way for as long as an answer may take.
+    assert!(Tick::now().since(back) < TIMEOUT + Duration::from_secs(1), "{:?}", Tick::now().since(back));
+    for op in &ops {
+        assert_eq!(op_state(server, op).await, Some(EntryState::Released));
+    }
+    assert_eq!(server.batches()[..6], [1, 2, 4, 8, 16, 32]);
+    ledger.drain().await;
+    let heard: usize = server.batches().iter().sum();
+    assert_eq!(heard, 2_000, "each may have been overtaken once");
+    assert!(ledger.client.flights.is_empty() && ledger.client.claims.is_empty());
+}
+
+/// Whoever is polled so often and then left alone, for ever: nobody else waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_left_alone_keeps_nobody_waiting() {
+    for polls in 0..4 {
+        let ledger = remote();
+        let op = op(&format!("alone {polls}"));
+        let request = op.request(1);
+        let mut first = ledger.claim(&request);
+        for _ in 0..polls {
+            if poll_once(&mut first).is_ready() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // It is still there, and nobody polls it.
+        let second = tokio::time::timeout(TIMEOUT, ledger.claim(&long(&op, 2))).await;
+        match second.expect("within its own limit").expect("it answers") {
+            Claimed::Running { fence, .. } => {
+                // Nor does one that waits for the end of a claim.
+                let mut waits = ledger.ended(op.key, fence);
+                assert!(poll_once(&mut waits).is_pending());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let hold = Hold { key: op.key, owner: 1, fence };
+                ledger.client.store.records.complete(hold, seven(), op.ttl).await.expect("memory answers");
+                let ended = tokio::time::timeout(TIMEOUT, ledger.ended(op.key, fence)).await;
+                assert_eq!(ended.expect("within its own limit"), Some(seven()));
+                drop(waits);
+            }
+            Claimed::Granted { .. } => assert_eq!(polls, 0, "the first has asked"),
+            other => panic!("{other:?}"),
+        }
+        drop(first);
+    }
+}
+
+/// The task that asks for all has ended, as one that panics: those who wait do not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn where_the_task_that_asks_ends_nobody_waits_for_it() {
+    let ledger = remote();
+    ledger.client.store.panics.store(true, SeqCst);
+    let op = op("panics");
+    let requests = [op.request(1), op.request(2)];
+    let (one, two) = tokio::join!(ledger.claim(&requests[0]), ledger.claim(&requests[1]));
+    for answer in [one, two] {
+        let error = answer.expect_err("no answer");
+        assert!(error.may_be_repeated(), "the next one asks: {error}");
+    }
+    assert!(ledger.client.claims.is_empty());
+    ledger.client.store.panics.store(false, SeqCst);
+    granted(&ledger, &op, 1).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,11 +370,11 @@ async fn a_drain_waits_for_the_server_and_for_a_withdrawn_claim() {
     let ledger = remote();
     let op = op("drained");
     let hold = granted(&ledger, &op, 1).await;
-    ledger.line.store.gone.store(true, SeqCst);
+    ledger.client.store.gone.store(true, SeqCst);
     ledger.abandon(hold, true);
     let soon = Duration::from_millis(200);
     assert!(tokio::time::timeout(soon, ledger.drain()).await.is_err(), "the server is away");
-    ledger.line.store.gone.store(false, SeqCst);
+    ledger.client.store.gone.store(false, SeqCst);
     ledger.drain().await;
     assert_eq!(op.state(&ledger).await, Some(EntryState::InDoubt));
     ledger.withdraw(op.key, 2);
@@ -205,9 +383,9 @@ async fn a_drain_waits_for_the_server_and_for_a_withdrawn_claim() {
     assert!(Tick::now().since(start) >= TIMEOUT, "the claim may have been on its way");
 }
 
-/// Those who come while a claim is on its way, and the one who asked leaves: one of them asks, for all.
+/// Those who come while a claim is on its way share its answer, also where the one who asked leaves.
 #[tokio::test(start_paused = true)]
-async fn when_the_one_who_asks_leaves_another_asks_for_all() {
+async fn when_the_one_who_asks_leaves_the_others_have_its_answer() {
     let ledger = Arc::new(remote());
     let op = op("handed on");
     let other = Op { fingerprint: Some([9; 32]), ..op.clone() };
@@ -222,7 +400,7 @@ async fn when_the_one_who_asks_leaves_another_asks_for_all() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(ledger.line.store.claims.load(SeqCst), 2, "one for all, and one for all with other values");
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 2, "one for all, and one for all with other values");
     first.abort();
     for one in rest {
         // The claim of the one who left has come to the server.
@@ -231,20 +409,20 @@ async fn when_the_one_who_asks_leaves_another_asks_for_all() {
     for one in beside {
         assert!(matches!(one.await.expect("it ends"), Ok(Claimed::Mismatch)));
     }
-    assert_eq!(ledger.line.store.claims.load(SeqCst), 3);
-    assert!(ledger.asks.is_empty());
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 2);
+    assert!(ledger.client.claims.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_is_shared_and_the_next_ask_is_new() {
     let ledger = remote();
-    ledger.line.store.gone.store(true, SeqCst);
+    ledger.client.store.gone.store(true, SeqCst);
     let op = op("error");
     let requests = [op.request(1), op.request(2)];
     let (one, two) = tokio::join!(ledger.claim(&requests[0]), ledger.claim(&requests[1]));
     assert!(one.is_err() && two.is_err());
-    assert_eq!(ledger.line.store.claims.load(SeqCst), 1);
-    ledger.line.store.gone.store(false, SeqCst);
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 1);
+    ledger.client.store.gone.store(false, SeqCst);
     // The first one was granted on the server, and its answer lost: the same owner has it.
     granted(&ledger, &op, 1).await;
 }

@@ -42,11 +42,11 @@ async fn a_reply_that_is_lost_after_the_commit_is_asked_for_again() {
         assert_eq!(store.renew(hold, Duration::from_mins(1)).await.expect("it answers"), Written::Yes);
         proxy.swallow_reply(1);
         assert_eq!(store.complete(hold, &seven(), op.ttl).await.expect("it answers"), Written::Yes);
-        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Done(_))));
+        assert!(matches!(store.claim(&Claim::from(&op.request(2))).await, Ok(Claimed::Done(_))));
         // Of what was in doubt, too.
         let op = super::op(&format!("lost takeover {prepare}"));
         let hold = granted(&store, &op, 1).await;
-        store.abandon(hold, true).await.expect("it answers");
+        store.part(&[Farewell::Abandon { hold, may_have_run: true }]).await.expect("it answers");
         proxy.swallow_reply(2);
         granted(&store, &op, 2).await;
         assert_eq!(attempts(&store, &op).await, 2);
@@ -94,7 +94,7 @@ async fn terminated_sessions_lose_nothing_and_run_nothing_twice() {
             for number in 0..60 {
                 let op = op(&format!("{task} {number}"));
                 let owner = 1 + task;
-                let claimed = insist(|| async { store.claim(&long(&op, owner)).await }).await;
+                let claimed = insist(|| async { store.claim(&Claim::from(&long(&op, owner))).await }).await;
                 let Claimed::Granted { fence } = claimed else { panic!("{claimed:?}") };
                 let hold = Hold { key: op.key, owner, fence };
                 let written = insist(|| async { store.complete(hold, &seven(), op.ttl).await }).await;
@@ -143,12 +143,12 @@ async fn what_the_server_gave_up_is_sent_again() {
         fail(code, 2);
         assert_eq!(store.complete(hold, &seven(), op.ttl).await.expect("the third time"), Written::Yes);
         fail(code, 3);
-        let error = store.claim(&long(&super::op("more"), 1)).await.expect_err("not for ever");
+        let error = store.claim(&Claim::from(&long(&super::op("more"), 1))).await.expect_err("not for ever");
         assert!(error.to_string().contains(&format!("as asked ({code})")), "{error}");
     }
     // A full disk. It is not asked again: it would be full again.
     fail("53100", 1);
-    let error = store.claim(&long(&op("full"), 1)).await.expect_err("it fails closed");
+    let error = store.claim(&Claim::from(&long(&op("full"), 1))).await.expect_err("it fails closed");
     assert!(error.to_string().contains("(53100)"), "{error}");
     granted(&store, &op("full"), 1).await;
 }
@@ -168,7 +168,8 @@ async fn serializable_sessions_have_one_winner_too() {
             for owner in 1..=16 {
                 let (store, op) = (Arc::clone(&store), op.clone());
                 crowd.spawn(async move {
-                    let claimed = insist(|| async { store.claim(&long(&op, owner)).await }).await;
+                    let claimed =
+                        insist(|| async { store.claim(&Claim::from(&long(&op, owner))).await }).await;
                     matches!(claimed, Claimed::Granted { .. })
                 });
             }
@@ -250,7 +251,7 @@ async fn callers_who_leave_leave_nothing_open() {
     let store = store(&format!("{}?pool_max=2", server.url())).await;
     for polls in 0..60 {
         let op = op(&format!("left {polls}"));
-        let request = long(&op, 1);
+        let request = Claim::from(&long(&op, 1));
         let mut claim = Box::pin(store.claim(&request));
         let mut left = polls % 12;
         std::future::poll_fn(|cx| {
@@ -281,12 +282,12 @@ async fn a_server_that_writes_no_longer_is_left() {
     granted(&store, &op("before"), 1).await;
     server.psql("ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf()");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let error = store.claim(&long(&op("read only"), 1)).await.expect_err("it fails closed");
+    let error = store.claim(&Claim::from(&long(&op("read only"), 1))).await.expect_err("it fails closed");
     assert!(error.to_string().contains("does not allow writes"), "{error}");
     server.psql("SET default_transaction_read_only = off; ALTER SYSTEM RESET ALL; SELECT pg_reload_conf()");
     tokio::time::sleep(Duration::from_millis(200)).await;
     let op = op("read only");
-    insist(|| async { store.claim(&long(&op, 1)).await }).await;
+    insist(|| async { store.claim(&Claim::from(&long(&op, 1))).await }).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::EntryState;
 
 async fn replayed(store: &PostgresStore, op: &Op) -> Stored {
-    match store.claim(&op.request(99)).await {
+    match store.claim(&Claim::from(&op.request(99))).await {
         Ok(Claimed::Done(result)) => result,
         other => panic!("not done: {other:?}"),
     }
@@ -123,7 +123,7 @@ async fn the_fence_rises_over_what_was_forgotten_also_where_the_sequence_does_no
     server.psql("SELECT setval('resilience_fence', 1000)");
     let op = op("forgotten");
     let hold = granted(&store, &op, 1).await;
-    store.abandon(hold, true).await.expect("it answers");
+    store.part(&[Farewell::Abandon { hold, may_have_run: true }]).await.expect("it answers");
     assert!(store.forget(op.key, hold.fence).await.expect("it answers"));
     assert_eq!(store.inspect(op.key).await.expect("it answers"), None);
     server.psql("SELECT setval('resilience_fence', 1)");
@@ -140,7 +140,7 @@ async fn what_nobody_ended_is_kept_for_its_time() {
     let store = store(&server.url()).await;
     for (name, at_most_once, state) in [("dedup", false, None), ("once", true, Some(EntryState::InDoubt))] {
         let op = Op { at_most_once, ttl: Duration::from_millis(300), ..op(name) };
-        assert!(matches!(store.claim(&op.request(1)).await, Ok(Claimed::Granted { .. })));
+        assert!(matches!(store.claim(&Claim::from(&op.request(1))).await, Ok(Claimed::Granted { .. })));
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let entry = store.inspect(op.key).await.expect("it answers");
         assert_eq!(entry.map(|entry| entry.state), state);

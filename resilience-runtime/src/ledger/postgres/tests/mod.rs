@@ -10,7 +10,7 @@ mod races;
 use resilience_servers::{Postgres, need};
 
 use super::*;
-use crate::ledger::remote::Store;
+use crate::ledger::remote::{Claim, Farewell, Store};
 use crate::ledger::{Body, Claimed, Hold, Ledger, Stored, Written};
 use crate::testing::ledger_conformance;
 use crate::testing::op::{Op, op};
@@ -39,7 +39,7 @@ fn long(op: &Op, owner: u128) -> crate::ledger::Request<'_> {
 }
 
 async fn granted(store: &PostgresStore, op: &Op, owner: u128) -> Hold {
-    match store.claim(&long(op, owner)).await {
+    match store.claim(&Claim::from(&long(op, owner))).await {
         Ok(Claimed::Granted { fence }) => Hold { key: op.key, owner, fence },
         other => panic!("not granted: {other:?}"),
     }

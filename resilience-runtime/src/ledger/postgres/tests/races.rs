@@ -16,7 +16,7 @@ async fn winners(store: &Arc<PostgresStore>, op: &Op) -> usize {
         let (store, op, start) = (Arc::clone(store), op.clone(), Arc::clone(&start));
         crowd.spawn(async move {
             start.wait().await;
-            match store.claim(&long(&op, 100 + owner)).await.expect("it answers") {
+            match store.claim(&Claim::from(&long(&op, 100 + owner))).await.expect("it answers") {
                 Claimed::Granted { .. } => true,
                 Claimed::Running { .. } => false,
                 other => panic!("{other:?}"),
@@ -44,7 +44,8 @@ async fn a_race_for_what_is_in_doubt_has_one_winner() {
     for round in 0..200 {
         let op = op(&format!("takeover {round}"));
         let hold = granted(&store, &op, 1).await;
-        assert_eq!(store.abandon(hold, round % 2 == 0).await.expect("it answers"), Written::Yes);
+        let farewell = Farewell::Abandon { hold, may_have_run: round % 2 == 0 };
+        store.part(&[farewell]).await.expect("it answers");
         assert_eq!(winners(&store, &op).await, 1, "round {round}");
         let entry = store.inspect(op.key).await.expect("it answers").expect("a record");
         assert_eq!(entry.attempt, 2);
@@ -76,7 +77,7 @@ async fn a_claim_is_one_round_trip_and_so_is_its_end() {
         assert_eq!(count(), (before + 1, said + 1), "a claim");
         store.complete(hold, &seven(), op.ttl).await.expect("it answers");
         assert_eq!(count(), (before + 2, said + 2), "a completion");
-        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Done(_))));
+        assert!(matches!(store.claim(&Claim::from(&op.request(2))).await, Ok(Claimed::Done(_))));
         assert_eq!(count(), (before + 3, said + 3), "a replay");
     }
 }
@@ -90,11 +91,11 @@ async fn a_duplicate_draws_no_fence() {
     let hold = granted(&store, &op, 1).await;
     let drawn = server.psql("SELECT last_value FROM resilience_fence");
     for _ in 0..40 {
-        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Running { .. })));
+        assert!(matches!(store.claim(&Claim::from(&op.request(2))).await, Ok(Claimed::Running { .. })));
     }
     store.complete(hold, &seven(), op.ttl).await.expect("it answers");
     for _ in 0..40 {
-        assert!(matches!(store.claim(&op.request(2)).await, Ok(Claimed::Done(_))));
+        assert!(matches!(store.claim(&Claim::from(&op.request(2))).await, Ok(Claimed::Done(_))));
     }
     assert_eq!(server.psql("SELECT last_value FROM resilience_fence"), drawn);
 }
@@ -122,7 +123,7 @@ async fn a_claim_finds_what_was_committed_while_it_waited() {
     let slowly = store.chores.script(&slow);
     let claim = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        store.claim(&op.request(1)).await
+        store.claim(&Claim::from(&op.request(1))).await
     };
     let (slowly, claimed) = tokio::join!(slowly, claim);
     slowly.expect("it is committed");

@@ -28,7 +28,9 @@ async fn keys_and_results_come_back_as_they_went() {
         assert_eq!((&entry.text, entry.fence), (&text, held.fence));
         let found = store.find(&text, 10).await.expect("it answers");
         assert_eq!(found.iter().map(|entry| &entry.result).collect::<Vec<_>>(), [&entry.result]);
-        let Ok(Claimed::Done(stored)) = store.claim(&op.request(1)).await else { panic!("not done") };
+        let Ok(Claimed::Done(stored)) = store.claim(&Claim::from(&op.request(1))).await else {
+            panic!("not done")
+        };
         assert_eq!(stored, result);
         let seen = store.look(op.key, held.fence).await;
         assert!(matches!(seen, Ok(Seen::Ended(Some(seen))) if seen == result));
@@ -53,7 +55,7 @@ async fn a_record_outlives_its_lease_and_a_doubt_waits_for_ever() {
         assert!(or_ever(ttl + 800).contains(&left(&server, &op)), "running");
         store.renew(held, TTL).await.expect("it answers");
         assert!(or_ever(2 * ttl).contains(&left(&server, &op)), "renewed");
-        store.abandon(held, true).await.expect("it answers");
+        store.part(&[Farewell::Abandon { hold: held, may_have_run: true }]).await.expect("it answers");
         assert!(or_ever(ttl).contains(&left(&server, &op)), "in doubt");
         assert!(store.resolve(op.key, held.fence, seven().body).await.expect("it answers"));
         assert!((ttl - 10_000..=ttl).contains(&left(&server, &op)), "resolved");
@@ -99,16 +101,18 @@ async fn what_is_not_ours_is_left_alone() {
         };
         let before = value(&server);
         let mut errors = Vec::new();
-        errors.extend(store.claim(&op.request(2)).await.err());
+        errors.extend(store.claim(&Claim::from(&op.request(2))).await.err());
         errors.extend(store.complete(held, &seven(), TTL).await.err());
         errors.extend(store.renew(held, TTL).await.err());
         errors.extend(store.release(held).await.err());
-        errors.extend(store.withdraw(op.key, 1).await.err());
         errors.extend(store.look(op.key, 1).await.err());
         errors.extend(store.inspect(op.key).await.err());
         errors.extend(store.forget(op.key, held.fence).await.err());
         errors.extend(store.resolve(op.key, held.fence, Body::NotKept).await.err());
-        assert_eq!(errors.len(), 9, "{make:?}");
+        assert_eq!(errors.len(), 8, "{make:?}");
+        // It has heard, and that is all that can be done: what is behind it in the queue goes on.
+        let farewell = Farewell::Withdraw { key: op.key, owner: 1 };
+        store.part(&[farewell]).await.expect("the server answers");
         for error in errors {
             let error = error.to_string();
             assert!(error.contains(&place) && error.contains("left as it is"), "{make:?}: {error}");
@@ -124,7 +128,7 @@ async fn a_walk_passes_by_what_is_not_ours() {
     let store = store(&format!("{}?prefix=a*[b]:", server.url())).await;
     let op = op("walk");
     let held = granted(&store, &op, 1).await;
-    store.abandon(held, true).await.expect("it answers");
+    store.part(&[Farewell::Abandon { hold: held, may_have_run: true }]).await.expect("it answers");
     server.cli(&["HSET", &format!("a*[b]:{}", "e".repeat(64)), "a", "b"]);
     server.cli(&["SET", &format!("a*[b]:{}", "f".repeat(64)), "hello"]);
     server.cli(&["SET", "a*[b]:limit:x", "hello"]);
@@ -143,7 +147,7 @@ async fn a_walk_comes_by_every_record() {
         let op = op(&number.to_string());
         let held = granted(&store, &op, 1).await;
         if number % 3 == 0 {
-            store.abandon(held, true).await.expect("it answers");
+            store.part(&[Farewell::Abandon { hold: held, may_have_run: true }]).await.expect("it answers");
         }
     }
     let doubts = store.in_doubt(10_000).await.expect("it answers");
@@ -184,7 +188,7 @@ proptest! {
         json in "\\PC{0,100}",
     ) {
         let op = Op { at_most_once, fingerprint, ..op("row").written(text.clone()) };
-        let request = op.request(owner);
+        let request = Claim::from(&op.request(owner));
         let mut bytes = row::head(&request);
         for number in [fence, 5, 7] {
             bytes.extend(number.to_be_bytes());

@@ -64,7 +64,7 @@ async fn a_slot_that_moves_is_followed() {
     from.cli(&["MIGRATE", "127.0.0.1", &port, &name(&op), "0", "5000"]);
     // Half way: the key is there, the slot is here.
     assert!(
-        matches!(store.claim(&op.request(2)).await, Ok(Claimed::Running { fence, .. }) if fence == held.fence)
+        matches!(store.claim(&Claim::from(&op.request(2))).await, Ok(Claimed::Running { fence, .. }) if fence == held.fence)
     );
     for node in [to, from] {
         node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);

@@ -1,6 +1,7 @@
 //! What is lost on the way, and what a server does to records behind our back.
 
 use super::*;
+use resilience_servers::{Fate, Message, Side};
 
 #[tokio::test]
 async fn a_claim_whose_reply_was_lost_is_the_same_when_sent_again() {
@@ -11,10 +12,18 @@ async fn a_claim_whose_reply_was_lost_is_the_same_when_sent_again() {
     granted(&far, &op("warm"), 1).await;
     let op = op("lost claim");
     proxy.swallow_reply(1);
-    assert!(far.claim(&op.request(1)).await.is_err());
-    // It was granted all the same.
-    let Ok(Claimed::Running { fence, .. }) = near.claim(&op.request(2)).await else { panic!("not granted") };
-    assert_eq!(granted(&far, &op, 1).await.fence, fence);
+    let before = proxy.counts().connections;
+    let fence = granted(&far, &op, 1).await.fence;
+    assert_eq!(proxy.counts().connections, before + 1, "it was sent again, on a new connection");
+    let request = Claim::from(&op.request(2));
+    let Ok(Claimed::Running { fence: other, .. }) = near.claim(&request).await else { panic!("not granted") };
+    assert_eq!(other, fence);
+    // Not for ever: whoever cuts each of them is told so.
+    let of_server = |message: &Message<'_>| message.from == Side::Server;
+    proxy.watch(move |message| if of_server(message) { Fate::Cut } else { Fate::Pass });
+    let error =
+        far.claim(&Claim::from(&super::op("again").request(1))).await.expect_err("it is cut each time");
+    assert!(error.may_have_been_sent() && !error.may_be_repeated(), "{error}");
 }
 
 #[tokio::test]
@@ -29,7 +38,7 @@ async fn a_result_whose_reply_was_lost_is_written_once() {
     let op = op("lost result");
     let held = hold(&op, 1, &ledger.claim(&op.request(1)).await);
     proxy.swallow_reply(1);
-    assert!(ledger.complete(held, seven(), TTL).await.is_err());
+    assert_eq!(ledger.complete(held, seven(), TTL).await.expect("it is sent again"), Written::Yes);
     let eight = Stored { version: 3, body: Body::Value("8".into()) };
     assert_eq!(ledger.complete(held, eight, TTL).await.expect("it answers"), Written::Yes);
     let Ok(Claimed::Done(stored)) = ledger.claim(&op.request(2)).await else { panic!("not done") };
@@ -74,7 +83,7 @@ async fn a_server_without_room_takes_no_claim() {
     let op = op("no room");
     let held = granted(&store, &op, 1).await;
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-    let error = store.claim(&self::op("other").request(1)).await.expect_err("no room");
+    let error = store.claim(&Claim::from(&self::op("other").request(1))).await.expect_err("no room");
     assert!(error.to_string().contains("maxmemory"), "{error}");
     assert!(store.complete(held, &seven(), TTL).await.is_err());
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -90,7 +99,7 @@ async fn the_fence_rises_over_a_clock_that_steps_back() {
     let store = store(&server.url()).await;
     let op = op("clock");
     let held = granted(&store, &op, 1).await;
-    store.abandon(held, true).await.expect("it answers");
+    store.part(&[Farewell::Abandon { hold: held, may_have_run: true }]).await.expect("it answers");
     // As if it had been granted in an hour.
     let ahead = held.fence + 3_600_000_000;
     let record = store.line.ask(redis::cmd("GET").arg(name(&op))).await.expect("it answers");
@@ -100,7 +109,7 @@ async fn the_fence_rises_over_a_clock_that_steps_back() {
 
     let second = granted(&store, &op, 2).await;
     assert_eq!(second.fence, ahead + 1);
-    store.abandon(second, true).await.expect("it answers");
+    store.part(&[Farewell::Abandon { hold: second, may_have_run: true }]).await.expect("it answers");
     assert!(store.forget(op.key, second.fence).await.expect("it answers"));
     assert_eq!(store.inspect(op.key).await.expect("it answers"), None);
     let third = granted(&store, &op, 3).await;

@@ -44,7 +44,7 @@ fn hold(op: &Op, owner: u128, claimed: &Answer<Claimed>) -> Hold {
 }
 
 async fn granted(store: &Redis, op: &Op, owner: u128) -> Hold {
-    hold(op, owner, &store.claim(&op.request(owner)).await)
+    hold(op, owner, &store.claim(&Claim::from(&op.request(owner))).await)
 }
 
 fn seven() -> Stored {

@@ -18,7 +18,9 @@ async fn race(stores: &[Arc<Redis>], op: &Op) -> Vec<(u128, Claimed)> {
     let mut claims = JoinSet::new();
     for (owner, store) in (100..).zip(stores) {
         let (store, op) = (Arc::clone(store), op.clone());
-        claims.spawn(async move { (owner, store.claim(&op.request(owner)).await.expect("it answers")) });
+        claims.spawn(async move {
+            (owner, store.claim(&Claim::from(&op.request(owner))).await.expect("it answers"))
+        });
     }
     claims.join_all().await
 }
@@ -57,8 +59,8 @@ async fn of_many_processes_one_takes_over() {
     let stores = stores(&server.url()).await;
     for round in 0..100 {
         let op = op(&format!("takeover {round}"));
-        let request = Request { lease: Duration::from_millis(1), ..op.request(1) };
-        let dead = hold(&op, 1, &stores[0].claim(&request).await);
+        let request = crate::ledger::Request { lease: Duration::from_millis(1), ..op.request(1) };
+        let dead = hold(&op, 1, &stores[0].claim(&Claim::from(&request)).await);
         tokio::time::sleep(Duration::from_millis(3)).await;
         let (owner, fence) = winner(&race(&stores, &op).await);
         assert!(fence > dead.fence);

@@ -1,0 +1,445 @@
+//! Who gets a connection: (state, event, now) -> what to do.
+//!
+//! A statement waits in a queue for a connection, and no longer than its own limit. First come, first served, as long as
+//! all can be served in time. Where the queue is older than that, as after a server that stood still, the newest is served
+//! first: those at its head have no time left to use an answer, and a server that works for them is busy and of no use to
+//! anybody.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::fault::Fault;
+use crate::backoff::Backoff;
+use crate::time::Tick;
+
+/// Between two attempts to connect to a server that refuses.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) struct Lending<C, W> {
+    /// Connections at a time.
+    most: usize,
+    /// How long a statement waits.
+    limit: Duration,
+    idle: Vec<C>,
+    lent: usize,
+    /// Connections on which a statement was given up, and whose server has not answered it yet.
+    owing: usize,
+    connecting: usize,
+    queue: VecDeque<Waiter<W>>,
+    outage: Option<Outage>,
+    /// What a statement takes of late, from its sending to its answer.
+    usual: Duration,
+}
+
+/// A statement that waits for a connection.
+struct Waiter<W> {
+    since: Tick,
+    who: W,
+}
+
+/// Whoever waits for a connection.
+pub(super) trait Waits {
+    /// It will not take one any more.
+    fn has_left(&self) -> bool;
+}
+
+/// A connection that can break while nobody uses it.
+pub(super) trait Breaks {
+    fn is_broken(&self) -> bool;
+}
+
+/// No connection can be made.
+struct Outage {
+    pauses: Backoff,
+    /// Nobody tries before.
+    until: Tick,
+    why: Fault,
+}
+
+/// What is to be done, once nobody holds the lock.
+pub(super) struct Next<C, W> {
+    /// Gets this connection.
+    pub(super) hand: Option<(W, C)>,
+    /// Hear why they get none.
+    pub(super) refused: Vec<(W, Fault)>,
+    /// A connection is to be made.
+    pub(super) connect: bool,
+    /// To be closed.
+    pub(super) closed: Vec<C>,
+}
+
+impl<C, W> Default for Next<C, W> {
+    fn default() -> Self {
+        Self { hand: None, refused: Vec::new(), connect: false, closed: Vec::new() }
+    }
+}
+
+impl<C: Breaks, W: Waits> Lending<C, W> {
+    pub(super) fn new(most: usize, limit: Duration) -> Self {
+        Self {
+            most,
+            limit,
+            idle: Vec::new(),
+            lent: 0,
+            owing: 0,
+            connecting: 0,
+            queue: VecDeque::new(),
+            outage: None,
+            usual: Duration::ZERO,
+        }
+    }
+
+    /// A statement asks for a connection.
+    pub(super) fn arrive(&mut self, who: W, now: Tick) -> Next<C, W> {
+        let mut next = Next::default();
+        while let Some(connection) = self.idle.pop() {
+            if connection.is_broken() {
+                next.closed.push(connection);
+                continue;
+            }
+            self.lent += 1;
+            next.hand = Some((who, connection));
+            return next;
+        }
+        if let Some(outage) = &self.outage
+            && self.lent + self.owing == 0
+            && (self.connecting > 0 || now < outage.until)
+        {
+            next.refused.push((who, outage.why.clone()));
+            return next;
+        }
+        self.queue.push_back(Waiter { since: now, who });
+        next.connect = self.connects(now);
+        next
+    }
+
+    /// A connection comes back from a statement that took so long.
+    pub(super) fn returned(&mut self, connection: C, took: Duration, now: Tick) -> Next<C, W> {
+        self.lent -= 1;
+        self.usual = self.usual * 7 / 8 + took / 8;
+        self.hand(connection, now)
+    }
+
+    /// A connection that was lent is closed.
+    pub(super) fn lost(&mut self, now: Tick) -> Next<C, W> {
+        self.lent -= 1;
+        self.without(now)
+    }
+
+    /// The statement on a connection was given up before its answer came.
+    pub(super) fn owes(&mut self, now: Tick) -> Next<C, W> {
+        self.lent -= 1;
+        self.owing += 1;
+        self.without(now)
+    }
+
+    /// The answer has come after all; or it will not, and the connection is closed.
+    pub(super) fn settled(&mut self, connection: Option<C>, now: Tick) -> Next<C, W> {
+        self.owing -= 1;
+        match connection {
+            Some(connection) => self.hand(connection, now),
+            None => self.without(now),
+        }
+    }
+
+    pub(super) fn connected(&mut self, connection: C, now: Tick) -> Next<C, W> {
+        self.connecting -= 1;
+        self.outage = None;
+        let next = self.hand(connection, now);
+        // An outage held the others back.
+        Next { connect: self.connects(now), ..next }
+    }
+
+    pub(super) fn failed_to_connect(&mut self, why: &Fault, now: Tick) -> Next<C, W> {
+        self.connecting -= 1;
+        let mut random = fastrand::Rng::new();
+        match &mut self.outage {
+            // This attempt was under way when another one failed.
+            Some(outage) if now < outage.until => {}
+            outage => {
+                let mut pauses =
+                    outage.take().map_or_else(|| Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), |it| it.pauses);
+                let until = now.after(pauses.next(&mut random));
+                *outage = Some(Outage { pauses, until, why: why.clone() });
+            }
+        }
+        self.without(now)
+    }
+
+    /// There is no connection to hand on. Where none is to come either, those who wait hear so.
+    fn without(&mut self, now: Tick) -> Next<C, W> {
+        let mut next = Next { connect: self.connects(now), ..Next::default() };
+        if let Some(outage) = &self.outage
+            && self.lent + self.owing + self.connecting == 0
+        {
+            next.refused.extend(self.queue.drain(..).map(|waiter| (waiter.who, outage.why.clone())));
+        }
+        next
+    }
+
+    /// Whether another connection is to be made now, for those who wait. While the server owes answers, or refuses, one
+    /// attempt at a time finds out for all whether it is back.
+    fn connects(&mut self, now: Tick) -> bool {
+        let most = match &self.outage {
+            Some(outage) if now < outage.until => 0,
+            Some(_) => 1,
+            None if self.owing > 0 => 1,
+            None => self.queue.len(),
+        };
+        let connects = self.connecting < most.min(self.queue.len())
+            && self.lent + self.idle.len() + self.connecting < self.most;
+        self.connecting += usize::from(connects);
+        connects
+    }
+
+    fn hand(&mut self, connection: C, now: Tick) -> Next<C, W> {
+        let mut next = Next::default();
+        // More than there may be: one was made while this one owed its answer.
+        if self.lent + self.idle.len() >= self.most {
+            next.closed.push(connection);
+            return next;
+        }
+        match self.next_waiter(now, &mut next.refused) {
+            Some(who) => {
+                self.lent += 1;
+                next.hand = Some((who, connection));
+            }
+            None => self.idle.push(connection),
+        }
+        next
+    }
+
+    fn next_waiter(&mut self, now: Tick, refused: &mut Vec<(W, Fault)>) -> Option<W> {
+        // An answer would come too late for these.
+        let useful = now.after(self.usual * 2);
+        while let Some(first) =
+            self.queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= useful)
+        {
+            if !first.who.has_left() {
+                refused.push((first.who, self.busy()));
+            }
+        }
+        loop {
+            let first = self.queue.front()?;
+            let is_late = first.since.after(self.limit / 2) <= now;
+            let next = if is_late { self.queue.pop_back() } else { self.queue.pop_front() };
+            if let Some(Waiter { who, .. }) = next.filter(|next| !next.who.has_left()) {
+                return Some(who);
+            }
+        }
+    }
+
+    fn busy(&self) -> Fault {
+        let most = self.most;
+        Fault::unsent(format!("all connections are busy, {most} of {most} (`pool_max`)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(2);
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Connection(u32);
+
+    impl Breaks for Connection {
+        fn is_broken(&self) -> bool {
+            self.0 == 13
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    struct Caller(u32, Rc<Cell<bool>>);
+
+    impl Caller {
+        fn new(number: u32) -> Self {
+            Self(number, Rc::default())
+        }
+    }
+
+    impl Waits for Caller {
+        fn has_left(&self) -> bool {
+            self.1.get()
+        }
+    }
+
+    fn at(ms: u64) -> Tick {
+        Tick::BASE.after(Duration::from_millis(ms))
+    }
+
+    fn lending(most: usize) -> Lending<Connection, Caller> {
+        Lending::new(most, LIMIT)
+    }
+
+    fn handed(next: &Next<Connection, Caller>) -> Option<(u32, u32)> {
+        next.hand.as_ref().map(|(caller, connection)| (caller.0, connection.0))
+    }
+
+    fn refused() -> Fault {
+        Fault::unsent("refused".to_owned())
+    }
+
+    #[test]
+    fn a_connection_is_made_for_each_who_waits_up_to_the_most() {
+        let mut lending = lending(2);
+        let connects: Vec<_> = (0..4).map(|who| lending.arrive(Caller::new(who), at(0)).connect).collect();
+        assert_eq!(connects, [true, true, false, false]);
+        assert_eq!(handed(&lending.connected(Connection(1), at(1))), Some((0, 1)));
+        assert_eq!(handed(&lending.connected(Connection(2), at(1))), Some((1, 2)));
+        let took = Duration::from_millis(1);
+        assert_eq!(handed(&lending.returned(Connection(1), took, at(2))), Some((2, 1)), "in their order");
+        assert_eq!(handed(&lending.returned(Connection(2), took, at(2))), Some((3, 2)));
+        assert_eq!(handed(&lending.returned(Connection(1), took, at(3))), None);
+        assert_eq!(handed(&lending.arrive(Caller::new(4), at(4))), Some((4, 1)), "it was idle");
+    }
+
+    #[test]
+    fn one_that_broke_while_it_was_idle_is_not_handed_on() {
+        let mut lending = lending(1);
+        assert!(lending.arrive(Caller::new(0), at(0)).connect);
+        lending.connected(Connection(13), at(0));
+        lending.returned(Connection(13), Duration::ZERO, at(0));
+        let next = lending.arrive(Caller::new(1), at(1));
+        assert!(next.connect && next.closed == [Connection(13)] && next.hand.is_none());
+    }
+
+    /// The server stood still for as long as those at the head can wait.
+    #[test]
+    fn after_a_stall_nobody_is_served_who_has_no_time_left() {
+        let mut lending = lending(1);
+        lending.arrive(Caller::new(0), at(0));
+        lending.connected(Connection(1), at(0));
+        for (who, ms) in (1..).zip([0, 1_000, 1_500, 1_990]) {
+            lending.arrive(Caller::new(who), at(ms));
+        }
+        let next = lending.returned(Connection(1), Duration::from_millis(2), at(2_000));
+        assert_eq!(next.refused.len(), 1, "its time is over");
+        assert!(next.refused[0].1.to_string().contains("all connections are busy, 1 of 1"));
+        assert_eq!(handed(&next), Some((4, 1)), "the queue is old: the newest first");
+        // What is left is young enough for its own order.
+        let next = lending.returned(Connection(1), Duration::from_millis(2), at(2_002));
+        assert_eq!(handed(&next), Some((3, 1)));
+        assert_eq!(
+            handed(&lending.returned(Connection(1), Duration::from_millis(2), at(2_010))),
+            Some((2, 1))
+        );
+    }
+
+    #[test]
+    fn who_has_left_is_passed_over() {
+        let mut lending = lending(1);
+        lending.arrive(Caller::new(0), at(0));
+        lending.connected(Connection(1), at(0));
+        let gone = Caller::new(1);
+        lending.arrive(gone.clone(), at(1));
+        lending.arrive(Caller::new(2), at(2));
+        gone.1.set(true);
+        let next = lending.returned(Connection(1), Duration::ZERO, at(3));
+        assert_eq!(handed(&next), Some((2, 1)));
+        assert!(next.refused.is_empty());
+    }
+
+    #[test]
+    fn while_the_server_owes_answers_one_attempt_finds_out_for_all() {
+        let mut lending = lending(2);
+        for who in 0..2 {
+            lending.arrive(Caller::new(who), at(0));
+            lending.connected(Connection(who), at(0));
+        }
+        assert!(!lending.owes(at(2_000)).connect, "nobody waits");
+        assert!(lending.arrive(Caller::new(2), at(2_000)).connect);
+        assert!(!lending.arrive(Caller::new(3), at(2_001)).connect);
+        assert!(!lending.owes(at(2_002)).connect);
+        // It is back: what it owed comes first.
+        assert_eq!(handed(&lending.settled(Some(Connection(0)), at(2_100))), Some((2, 0)));
+        assert_eq!(handed(&lending.settled(Some(Connection(1)), at(2_100))), Some((3, 1)));
+        let next = lending.connected(Connection(7), at(2_110));
+        assert_eq!(next.closed, [Connection(7)], "not more than the most");
+    }
+
+    #[test]
+    fn while_no_connection_can_be_made_callers_fail_at_once_and_one_tries() {
+        let mut lending = lending(4);
+        for who in 0..3 {
+            assert!(lending.arrive(Caller::new(who), at(0)).connect);
+        }
+        assert!(lending.failed_to_connect(&refused(), at(1)).refused.is_empty(), "others are trying");
+        lending.failed_to_connect(&refused(), at(1));
+        assert_eq!(lending.failed_to_connect(&refused(), at(1)).refused.len(), 3);
+        assert_eq!(lending.arrive(Caller::new(3), at(2)).refused.len(), 1, "too early");
+        let later = at(1).after(FIRST_PAUSE);
+        let next = lending.arrive(Caller::new(4), later);
+        assert!(next.connect && next.refused.is_empty());
+        assert_eq!(lending.arrive(Caller::new(5), later).refused.len(), 1, "one tries for all");
+        assert_eq!(handed(&lending.connected(Connection(1), later)), Some((4, 1)));
+        assert!(lending.arrive(Caller::new(6), later).connect, "it is over");
+    }
+
+    /// Whatever happens in whatever order: every caller hears once, and no connection is lost or lent twice.
+    #[test]
+    fn nobody_is_forgotten() {
+        for seed in 0..2_000 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let most = random.usize(1..4);
+            let mut lending = lending(most);
+            let (mut lent, mut owing, mut connecting) = (Vec::new(), Vec::new(), 0);
+            let (mut now, mut made, mut asked, mut heard) = (0, 100, 0, 0);
+            let mut steps = 0;
+            while steps < 60 || !lent.is_empty() || !owing.is_empty() || connecting > 0 {
+                steps += 1;
+                now += random.u64(0..300);
+                let next = match random.u8(..) % 8 {
+                    0..3 if steps < 60 => {
+                        asked += 1;
+                        lending.arrive(Caller::new(asked), at(now))
+                    }
+                    3 if !lent.is_empty() => {
+                        let connection = lent.swap_remove(random.usize(..lent.len()));
+                        lending.returned(connection, Duration::from_millis(now % 7), at(now))
+                    }
+                    4 if !lent.is_empty() => {
+                        owing.push(lent.swap_remove(0));
+                        lending.owes(at(now))
+                    }
+                    5 if !lent.is_empty() => {
+                        lent.pop();
+                        lending.lost(at(now))
+                    }
+                    6 if !owing.is_empty() => lending.settled(owing.pop().filter(|_| random.bool()), at(now)),
+                    7 if connecting > 0 => {
+                        connecting -= 1;
+                        if random.bool() {
+                            made += 1;
+                            lending.connected(Connection(made), at(now))
+                        } else {
+                            lending.failed_to_connect(&refused(), at(now))
+                        }
+                    }
+                    _ => continue,
+                };
+                connecting += usize::from(next.connect);
+                heard += u32::try_from(next.refused.len()).expect("few");
+                if let Some((_, connection)) = next.hand {
+                    heard += 1;
+                    assert!(!lent.contains(&connection));
+                    lent.push(connection);
+                }
+                assert_eq!(
+                    (lending.lent, lending.owing, lending.connecting),
+                    (lent.len(), owing.len(), connecting)
+                );
+                assert!(lending.lent + lending.idle.len() <= most);
+                assert_eq!(heard + u32::try_from(lending.queue.len()).expect("few"), asked);
+                // Who waits, waits for something: a connection in use, one that is made, or one that owes an answer.
+                let waits_for = lending.lent + lending.owing + lending.connecting;
+                assert!(lending.queue.is_empty() || waits_for > 0, "seed {seed}");
+            }
+        }
+    }
+}
