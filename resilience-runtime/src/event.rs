@@ -161,17 +161,21 @@ pub(crate) fn emit(event: &Event<'_>) {
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
         Decision::ClaimsLeft => emit_claims_left(),
         Decision::Fleet(count) => emit_of_fleet(site, count),
-        Decision::NoLedgerChosen => tracing::warn!(
-            target: "resilience", event = "no_ledger_chosen", site,
-            "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND"
+        Decision::NoLedgerChosen => emit_unchosen(
+            site,
+            "results are kept in memory and end with the process; choose a ledger with `Runtime::builder()` or RESILIENCE_BACKEND",
         ),
-        Decision::NoFleet => tracing::warn!(
-            target: "resilience", event = "no_ledger_chosen", site,
-            "only callers in this process exclude each other; choose the ledger of the fleet with RESILIENCE_BACKEND"
+        Decision::NoFleet => emit_unchosen(
+            site,
+            "only callers in this process exclude each other; choose the ledger of the fleet with RESILIENCE_BACKEND",
         ),
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+fn emit_unchosen(site: &str, what: &str) {
+    tracing::warn!(target: "resilience", event = "no_ledger_chosen", site, "{what}");
 }
 
 #[cfg(any(test, feature = "postgres", feature = "redis"))]

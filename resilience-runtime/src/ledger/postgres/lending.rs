@@ -1,9 +1,10 @@
 //! Who gets a connection: (state, event, now) -> what to do.
 //!
-//! A statement waits in a queue for a connection, and no longer than its own limit. First come, first served, as long as
-//! all can be served in time. Where the queue is older than that, as after a server that stood still, the newest is served
-//! first: those at its head have no time left to use an answer, and a server that works for them is busy and of no use to
-//! anybody.
+//! A statement waits in a queue for a connection, and no longer than its own limit. What ends or renews a claim comes
+//! before what begins one: work that was begun is finished first, and calls end one after the other instead of all at once.
+//! Otherwise it is first come, first served, as long as all can be served in time. Where a queue is older than that, as
+//! after a server that stood still, the newest is served first: those at its head have no time left to use an answer, and
+//! a server that works for them is busy and of no use to anybody.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,11 +27,23 @@ pub(super) struct Lending<C, W> {
     /// Connections on which a statement was given up, and whose server has not answered it yet.
     owing: usize,
     connecting: usize,
-    queue: VecDeque<Waiter<W>>,
+    /// In their order of precedence.
+    queues: [Queue<W>; 2],
     outage: Option<Outage>,
     /// What a statement takes of late, from its sending to its answer.
     usual: Duration,
 }
+
+/// What a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precedence {
+    /// It ends or renews a claim, or is light and for many.
+    First,
+    /// It begins a claim, or looks at one.
+    Second,
+}
+
+type Queue<W> = VecDeque<Waiter<W>>;
 
 /// A statement that waits for a connection.
 struct Waiter<W> {
@@ -84,14 +97,14 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
             lent: 0,
             owing: 0,
             connecting: 0,
-            queue: VecDeque::new(),
+            queues: [VecDeque::new(), VecDeque::new()],
             outage: None,
             usual: Duration::ZERO,
         }
     }
 
     /// A statement asks for a connection.
-    pub(super) fn arrive(&mut self, who: W, now: Tick) -> Next<C, W> {
+    pub(super) fn arrive(&mut self, who: W, precedence: Precedence, now: Tick) -> Next<C, W> {
         let mut next = Next::default();
         while let Some(connection) = self.idle.pop() {
             if connection.is_broken() {
@@ -109,7 +122,7 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
             next.refused.push((who, outage.why.clone()));
             return next;
         }
-        self.queue.push_back(Waiter { since: now, who });
+        self.queues[precedence as usize].push_back(Waiter { since: now, who });
         next.connect = self.connects(now);
         next
     }
@@ -173,7 +186,8 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
         if let Some(outage) = &self.outage
             && self.lent + self.owing + self.connecting == 0
         {
-            next.refused.extend(self.queue.drain(..).map(|waiter| (waiter.who, outage.why.clone())));
+            let waiting = self.queues.iter_mut().flat_map(|queue| queue.drain(..));
+            next.refused.extend(waiting.map(|waiter| (waiter.who, outage.why.clone())));
         }
         next
     }
@@ -181,14 +195,15 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
     /// Whether another connection is to be made now, for those who wait. While the server owes answers, or refuses, one
     /// attempt at a time finds out for all whether it is back.
     fn connects(&mut self, now: Tick) -> bool {
+        let waiting: usize = self.queues.iter().map(VecDeque::len).sum();
         let most = match &self.outage {
             Some(outage) if now < outage.until => 0,
             Some(_) => 1,
             None if self.owing > 0 => 1,
-            None => self.queue.len(),
+            None => waiting,
         };
-        let connects = self.connecting < most.min(self.queue.len())
-            && self.lent + self.idle.len() + self.connecting < self.most;
+        let connects =
+            self.connecting < most.min(waiting) && self.lent + self.idle.len() + self.connecting < self.most;
         self.connecting += usize::from(connects);
         connects
     }
@@ -213,27 +228,33 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
     fn next_waiter(&mut self, now: Tick, refused: &mut Vec<(W, Fault)>) -> Option<W> {
         // An answer would come too late for these.
         let useful = now.after(self.usual * 2);
-        while let Some(first) =
-            self.queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= useful)
-        {
-            if !first.who.has_left() {
-                refused.push((first.who, self.busy()));
+        for queue in &mut self.queues {
+            while let Some(first) =
+                queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= useful)
+            {
+                if !first.who.has_left() {
+                    refused.push((first.who, busy(self.most)));
+                }
             }
         }
-        loop {
-            let first = self.queue.front()?;
-            let is_late = first.since.after(self.limit / 2) <= now;
-            let next = if is_late { self.queue.pop_back() } else { self.queue.pop_front() };
-            if let Some(Waiter { who, .. }) = next.filter(|next| !next.who.has_left()) {
-                return Some(who);
-            }
-        }
+        let limit = self.limit;
+        self.queues.iter_mut().find_map(|queue| next_of(queue, limit, now))
     }
+}
 
-    fn busy(&self) -> Fault {
-        let most = self.most;
-        Fault::unsent(format!("all connections are busy, {most} of {most} (`pool_max`)"))
+fn next_of<W: Waits>(queue: &mut Queue<W>, limit: Duration, now: Tick) -> Option<W> {
+    loop {
+        let first = queue.front()?;
+        let is_late = first.since.after(limit * 3 / 4) <= now;
+        let next = if is_late { queue.pop_back() } else { queue.pop_front() };
+        if let Some(Waiter { who, .. }) = next.filter(|next| !next.who.has_left()) {
+            return Some(who);
+        }
     }
+}
+
+fn busy(most: usize) -> Fault {
+    Fault::unsent(format!("all connections are busy, {most} of {most} (`pool_max`)"))
 }
 
 #[cfg(test)]
@@ -241,6 +262,7 @@ mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
 
+    use super::Precedence::{First, Second};
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(2);
@@ -281,6 +303,10 @@ mod tests {
         next.hand.as_ref().map(|(caller, connection)| (caller.0, connection.0))
     }
 
+    fn waiting(lending: &Lending<Connection, Caller>) -> usize {
+        lending.queues.iter().map(VecDeque::len).sum()
+    }
+
     fn refused() -> Fault {
         Fault::unsent("refused".to_owned())
     }
@@ -288,7 +314,8 @@ mod tests {
     #[test]
     fn a_connection_is_made_for_each_who_waits_up_to_the_most() {
         let mut lending = lending(2);
-        let connects: Vec<_> = (0..4).map(|who| lending.arrive(Caller::new(who), at(0)).connect).collect();
+        let connects: Vec<_> =
+            (0..4).map(|who| lending.arrive(Caller::new(who), Second, at(0)).connect).collect();
         assert_eq!(connects, [true, true, false, false]);
         assert_eq!(handed(&lending.connected(Connection(1), at(1))), Some((0, 1)));
         assert_eq!(handed(&lending.connected(Connection(2), at(1))), Some((1, 2)));
@@ -296,16 +323,30 @@ mod tests {
         assert_eq!(handed(&lending.returned(Connection(1), took, at(2))), Some((2, 1)), "in their order");
         assert_eq!(handed(&lending.returned(Connection(2), took, at(2))), Some((3, 2)));
         assert_eq!(handed(&lending.returned(Connection(1), took, at(3))), None);
-        assert_eq!(handed(&lending.arrive(Caller::new(4), at(4))), Some((4, 1)), "it was idle");
+        assert_eq!(handed(&lending.arrive(Caller::new(4), Second, at(4))), Some((4, 1)), "it was idle");
+    }
+
+    #[test]
+    fn what_was_begun_is_ended_before_more_is_begun() {
+        let mut lending = lending(1);
+        lending.arrive(Caller::new(0), Second, at(0));
+        lending.connected(Connection(1), at(0));
+        for (who, precedence) in [(1, Second), (2, First), (3, Second), (4, First)] {
+            lending.arrive(Caller::new(who), precedence, at(1));
+        }
+        let next =
+            |lending: &mut Lending<_, _>| handed(&lending.returned(Connection(1), Duration::ZERO, at(2)));
+        let order = [2, 4, 1, 3].map(|who| (Some((who, 1)), next(&mut lending)));
+        assert!(order.iter().all(|(expected, handed)| expected == handed), "{order:?}");
     }
 
     #[test]
     fn one_that_broke_while_it_was_idle_is_not_handed_on() {
         let mut lending = lending(1);
-        assert!(lending.arrive(Caller::new(0), at(0)).connect);
+        assert!(lending.arrive(Caller::new(0), Second, at(0)).connect);
         lending.connected(Connection(13), at(0));
         lending.returned(Connection(13), Duration::ZERO, at(0));
-        let next = lending.arrive(Caller::new(1), at(1));
+        let next = lending.arrive(Caller::new(1), Second, at(1));
         assert!(next.connect && next.closed == [Connection(13)] && next.hand.is_none());
     }
 
@@ -313,10 +354,10 @@ mod tests {
     #[test]
     fn after_a_stall_nobody_is_served_who_has_no_time_left() {
         let mut lending = lending(1);
-        lending.arrive(Caller::new(0), at(0));
+        lending.arrive(Caller::new(0), Second, at(0));
         lending.connected(Connection(1), at(0));
-        for (who, ms) in (1..).zip([0, 1_000, 1_500, 1_990]) {
-            lending.arrive(Caller::new(who), at(ms));
+        for (who, ms) in (1..).zip([0, 400, 1_500, 1_990]) {
+            lending.arrive(Caller::new(who), Second, at(ms));
         }
         let next = lending.returned(Connection(1), Duration::from_millis(2), at(2_000));
         assert_eq!(next.refused.len(), 1, "its time is over");
@@ -334,11 +375,11 @@ mod tests {
     #[test]
     fn who_has_left_is_passed_over() {
         let mut lending = lending(1);
-        lending.arrive(Caller::new(0), at(0));
+        lending.arrive(Caller::new(0), Second, at(0));
         lending.connected(Connection(1), at(0));
         let gone = Caller::new(1);
-        lending.arrive(gone.clone(), at(1));
-        lending.arrive(Caller::new(2), at(2));
+        lending.arrive(gone.clone(), Second, at(1));
+        lending.arrive(Caller::new(2), Second, at(2));
         gone.1.set(true);
         let next = lending.returned(Connection(1), Duration::ZERO, at(3));
         assert_eq!(handed(&next), Some((2, 1)));
@@ -349,12 +390,12 @@ mod tests {
     fn while_the_server_owes_answers_one_attempt_finds_out_for_all() {
         let mut lending = lending(2);
         for who in 0..2 {
-            lending.arrive(Caller::new(who), at(0));
+            lending.arrive(Caller::new(who), Second, at(0));
             lending.connected(Connection(who), at(0));
         }
         assert!(!lending.owes(at(2_000)).connect, "nobody waits");
-        assert!(lending.arrive(Caller::new(2), at(2_000)).connect);
-        assert!(!lending.arrive(Caller::new(3), at(2_001)).connect);
+        assert!(lending.arrive(Caller::new(2), Second, at(2_000)).connect);
+        assert!(!lending.arrive(Caller::new(3), Second, at(2_001)).connect);
         assert!(!lending.owes(at(2_002)).connect);
         // It is back: what it owed comes first.
         assert_eq!(handed(&lending.settled(Some(Connection(0)), at(2_100))), Some((2, 0)));
@@ -367,18 +408,18 @@ mod tests {
     fn while_no_connection_can_be_made_callers_fail_at_once_and_one_tries() {
         let mut lending = lending(4);
         for who in 0..3 {
-            assert!(lending.arrive(Caller::new(who), at(0)).connect);
+            assert!(lending.arrive(Caller::new(who), Second, at(0)).connect);
         }
         assert!(lending.failed_to_connect(&refused(), at(1)).refused.is_empty(), "others are trying");
         lending.failed_to_connect(&refused(), at(1));
         assert_eq!(lending.failed_to_connect(&refused(), at(1)).refused.len(), 3);
-        assert_eq!(lending.arrive(Caller::new(3), at(2)).refused.len(), 1, "too early");
+        assert_eq!(lending.arrive(Caller::new(3), Second, at(2)).refused.len(), 1, "too early");
         let later = at(1).after(FIRST_PAUSE);
-        let next = lending.arrive(Caller::new(4), later);
+        let next = lending.arrive(Caller::new(4), Second, later);
         assert!(next.connect && next.refused.is_empty());
-        assert_eq!(lending.arrive(Caller::new(5), later).refused.len(), 1, "one tries for all");
+        assert_eq!(lending.arrive(Caller::new(5), Second, later).refused.len(), 1, "one tries for all");
         assert_eq!(handed(&lending.connected(Connection(1), later)), Some((4, 1)));
-        assert!(lending.arrive(Caller::new(6), later).connect, "it is over");
+        assert!(lending.arrive(Caller::new(6), Second, later).connect, "it is over");
     }
 
     /// Whatever happens in whatever order: every caller hears once, and no connection is lost or lent twice.
@@ -397,7 +438,8 @@ mod tests {
                 let next = match random.u8(..) % 8 {
                     0..3 if steps < 60 => {
                         asked += 1;
-                        lending.arrive(Caller::new(asked), at(now))
+                        let precedence = if random.bool() { First } else { Second };
+                        lending.arrive(Caller::new(asked), precedence, at(now))
                     }
                     3 if !lent.is_empty() => {
                         let connection = lent.swap_remove(random.usize(..lent.len()));
@@ -435,10 +477,10 @@ mod tests {
                     (lent.len(), owing.len(), connecting)
                 );
                 assert!(lending.lent + lending.idle.len() <= most);
-                assert_eq!(heard + u32::try_from(lending.queue.len()).expect("few"), asked);
+                assert_eq!(heard + u32::try_from(waiting(&lending)).expect("few"), asked);
                 // Who waits, waits for something: a connection in use, one that is made, or one that owes an answer.
                 let waits_for = lending.lent + lending.owing + lending.connecting;
-                assert!(lending.queue.is_empty() || waits_for > 0, "seed {seed}");
+                assert!(waiting(&lending) == 0 || waits_for > 0, "seed {seed}");
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Config, Row};
 
 use super::fault::Fault;
-use super::lending::{Breaks, Lending, Next, Waits};
+use super::lending::{Breaks, Lending, Next, Precedence, Waits};
 use super::tls;
 use super::url::Options;
 use crate::background;
@@ -81,23 +81,33 @@ impl Pool {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
-        self.ask_if(|| true, statement, parameters).await
+        self.ask_as(Precedence::First, || true, statement, parameters).await
     }
 
-    /// The same, if it is still wanted once there is a connection for it.
+    /// The same behind all else, and only if it is still wanted once there is a connection for it.
     pub(crate) async fn ask_if(
         &self,
         is_wanted: impl Fn() -> bool,
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
+        self.ask_as(Precedence::Second, is_wanted, statement, parameters).await
+    }
+
+    async fn ask_as(
+        &self,
+        precedence: Precedence,
+        is_wanted: impl Fn() -> bool,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, Fault> {
         for _ in 1..TRIES {
-            match self.send(&is_wanted, statement, parameters).await {
+            match self.send(precedence, &is_wanted, statement, parameters).await {
                 Err(fault) if fault.again() => time::pause(PAUSE.mul_f64(fastrand::f64())).await,
                 answer => return answer,
             }
         }
-        self.send(is_wanted, statement, parameters).await
+        self.send(precedence, is_wanted, statement, parameters).await
     }
 
     /// What the first row of a statement says.
@@ -117,16 +127,17 @@ impl Pool {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
-        self.send(|| true, statement, parameters).await
+        self.send(Precedence::First, || true, statement, parameters).await
     }
 
     async fn send(
         &self,
+        precedence: Precedence,
         is_wanted: impl Fn() -> bool,
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
-        let mut lent = self.lend().await?;
+        let mut lent = self.lend(precedence).await?;
         if !is_wanted() {
             return Err(Fault::unsent("nobody waits for it any more".to_owned()));
         }
@@ -146,16 +157,16 @@ impl Pool {
     /// Statements without parameters, in one message: the server runs all of it, whether or not somebody waits. After an
     /// error the connection is closed, and a transaction that the statements began with it.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), Fault> {
-        let mut lent = self.lend().await?;
+        let mut lent = self.lend(Precedence::First).await?;
         let answer =
             lent.use_for(async |connection| connection.batch_execute(sql).await.map_err(Fault::from)).await;
         lent.is_spoilt |= answer.is_err();
         answer
     }
 
-    async fn lend(&self) -> Result<Lent, Fault> {
+    async fn lend(&self, precedence: Precedence) -> Result<Lent, Fault> {
         let (waiter, lent) = oneshot::channel();
-        self.0.next(|lending, now| lending.arrive(waiter, now));
+        self.0.next(|lending, now| lending.arrive(waiter, precedence, now));
         lent.await.unwrap_or_else(|_| Err(Fault::unsent("the ledger is closed".to_owned())))
     }
 }

@@ -230,7 +230,7 @@ impl Store for PostgresStore {
 
     async fn look(&self, key: IdempotencyKey, fence: u64) -> Answer<Seen> {
         let (key, fence) = (key.as_bytes().as_slice(), i64::try_from(fence).unwrap_or(-1));
-        let rows = self.calls.ask(&self.statements.look, &[&key, &fence]).await?;
+        let rows = self.calls.ask_if(|| true, &self.statements.look, &[&key, &fence]).await?;
         let Some(row) = rows.first() else { return Ok(Seen::Ended(None)) };
         Ok(seen(row)?)
     }

@@ -8,6 +8,8 @@ mod claims;
 pub(crate) mod crowd;
 mod farewells;
 mod flights;
+#[cfg(test)]
+pub(crate) mod standstill;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,7 @@ impl Fleet {
         Self { store, proxy, folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn url(&self, port: u16) -> String {
+    pub(crate) fn url(&self, port: u16) -> String {
         match &self.store {
             Store::Postgres(server) => server.url_at(port),
             Store::Redis(server) => server.url_at(port),

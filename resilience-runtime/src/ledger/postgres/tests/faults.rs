@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::ledger::LedgerError;
+use crate::ledger::remote::standstill;
 
 /// Again and again, as the engine does, until there is an answer.
 async fn insist<T, F: Future<Output = Result<T, LedgerError>>>(ask: impl Fn() -> F) -> T {
@@ -288,6 +289,23 @@ async fn a_server_that_writes_no_longer_is_left() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let op = op("read only");
     insist(|| async { store.claim(&Claim::from(&long(&op, 1))).await }).await;
+}
+
+#[tokio::test]
+async fn callers_that_are_left_alone_keep_nobody_waiting() {
+    need!(Postgres);
+    let server = server();
+    let ledger = ledger(&format!("{}?pool_max=2", server.url())).await;
+    standstill::keeps_nobody_waiting(&ledger, || {}, Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn callers_that_are_left_alone_while_it_connects_keep_nobody_waiting() {
+    need!(Postgres);
+    let server = server();
+    let proxy = Proxy::start(server.port());
+    let ledger = ledger(&format!("{}?pool_max=2", server.url_at(proxy.port()))).await;
+    standstill::keeps_nobody_waiting(&ledger, || proxy.cut(), Duration::from_secs(3)).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
+use crate::ledger::remote::standstill;
 
 /// What was acknowledged so long before a `kill -9`, and how much of it is there after the restart.
 async fn over_a_kill(persistence: Persistence, before: Duration) -> (usize, usize) {
@@ -214,4 +215,57 @@ async fn a_primary_that_became_a_replica_is_left() {
     assert!(proxy.counts().connections > connections, "its name may be another's by now");
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     assert!(matches!(back(&ledger, &op).await, Claimed::Granted { .. }));
+}
+
+#[tokio::test]
+async fn callers_that_are_left_alone_keep_nobody_waiting() {
+    need!(Redis);
+    let server = server();
+    let ledger = ledger(&server.url()).await;
+    standstill::keeps_nobody_waiting(&ledger, || {}, Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn callers_that_are_left_alone_while_it_connects_keep_nobody_waiting() {
+    need!(Redis);
+    let server = server();
+    let proxy = Proxy::start(server.port());
+    let ledger = ledger(&server.url_at(proxy.port())).await;
+    standstill::keeps_nobody_waiting(&ledger, || proxy.cut(), Duration::from_secs(3)).await;
+}
+
+/// Whoever opened the ledger is gone, with its tokio runtime, or its only thread is busy.
+#[test]
+fn the_runtime_that_opened_the_ledger_need_not_live() {
+    need!(Redis);
+    let server = server();
+    let new = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (first, second) = (new(), new());
+    let runtime = first.block_on(crate::Runtime::open(&server.url())).expect("it opens");
+    drop(first);
+    let inspect = |runtime: &crate::Runtime| {
+        let operator = runtime.operator();
+        let key = op("nobody's").key;
+        async move { operator.inspect(key).await }
+    };
+    second.block_on(inspect(&runtime)).expect("it answers");
+    // A thread that sleeps with a request of its own under way.
+    let (began, begun) = std::sync::mpsc::channel();
+    let asleep = {
+        let runtime = runtime.clone();
+        std::thread::spawn(move || {
+            new().block_on(async {
+                let mut request = Box::pin(inspect(&runtime));
+                let waker = std::task::Waker::noop();
+                assert!(request.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+                began.send(()).expect("somebody waits");
+                std::thread::sleep(Duration::from_secs(1));
+            });
+        })
+    };
+    begun.recv().expect("it begins");
+    let start = Instant::now();
+    second.block_on(inspect(&runtime)).expect("it answers");
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    asleep.join().expect("no panic");
 }
