@@ -154,10 +154,7 @@ pub(crate) fn emit(event: &Event<'_>) {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
         #[cfg(feature = "redis")]
-        Decision::LedgerAtRisk(risk) => {
-            let why = risk.words();
-            tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
-        }
+        Decision::LedgerAtRisk(risk) => emit_risk(risk),
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
         Decision::ClaimsLeft => emit_claims_left(),
         Decision::Fleet(count) => emit_of_fleet(site, count),
@@ -172,6 +169,12 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+#[cfg(feature = "redis")]
+fn emit_risk(risk: Risk) {
+    let why = risk.words();
+    tracing::warn!(target: "resilience", event = "ledger_at_risk", risk = ?risk, "{why}");
 }
 
 fn emit_unchosen(site: &str, what: &str) {

@@ -117,7 +117,7 @@ impl Runtime {
     /// | option | default | meaning |
     /// | --- | --- | --- |
     /// | `pool_max` | 8 | connections for calls; two more serve operators and the removal of what has expired |
-    /// | `timeout` | 2 s | an answer that takes longer is as good as none; the server gives up too |
+    /// | `timeout` | 2 s | an answer that takes longer is as good as none, the wait for a connection included; the server gives up too |
     /// | `connect_timeout` | 5 s | for each host |
     /// | `schema` | the search path | where the tables are, or are made; a schema that is not there is made |
     /// | `create` | `on` | `never`: tables that are not there are an error |
@@ -141,8 +141,8 @@ impl Runtime {
     /// | `durable=required` | | a server that may forget is refused |
     /// | `sslrootcert` | the machine's | with `rediss://`: a file of certificates to trust |
     ///
-    /// A call waits for both times at most. Where one tokio runtime opens a ledger on a server and others use it too, the
-    /// first must outlive them: its connections are driven there.
+    /// A call waits for both times at most. The connections to a server are driven by a thread of this crate: they outlive
+    /// the tokio runtime that opened the ledger, and any of them may use it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self::new(Backend::open(url).await?, true, true))
     }

@@ -250,7 +250,7 @@ fn the_runtime_that_opened_the_ledger_need_not_live() {
     };
     second.block_on(inspect(&runtime)).expect("it answers");
     // A thread that sleeps with a request of its own under way.
-    let (began, begun) = std::sync::mpsc::channel();
+    let (tell, begun) = std::sync::mpsc::channel();
     let asleep = {
         let runtime = runtime.clone();
         std::thread::spawn(move || {
@@ -258,7 +258,7 @@ fn the_runtime_that_opened_the_ledger_need_not_live() {
                 let mut request = Box::pin(inspect(&runtime));
                 let waker = std::task::Waker::noop();
                 assert!(request.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
-                began.send(()).expect("somebody waits");
+                tell.send(()).expect("somebody waits");
                 std::thread::sleep(Duration::from_secs(1));
             });
         })
