@@ -6,6 +6,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use resilience_policy::bulkhead::Bulkhead as Params;
+use tokio::runtime::Handle;
 
 use super::Bulkhead;
 use super::places::{Answer, Places};
@@ -153,7 +154,8 @@ impl<'a> Admission<'a> {
             drop(wait.ticket.take());
             return Poll::Ready(Err(reject(end.kind, self.site)));
         }
-        if wait.ticket.is_some() {
+        // Outside of tokio there is no timer, and a wait without a limit must do without: it still hears of its own offer.
+        if wait.ticket.is_some() && Handle::try_current().is_ok() {
             context::with(|context| context.poll_again(wait.look));
         }
         self.stage = Stage::Waits(wait);
