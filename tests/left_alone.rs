@@ -41,6 +41,11 @@ impl<F: Future> LeftAlone<F> {
 
 const MOST_POLLS: usize = 4;
 
+/// The result of a call, and the milliseconds that it took. A call that hangs fails its test, instead of hanging it.
+async fn in_time<F: Future>(call: F) -> (F::Output, u128) {
+    tokio::time::timeout(Duration::from_secs(20), timed(call)).await.expect("it hangs")
+}
+
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -68,13 +73,13 @@ mod bulkheads {
             assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             let idle: Vec<_> = (0..idle).map(|_| left_alone(call(&service), 1)).collect();
             let ((_, one), (_, two), (_, first)) =
-                tokio::join!(timed(call(&service)), timed(call(&service)), timed(first));
+                tokio::join!(in_time(call(&service)), in_time(call(&service)), in_time(first));
             assert_eq!(first, 5);
             assert!(one < two && two <= 1_100, "the others get in one after the other: {one} and {two} ms");
             assert_eq!(service.executions(), 3);
             // Those who have missed their turn hold up nobody a second time.
-            assert!(timed(call(&service)).await.1 <= 105);
-            assert_eq!(timed(call(&service)).await.1, 5);
+            assert!(in_time(call(&service)).await.1 <= 105);
+            assert_eq!(in_time(call(&service)).await.1, 5);
             assert_eq!(service.executions(), 5);
             drop(idle);
         }
@@ -89,13 +94,14 @@ mod bulkheads {
             let idle = left_alone(call(&service), polls);
             assert_eq!(word(&first.wakes().await), "ok");
             pass(10_000).await;
-            let (reply, waited) = timed(call(&service)).await;
+            let (reply, waited) = in_time(call(&service)).await;
             assert_eq!(word(&reply), "ok");
             assert!(waited <= 105, "as soon as it has seen that nobody comes for the place: {waited} ms");
             // In its turn: in front of those who came after it.
             let holder = left_alone(call(&service), 1);
             let idle = left_alone(idle.wakes(), 1);
-            let (later, idle, _) = tokio::join!(timed(call(&service)), timed(idle.wakes()), holder.wakes());
+            let (later, idle, _) =
+                tokio::join!(in_time(call(&service)), in_time(idle.wakes()), holder.wakes());
             assert_eq!((word(&idle.0).as_str(), idle.1, later.1), ("ok", 10, 15));
         }
     }
@@ -109,16 +115,16 @@ mod bulkheads {
         let idle = left_alone(call(&service), 1);
         let wakes = async {
             pass(90).await;
-            timed(idle.wakes()).await
+            in_time(idle.wakes()).await
         };
-        let ((idle, waited), (_, later), _) = tokio::join!(wakes, timed(call(&service)), first.wakes());
+        let ((idle, waited), (_, later), _) = tokio::join!(wakes, in_time(call(&service)), first.wakes());
         assert_eq!((word(&idle).as_str(), waited, later), ("ok", 5, 100));
 
         let first = left_alone(call(&service), 1);
         let idle = left_alone(call(&service), 1);
         first.wakes().await.expect("good");
         call(&service).await.expect("it takes the place of the other one");
-        assert_eq!(timed(idle.wakes()).await.1, 5, "the place is free");
+        assert_eq!(in_time(idle.wakes()).await.1, 5, "the place is free");
     }
 
     /// Dropped in the end, it passes on what it was offered.
@@ -132,7 +138,7 @@ mod bulkheads {
             pass(20).await;
             drop(idle);
         };
-        let (next, _, ()) = tokio::join!(timed(call(&service)), first.wakes(), drops);
+        let (next, _, ()) = tokio::join!(in_time(call(&service)), first.wakes(), drops);
         assert_eq!(next.1, 20 + 5);
     }
 
@@ -143,7 +149,7 @@ mod bulkheads {
         for polls in 1..MOST_POLLS {
             service.now([Hang, Good]);
             let inside = left_alone(call(&service), polls);
-            let (one, two) = tokio::join!(timed(call(&service)), timed(call(&service)));
+            let (one, two) = tokio::join!(in_time(call(&service)), in_time(call(&service)));
             for (reply, waited) in [one, two] {
                 assert_eq!((word(&reply).as_str(), waited), ("BulkheadFull 0", 300));
             }
@@ -165,7 +171,7 @@ mod bulkheads {
             if number % 3 == 1 && number >= 3 {
                 idle.push(left_alone(call, 1 + number % MOST_POLLS));
             } else {
-                runs.push(tokio::spawn(timed(call)));
+                runs.push(tokio::spawn(in_time(call)));
                 tokio::task::yield_now().await;
             }
         }
@@ -228,7 +234,7 @@ mod pools {
         let first = left_alone(call(), 1);
         let idle = left_alone(call(), 1);
         soon(|| POOL.gauges().waiting == 0).await;
-        let (reply, waited) = timed(call()).await;
+        let (reply, waited) = in_time(call()).await;
         assert_eq!(reply, Ok(()));
         assert!((90..1_000).contains(&waited), "{waited} ms");
         drop((first, idle));
@@ -249,7 +255,7 @@ mod limits {
         for polls in 1..MOST_POLLS {
             assert_eq!(word(&call(&service).await), "ok");
             let idle = left_alone(call(&service), polls);
-            let (one, two) = tokio::join!(timed(call(&service)), timed(call(&service)));
+            let (one, two) = tokio::join!(in_time(call(&service)), in_time(call(&service)));
             assert_eq!((one.1, two.1), (200, 300), "its reservation is one of ten in a second");
             assert_eq!(word(&idle.wakes().await), "ok");
             pass(1_000).await;
@@ -281,7 +287,7 @@ mod limits {
             let runtime = Runtime::builder().quotas(Slow(AtomicU32::new(0))).build();
             let calls = async {
                 let _draws = left_alone(call(&service), polls);
-                let (one, two) = tokio::join!(timed(call(&service)), timed(call(&service)));
+                let (one, two) = tokio::join!(in_time(call(&service)), in_time(call(&service)));
                 assert_eq!((word(&one.0).as_str(), word(&two.0).as_str()), ("ok", "ok"));
                 assert_eq!(
                     (one.1, two.1),
@@ -305,7 +311,7 @@ mod limits {
             let calls = async {
                 assert_eq!(word(&call(&service).await), "ok");
                 let _first = left_alone(call(&service), polls);
-                let (reply, waited) = timed(call(&service)).await;
+                let (reply, waited) = in_time(call(&service)).await;
                 assert_eq!(word(&reply), "ok");
                 assert!((200..=300).contains(&waited), "{waited} ms");
             };
@@ -349,7 +355,7 @@ async fn a_hedge() {
         pass(20).await;
         idle.push(left_alone(call(&service), polls));
         service.now([Hang, after(5, Good)]);
-        let (reply, waited) = timed(call(&service)).await;
+        let (reply, waited) = in_time(call(&service)).await;
         assert_eq!(
             (word(&reply).as_str(), waited),
             ("ok", 15),
@@ -357,7 +363,7 @@ async fn a_hedge() {
         );
         service.now([Hang]);
         idle.push(left_alone(call(&service), polls));
-        let (one, two) = tokio::join!(timed(call(&service)), timed(call(&service)));
+        let (one, two) = tokio::join!(in_time(call(&service)), in_time(call(&service)));
         assert_eq!(
             (word(&one.0), one.1, word(&two.0), two.1),
             ("Timeout 0".into(), 500, "Timeout 0".into(), 500)
@@ -382,7 +388,7 @@ async fn in_a_whole_stack_everybody_else_ends_in_time() {
         service.now([after(3, Good)]);
         let holder = left_alone(call(&service), 1);
         let idle: Vec<_> = (0..4).map(|_| left_alone(call(&service), polls)).collect();
-        let (one, two, _) = tokio::join!(timed(call(&service)), timed(call(&service)), holder.wakes());
+        let (one, two, _) = tokio::join!(in_time(call(&service)), in_time(call(&service)), holder.wakes());
         for (reply, waited) in [one, two] {
             assert!(waited <= 400, "{waited}");
             assert!(matches!(reply, Ok(_)) || support::kind(reply) == Kind::Timeout);
