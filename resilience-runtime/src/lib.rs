@@ -40,6 +40,7 @@ mod state;
 pub mod testing;
 mod time;
 mod timeout;
+mod wait_queue;
 
 #[doc(hidden)]
 pub mod __private;

@@ -6,6 +6,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use resilience_policy::bulkhead::Bulkhead as Params;
+use tokio::runtime::Handle;
 
 use super::Bulkhead;
 use super::places::{Answer, Places};
@@ -44,6 +45,8 @@ struct Wait<'a> {
     end: Option<End>,
     /// `None` if the place came too late, and went on to the next.
     ticket: Option<Ticket<'a>>,
+    /// When it looks whether somebody in front of it was left alone.
+    look: Tick,
 }
 
 /// When the wait is over without a place, and as what.
@@ -87,20 +90,22 @@ impl End {
     }
 }
 
-/// A place in the queue. Dropped, it makes room; had its place inside come, that goes on to the next.
+/// A place in the queue. Dropped, it makes room; was a place inside offered to it, that goes on to the next.
 struct Ticket<'a> {
     places: Option<InUse<'a, Places>>,
     number: u64,
 }
 
 impl<'a> Ticket<'a> {
-    /// The place, if it has come.
-    fn redeem(&mut self, waker: &task::Waker) -> Option<Place<'a>> {
-        let has_come = self.places.as_ref()?.has_come(self.number, waker);
-        if has_come { self.places.take().map(Place) } else { None }
+    /// The place, if there is one for it; if not, when it looks again.
+    fn redeem(&mut self, max: u32, waker: &task::Waker) -> Result<Option<Place<'a>>, Tick> {
+        if let Some(places) = &self.places {
+            places.look(self.number, max, Tick::now(), waker)?;
+        }
+        Ok(self.places.take().map(Place))
     }
 
-    /// Leaves the queue, unless the place has come meanwhile.
+    /// Leaves the queue, unless a place is on offer for it.
     fn give_up(&mut self) -> Option<Place<'a>> {
         let places = self.places.take()?;
         if places.leave(self.number) { None } else { Some(Place(places)) }
@@ -126,13 +131,16 @@ impl<'a> Admission<'a> {
     fn arrive(&mut self, chosen: Option<Arc<Places>>, waker: &task::Waker) -> Poll<Result<Place<'a>, Error>> {
         let Bulkhead { params, .. } = self.bulkhead;
         let places = chosen.map_or_else(|| self.bulkhead.in_use(), InUse::Other);
-        match places.arrive(params.max, params.queue, waker) {
+        if places.enter(params.max) {
+            return Poll::Ready(Ok(Place(places)));
+        }
+        match places.arrive(params.max, params.queue, Tick::now(), waker) {
             Answer::Inside => Poll::Ready(Ok(Place(places))),
             Answer::Full => Poll::Ready(Err(reject(Kind::BulkheadFull, self.site))),
-            Answer::Waits(number) => {
+            Answer::Waits(number, look) => {
                 let ticket = Some(Ticket { places: Some(places), number });
                 let end = context::with(|context| End::of(params, context));
-                self.wait(Wait { end, ticket })
+                self.wait(Wait { end, ticket, look })
             }
         }
     }
@@ -145,6 +153,10 @@ impl<'a> Admission<'a> {
             // A place that comes in this very moment goes on to the next.
             drop(wait.ticket.take());
             return Poll::Ready(Err(reject(end.kind, self.site)));
+        }
+        // Outside of tokio there is no timer, and a wait without a limit must do without: it still hears of its own offer.
+        if wait.ticket.is_some() && Handle::try_current().is_ok() {
+            context::with(|context| context.poll_again(wait.look));
         }
         self.stage = Stage::Waits(wait);
         Poll::Pending
@@ -161,13 +173,17 @@ impl<'a> Future for Admission<'a> {
             Stage::Waits(wait) => wait,
             Stage::Decided => return Poll::Pending,
         };
-        if let Some(place) = wait.ticket.as_mut().and_then(|ticket| ticket.redeem(cx.waker())) {
-            let late = |context: &mut Context| context.deadline().is_some_and(|at| at <= Tick::now());
-            if !context::with(late) {
-                return Poll::Ready(Ok(place));
+        match wait.ticket.as_mut().map(|ticket| ticket.redeem(self.bulkhead.params.max, cx.waker())) {
+            Some(Ok(place)) => {
+                let late = |context: &mut Context| context.deadline().is_some_and(|at| at <= Tick::now());
+                if let Some(place) = place.filter(|_| !context::with(late)) {
+                    return Poll::Ready(Ok(place));
+                }
+                // The call would be cut as soon as it begins: the place has gone on to the next.
+                wait.ticket = None;
             }
-            // The call would be cut as soon as it begins: the place goes on to the next.
-            wait.ticket = None;
+            Some(Err(look)) => wait.look = look,
+            None => {}
         }
         self.wait(wait)
     }

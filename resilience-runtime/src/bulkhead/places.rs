@@ -1,44 +1,77 @@
 //! The places of one bulkhead, and the queue for them. While nobody waits, both are one number.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use crate::gauges::Gauges;
+use crate::time::Tick;
+use crate::wait_queue::WaitQueue;
 
-/// Who waits is in the queue, and counted: only under its lock does anybody join or leave. While somebody waits, all
-/// places are taken, and one that is given back goes from hand to hand: nobody who comes can overtake.
+/// An offer that somebody else has seen for so long is free for whoever looks.
+const GRACE: Duration = Duration::from_millis(100);
+/// Who waits looks so often, in case that somebody does not come for what it was offered. Nobody is late by it else, so it
+/// is long: a crowd that waits must cost nothing.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Who waits is in the queue, and counted: only under its lock does anybody join or leave. While somebody waits, no place
+/// is free: one that is given back is offered to the first in the queue, and nobody who comes can overtake it.
+///
+/// Who has an offer takes the place at its next poll. A future that is left alone has no next poll, and must not keep the
+/// place from all others: whoever looks after the [`GRACE`] takes it. The one left alone has missed its offer, and keeps its
+/// ticket: polled again after all, it is in front of those who came later.
 pub struct Places {
     count: AtomicU64,
     queue: Mutex<Queue>,
 }
 
-/// Those who wait, in the order in which they came.
 struct Queue {
-    waiting: VecDeque<Waiting>,
-    next: u64,
+    waiting: WaitQueue<Waker>,
+    offers: Offers,
+    /// How many have missed their offer, and were not polled since.
+    missed: usize,
 }
 
-struct Waiting {
-    ticket: u64,
-    waker: Waker,
+/// Those who were offered a place, and have not come for it yet: by their tickets.
+struct Offers {
+    /// Nobody else has seen these.
+    unseen: BTreeSet<u64>,
+    /// Somebody has, and up to this moment they are only for those whom they were made to. Without a clock for each offer,
+    /// an offer costs none.
+    seen: BTreeSet<u64>,
+    until: Tick,
 }
 
 /// What `Places` counts, in one word.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Count {
+    /// Places that are taken, or on offer.
     inside: u32,
+    /// Those of them that are on offer.
+    offered: u32,
     waiting: u32,
 }
 
-const ONE_INSIDE: u64 = 1 << 32;
+/// A bulkhead has 100 000 places at most, so these bits are enough. Its queue has as many; those who come back to it after
+/// they have missed an offer count on top.
+const BITS_INSIDE: u32 = 18;
+const BITS_WAITING: u32 = u64::BITS - 2 * BITS_INSIDE;
+
 const ONE_WAITING: u64 = 1;
+const ONE_OFFERED: u64 = 1 << BITS_WAITING;
+const ONE_INSIDE: u64 = 1 << (BITS_WAITING + BITS_INSIDE);
 
 impl Count {
-    #[allow(clippy::cast_possible_truncation, reason = "the halves of a word")]
+    #[allow(clippy::cast_possible_truncation, reason = "the parts of a word, none of 32 bits")]
     const fn of(word: u64) -> Self {
-        Self { inside: (word >> 32) as u32, waiting: word as u32 }
+        let offered = (word >> BITS_WAITING) & ((1 << BITS_INSIDE) - 1);
+        Self {
+            inside: (word >> (BITS_WAITING + BITS_INSIDE)) as u32,
+            offered: offered as u32,
+            waiting: (word & (ONE_OFFERED - 1)) as u32,
+        }
     }
 }
 
@@ -67,82 +100,145 @@ impl Count {
 pub(super) enum Answer {
     /// It has a place, which it gives back by [`Places::release`].
     Inside,
-    /// It waits under this ticket.
-    Waits(u64),
+    /// It waits under this ticket, and looks again at this moment.
+    Waits(u64, Tick),
     /// There is neither a place nor one in the queue.
     Full,
 }
 
 impl Places {
     pub(super) const fn new() -> Self {
-        let queue = Queue { waiting: VecDeque::new(), next: 0 };
+        let offers = Offers { unseen: BTreeSet::new(), seen: BTreeSet::new(), until: Tick::BASE };
+        let queue = Queue { waiting: WaitQueue::new(), offers, missed: 0 };
         Self { count: AtomicU64::new(0), queue: Mutex::new(queue) }
     }
 
-    /// A call comes. If it waits, `waker` hears when its place has come.
-    pub(super) fn arrive(&self, max: u32, queue: u32, waker: &Waker) -> Answer {
-        let enter =
-            |word| (Count::of(word).arrival(max, queue) == Arrival::Inside).then_some(word + ONE_INSIDE);
-        match self.change(enter) {
-            Ok(_) => return Answer::Inside,
-            Err(word) if Count::of(word).arrival(max, queue) == Arrival::Full => return Answer::Full,
-            Err(_) => {}
+    /// A call comes, and is inside if it need not wait.
+    pub(super) fn enter(&self, max: u32) -> bool {
+        let enter = |word| (Count::of(word).arrival(max, 0) == Arrival::Inside).then_some(word + ONE_INSIDE);
+        self.change(enter).is_ok()
+    }
+
+    /// The same of a call that is ready to wait. If it waits, `waker` hears when a place is offered to it.
+    pub(super) fn arrive(&self, max: u32, queue: u32, now: Tick, waker: &Waker) -> Answer {
+        let count = self.count();
+        if count.offered == 0 && count.arrival(max, queue) == Arrival::Full {
+            return Answer::Full;
         }
         let mut line = self.lock();
-        let join = |word| match Count::of(word).arrival(max, queue) {
-            Arrival::Inside => Some(word + ONE_INSIDE),
-            Arrival::Waits => Some(word + ONE_WAITING),
-            Arrival::Full => None,
-        };
-        match self.change(join).map(|word| Count::of(word).arrival(max, queue)) {
-            Ok(Arrival::Inside) => Answer::Inside,
-            Ok(_) => Answer::Waits(line.join(waker.clone())),
-            Err(_) => Answer::Full,
+        if self.take_over(&mut line, now) {
+            return Answer::Inside;
+        }
+        match self.take(max, queue) {
+            Arrival::Inside => Answer::Inside,
+            Arrival::Waits => Answer::Waits(line.waiting.join(waker.clone()), line.next_look(now)),
+            Arrival::Full => Answer::Full,
         }
     }
 
-    /// Whether the place has come for who waits under this ticket. If not, `waker` hears of it.
-    pub(super) fn has_come(&self, ticket: u64, waker: &Waker) -> bool {
+    /// Who waits under this ticket looks whether there is a place for it, which is its own then. If not, it looks again at
+    /// the moment that this gives, and `waker` hears of an offer before.
+    pub(super) fn look(&self, ticket: u64, max: u32, now: Tick, waker: &Waker) -> Result<(), Tick> {
         let mut line = self.lock();
-        let Some(at) = line.position(ticket) else { return true };
-        let kept = &mut line.waiting[at].waker;
-        let old = (!kept.will_wake(waker)).then(|| std::mem::replace(kept, waker.clone()));
+        if line.offers.remove(ticket) {
+            self.count.fetch_sub(ONE_OFFERED, Ordering::AcqRel);
+            return Ok(());
+        }
+        if self.take_over(&mut line, now) {
+            let own = self.quit(&mut line, ticket);
+            drop(line);
+            drop(own);
+            return Ok(());
+        }
+        let old = match line.waiting.get_mut(ticket) {
+            Some(kept) if kept.will_wake(waker) => None,
+            Some(kept) => Some(std::mem::replace(kept, waker.clone())),
+            None => {
+                line.missed -= 1;
+                if self.take(max, u32::MAX) == Arrival::Inside {
+                    return Ok(());
+                }
+                line.waiting.rejoin(ticket, waker.clone());
+                None
+            }
+        };
+        let again = line.next_look(now);
         drop(line);
         // The last waker of a task drops the task, which may hold a place here: never under the lock.
         drop(old);
-        false
+        Err(again)
     }
 
-    /// Gives the ticket up. `false` if the place had come already: it is the caller's.
+    /// Gives the ticket up. `false` if a place was on offer for it: that is the caller's.
     pub(super) fn leave(&self, ticket: u64) -> bool {
         let mut line = self.lock();
-        let left = line.position(ticket).and_then(|at| line.waiting.remove(at));
-        if left.is_some() {
-            self.count.fetch_sub(ONE_WAITING, Ordering::AcqRel);
+        if line.offers.remove(ticket) {
+            self.count.fetch_sub(ONE_OFFERED, Ordering::AcqRel);
+            return false;
         }
+        let waker = self.quit(&mut line, ticket);
         drop(line);
-        left.is_some()
+        drop(waker);
+        true
     }
 
-    /// Gives a place back: to the first who waits, or to whoever comes.
+    /// Gives a place back: it is offered to the first who waits, or free for whoever comes.
     pub(super) fn release(&self) {
         let free = |word| (Count::of(word).waiting == 0).then(|| word - ONE_INSIDE);
         if self.change(free).is_ok() {
             return;
         }
         let mut line = self.lock();
-        let first = line.waiting.pop_front();
-        let what = if first.is_some() { ONE_WAITING } else { ONE_INSIDE };
-        self.count.fetch_sub(what, Ordering::AcqRel);
+        let Some((ticket, waker)) = line.waiting.pop_first() else {
+            self.count.fetch_sub(ONE_INSIDE, Ordering::AcqRel);
+            return;
+        };
+        line.offers.unseen.insert(ticket);
+        self.count.fetch_add(ONE_OFFERED - ONE_WAITING, Ordering::AcqRel);
         drop(line);
-        if let Some(first) = first {
-            first.waker.wake();
-        }
+        waker.wake();
     }
 
     pub(super) fn gauges(&self) -> Gauges {
-        let Count { inside, waiting } = Count::of(self.count.load(Ordering::Acquire));
-        Gauges { running: inside as usize, waiting: waiting as usize, ..Gauges::default() }
+        let missed = self.lock().missed;
+        let Count { inside, waiting, .. } = self.count();
+        Gauges { running: inside as usize, waiting: waiting as usize + missed, ..Gauges::default() }
+    }
+
+    /// Takes a place if one is free, or counts as one in the queue, who then joins or rejoins it under the same lock.
+    fn take(&self, max: u32, queue: u32) -> Arrival {
+        let next = |word| match Count::of(word).arrival(max, queue) {
+            Arrival::Inside => Some(word + ONE_INSIDE),
+            Arrival::Waits => Some(word + ONE_WAITING),
+            Arrival::Full => None,
+        };
+        let before = self.change(next).unwrap_or_else(|word| word);
+        Count::of(before).arrival(max, queue)
+    }
+
+    /// Takes a place that somebody was offered, and has not come for in time.
+    fn take_over(&self, line: &mut Queue, now: Tick) -> bool {
+        let is_over = line.offers.seen_until(now).is_some_and(|until| until <= now);
+        let is_taken = is_over && line.offers.seen.pop_first().is_some();
+        if is_taken {
+            line.missed += 1;
+            self.count.fetch_sub(ONE_OFFERED, Ordering::AcqRel);
+        }
+        is_taken
+    }
+
+    /// One without an offer is not in the queue any more.
+    fn quit(&self, line: &mut Queue, ticket: u64) -> Option<Waker> {
+        let waker = line.waiting.leave(ticket);
+        match waker {
+            Some(_) => drop(self.count.fetch_sub(ONE_WAITING, Ordering::AcqRel)),
+            None => line.missed -= 1,
+        }
+        waker
+    }
+
+    fn count(&self) -> Count {
+        Count::of(self.count.load(Ordering::Acquire))
     }
 
     fn change(&self, next: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
@@ -155,28 +251,65 @@ impl Places {
 }
 
 impl Queue {
-    fn join(&mut self, waker: Waker) -> u64 {
-        let ticket = self.next;
-        self.next += 1;
-        self.waiting.push_back(Waiting { ticket, waker });
-        ticket
+    /// When one who waits looks again: where something is on offer, at the end of its grace.
+    fn next_look(&mut self, now: Tick) -> Tick {
+        self.offers.seen_until(now).unwrap_or_else(|| now.after(LOOK))
+    }
+}
+
+impl Offers {
+    /// Somebody looks. Up to when what it sees is on offer to others, if it sees anything.
+    fn seen_until(&mut self, now: Tick) -> Option<Tick> {
+        if self.seen.is_empty() && !self.unseen.is_empty() {
+            std::mem::swap(&mut self.seen, &mut self.unseen);
+            self.until = now.after(GRACE);
+        }
+        (!self.seen.is_empty()).then_some(self.until)
     }
 
-    fn position(&self, ticket: u64) -> Option<usize> {
-        self.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
+    fn remove(&mut self, ticket: u64) -> bool {
+        self.unseen.remove(&ticket) || self.seen.remove(&ticket)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const NOBODY: &Waker = Waker::noop();
 
+    fn tick(millis: u64) -> Tick {
+        Tick::BASE.after(Duration::from_millis(millis))
+    }
+
     fn count(places: &Places) -> (u32, u32) {
-        let Count { inside, waiting } = Count::of(places.count.load(Ordering::SeqCst));
-        assert_eq!(waiting as usize, places.lock().waiting.len());
+        let Count { inside, offered, waiting } = places.count();
+        let line = places.lock();
+        assert_eq!(waiting as usize, line.waiting.len());
+        assert_eq!(offered as usize, line.offers.unseen.len() + line.offers.seen.len());
         (inside, waiting)
+    }
+
+    fn arrive(places: &Places, queue: u32, now: u64) -> Answer {
+        places.arrive(1, queue, tick(now), NOBODY)
+    }
+
+    /// One who arrives, and waits.
+    fn waits(places: &Places, now: u64) -> u64 {
+        match arrive(places, 8, now) {
+            Answer::Waits(ticket, _) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn look(places: &Places, ticket: u64, now: u64) -> Result<(), Tick> {
+        places.look(ticket, 1, tick(now), NOBODY)
+    }
+
+    fn is_inside(places: &Places, ticket: u64, now: u64) -> bool {
+        look(places, ticket, now).is_ok()
     }
 
     #[test]
@@ -189,24 +322,44 @@ mod tests {
             // A place is free for a moment, and somebody waits for it.
             (0, 1, 1, 2, Arrival::Waits),
         ] {
-            let now = Count { inside, waiting };
+            let now = Count { inside, offered: 0, waiting };
             assert_eq!(now.arrival(max, queue), arrival, "{now:?} of {max} and {queue}");
         }
     }
 
     #[test]
+    fn the_parts_of_the_word_do_not_meet() {
+        const MOST: u32 = 100_000;
+        let places = Places::new();
+        for _ in 0..MOST {
+            assert!(places.enter(MOST));
+        }
+        let waiters: Vec<_> = (0..MOST).map(|_| places.arrive(MOST, MOST, tick(0), NOBODY)).collect();
+        assert_eq!(waiters.last(), Some(&Answer::Waits(99_999, tick(500))));
+        assert_eq!(places.arrive(MOST, MOST, tick(0), NOBODY), Answer::Full);
+        assert_eq!(places.count(), Count { inside: MOST, offered: 0, waiting: MOST });
+        (0..MOST).for_each(|_| places.release());
+        assert_eq!(places.count(), Count { inside: MOST, offered: MOST, waiting: 0 });
+        (0..MOST).for_each(|ticket| assert!(!places.leave(ticket.into())));
+        (0..MOST).for_each(|_| places.release());
+        assert_eq!(count(&places), (0, 0));
+    }
+
+    #[test]
     fn a_place_goes_from_hand_to_hand() {
         let places = Places::new();
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Inside);
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Waits(0));
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Waits(1));
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Full);
+        assert!(places.enter(1));
+        assert_eq!(arrive(&places, 2, 0), Answer::Waits(0, tick(500)));
+        assert_eq!(arrive(&places, 2, 0), Answer::Waits(1, tick(500)));
+        assert_eq!(arrive(&places, 2, 0), Answer::Full);
         places.release();
         assert_eq!(count(&places), (1, 1));
-        assert!(places.has_come(0, NOBODY) && !places.has_come(1, NOBODY));
-        assert!(!places.leave(0), "the place is its own, and it has to give it back");
+        assert!(!places.enter(1), "nobody overtakes");
+        assert_eq!(look(&places, 1, 0), Err(tick(100)), "it looks again when the grace is over");
+        assert!(is_inside(&places, 0, 99));
+        assert_eq!(look(&places, 1, 100), Err(tick(600)), "nothing is on offer");
         places.release();
-        assert!(places.has_come(1, NOBODY));
+        assert!(!places.leave(1), "the place is its own, and it has to give it back");
         places.release();
         assert_eq!(count(&places), (0, 0));
     }
@@ -214,35 +367,130 @@ mod tests {
     #[test]
     fn one_who_leaves_makes_room_in_the_queue() {
         let places = Places::new();
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Inside);
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Waits(0));
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Waits(1));
+        assert!(places.enter(1));
+        assert_eq!(arrive(&places, 2, 0), Answer::Waits(0, tick(500)));
+        assert_eq!(arrive(&places, 2, 0), Answer::Waits(1, tick(500)));
         assert!(places.leave(0));
-        assert_eq!(places.arrive(1, 2, NOBODY), Answer::Waits(2));
+        assert_eq!(arrive(&places, 2, 0), Answer::Waits(2, tick(500)));
         places.release();
-        assert!(places.has_come(1, NOBODY) && !places.has_come(2, NOBODY));
+        assert!(is_inside(&places, 1, 0) && !is_inside(&places, 2, 0));
         assert!(places.leave(2));
         places.release();
         assert_eq!(count(&places), (0, 0));
     }
 
-    /// Threads that come, wait, leave and release without an order: never too many inside, none lost.
+    #[test]
+    fn what_is_not_come_for_is_taken_by_whoever_looks() {
+        let places = Places::new();
+        assert!(places.enter(1));
+        let [idle, also_idle, next] = [0; 3].map(|now| waits(&places, now));
+        places.release();
+        assert_eq!(look(&places, next, 7_000), Err(tick(7_100)), "it sees the offer for the first time");
+        assert_eq!(look(&places, next, 7_099), Err(tick(7_100)));
+        assert!(is_inside(&places, next, 7_100));
+        assert_eq!((count(&places), places.gauges().waiting), ((1, 1), 2), "one waits, one has missed it");
+        // The next place does not go to one that has missed an offer, but to the next, who misses it too.
+        places.release();
+        assert_eq!(arrive(&places, 8, 8_000), Answer::Waits(3, tick(8_100)));
+        assert_eq!(arrive(&places, 8, 8_100), Answer::Inside, "a call that arrives takes it as well");
+        places.release();
+        assert!(is_inside(&places, 3, 8_100), "nobody is waited for twice");
+        // Who comes to itself again is in front of all who came later.
+        let last = waits(&places, 9_000);
+        assert!(!is_inside(&places, also_idle, 9_000) && !is_inside(&places, idle, 9_000));
+        assert_eq!(count(&places), (1, 3));
+        for ticket in [idle, also_idle, last] {
+            places.release();
+            assert!(is_inside(&places, ticket, 9_000));
+        }
+        places.release();
+        assert_eq!((count(&places), places.gauges()), ((0, 0), Gauges::default()));
+    }
+
+    #[test]
+    fn one_that_has_missed_its_offer_takes_what_is_free_or_leaves() {
+        let places = Places::new();
+        assert!(places.enter(1));
+        let (idle, gone) = (waits(&places, 0), waits(&places, 0));
+        for now in [1_000, 2_000] {
+            places.release();
+            assert!(matches!(arrive(&places, 8, now), Answer::Waits(ticket, _) if places.leave(ticket)));
+            assert_eq!(arrive(&places, 8, now + 100), Answer::Inside);
+        }
+        assert!(places.leave(gone), "it leaves without a place");
+        places.release();
+        assert_eq!(count(&places), (0, 0), "the place is free");
+        assert!(is_inside(&places, idle, 2_100));
+        places.release();
+        assert_eq!((count(&places), places.gauges()), ((0, 0), Gauges::default()));
+    }
+
+    /// A queue full of calls that were left alone.
+    #[test]
+    fn a_full_queue_does_not_keep_the_place_from_who_comes() {
+        let places = Places::new();
+        assert!(places.enter(1));
+        let (_idle, _also_idle) = (waits(&places, 0), waits(&places, 0));
+        places.release();
+        assert_eq!(arrive(&places, 1, 50), Answer::Full, "from here on it is seen");
+        assert_eq!(arrive(&places, 1, 149), Answer::Full);
+        assert_eq!(arrive(&places, 1, 150), Answer::Inside);
+    }
+
+    #[test]
+    fn one_release_wakes_one() {
+        let places = Places::new();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(places.enter(1));
+        for _ in 0..5 {
+            assert!(matches!(places.arrive(1, 8, tick(0), &waker), Answer::Waits(..)));
+        }
+        for released in 1..=5 {
+            places.release();
+            assert_eq!(woken.0.load(Ordering::SeqCst), released);
+            assert!(is_inside(&places, released - 1, 0));
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicU64);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Threads that come, wait, leave, release and do not come for their places, without an order: never too many inside, none
+    /// lost.
     #[test]
     fn under_threads() {
         const MAX: u32 = 3;
         let places = Places::new();
         let (inside, entered) = (AtomicU64::new(0), AtomicU64::new(0));
+        // A grace is some twenty of its looks.
+        let clock = AtomicU64::new(0);
+        let now = || tick(clock.fetch_add(5, Ordering::SeqCst));
+        let missed = AtomicU64::new(0);
         let work = |seed| {
             let mut random = fastrand::Rng::with_seed(seed);
             for _ in 0..20_000 {
-                let in_hand = match places.arrive(MAX, 4, NOBODY) {
+                let in_hand = match places.arrive(MAX, 4, now(), NOBODY) {
                     Answer::Inside => true,
                     Answer::Full => false,
-                    Answer::Waits(ticket) => loop {
-                        if random.u8(..) < 32 {
+                    Answer::Waits(ticket, _) => loop {
+                        let dice = random.u8(..);
+                        if dice < 32 {
                             break !places.leave(ticket);
                         }
-                        if places.has_come(ticket, NOBODY) {
+                        if dice < 48 {
+                            // It is left alone for a while.
+                            clock.fetch_add(200, Ordering::SeqCst);
+                            (0..random.u8(..20)).for_each(|_| std::thread::yield_now());
+                            missed.fetch_max(places.lock().missed as u64, Ordering::SeqCst);
+                        }
+                        if places.look(ticket, MAX, now(), NOBODY).is_ok() {
                             break true;
                         }
                         std::thread::yield_now();
@@ -264,7 +512,7 @@ mod tests {
                 scope.spawn(move || work(seed));
             }
         });
-        assert_eq!(count(&places), (0, 0));
-        assert!(entered.into_inner() > 1_000);
+        assert_eq!((count(&places), places.gauges()), ((0, 0), Gauges::default()));
+        assert!(entered.into_inner() > 1_000 && missed.into_inner() > 0);
     }
 }

@@ -74,7 +74,12 @@ impl Context {
         if self.rang && Tick::now() >= at {
             return true;
         }
-        self.alarm = Some(self.alarm.map_or(at, |other| other.min(at)));
+        self.poll_again(at);
         false
+    }
+
+    /// The call is polled again at this moment; at once, if it has come meanwhile.
+    pub(crate) fn poll_again(&mut self, at: Tick) {
+        self.alarm = Some(self.alarm.map_or(at, |other| other.min(at)));
     }
 }

@@ -59,7 +59,14 @@ impl<S> Keys<S> {
         known.or_else(|| {
             let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
             // Somebody else may have come first.
-            part.find(digest).or_else(|| part.add(digest, all.room, new, may_go))
+            if let Some(found) = part.find(digest) {
+                return Some(found);
+            }
+            let (state, gone) = part.add(digest, all.room, new, may_go)?;
+            drop(part);
+            // It may be the last to hold what is not ours, such as the store of a limit: never dropped under the lock.
+            drop(gone);
+            Some(state)
         })
     }
 
@@ -108,25 +115,29 @@ impl<S> Part<S> {
         Some(Arc::clone(&slot.state))
     }
 
+    /// The state of another key, and the one that had to go for it.
     fn add(
         &mut self,
         key: Digest,
         room: usize,
         new: impl FnOnce() -> S,
         may_go: impl Fn(&S) -> bool,
-    ) -> Option<Arc<S>> {
+    ) -> Option<(Arc<S>, Option<Slot<S>>)> {
         let at = if self.slots.len() < room { self.slots.len() } else { self.give_up(may_go)? };
         let state = Arc::new(new());
         let slot = Slot { key, state: Arc::clone(&state), used: AtomicBool::new(true) };
-        match self.slots.get_mut(at) {
-            Some(old) => {
-                self.places.remove(&old.key);
-                *old = slot;
+        let gone = match self.slots.get_mut(at) {
+            Some(old) => Some(std::mem::replace(old, slot)),
+            None => {
+                self.slots.push(slot);
+                None
             }
-            None => self.slots.push(slot),
+        };
+        if let Some(gone) = &gone {
+            self.places.remove(&gone.key);
         }
         self.places.insert(key, at);
-        Some(state)
+        Some((state, gone))
     }
 
     /// A slot whose key goes: one that was not used since the hand has passed it, and that nobody holds. The hand goes
@@ -226,6 +237,24 @@ mod tests {
         (1..7).for_each(|key| drop(of(&map, key, 8)));
         drop(of(&map, 101, 8));
         assert!(!knows(&map, 7) && knows(&map, 100) && (1..7).all(|key| knows(&map, key)));
+    }
+
+    /// What a state holds may come back here when it is dropped.
+    #[test]
+    fn no_state_is_dropped_under_the_lock() {
+        static MAP: Keys<Held> = Keys::new();
+        static FREE: AtomicU32 = AtomicU32::new(0);
+
+        struct Held;
+        impl Drop for Held {
+            fn drop(&mut self) {
+                let parts = &MAP.table.get().expect("used").parts;
+                FREE.fetch_add(parts.iter().all(|part| part.try_write().is_ok()).into(), Ordering::SeqCst);
+            }
+        }
+
+        (0..5_u32).for_each(|key| drop(MAP.of(&key.to_le_bytes(), 1, || Held, |_| true).expect("room")));
+        assert_eq!(FREE.load(Ordering::SeqCst), 4);
     }
 
     proptest! {

@@ -26,15 +26,18 @@ impl Count {
     /// The share, if it is a limit of the fleet.
     pub(super) fn fleet(&self, limit: &RateLimit) -> Option<&Arc<Pot>> {
         let fail = limit.params.fleet?;
-        Some(self.fleet.get_or_init(|| {
+        let (name, mut counts_alone) = (limit.owner.name(), false);
+        let pot = self.fleet.get_or_init(|| {
             let shared = runtime::in_use();
-            let name = limit.owner.name();
-            if !shared.quotas_chosen && self.key.is_none() {
-                emit(&Event { site: name, decision: Decision::Fleet(Fleet::CountedAlone) });
-            }
+            counts_alone = !shared.quotas_chosen && self.key.is_none();
             let named = self.key.unwrap_or_else(|| *limit.name_in_stores());
             Arc::new(Pot::new(name, named, Rate::of(&limit.params), fail, shared.quotas()))
-        }))
+        });
+        // A subscriber may do anything, also come back here: not while others wait for the cell.
+        if counts_alone {
+            emit(&Event { site: name, decision: Decision::Fleet(Fleet::CountedAlone) });
+        }
+        Some(pot)
     }
 
     pub(super) fn may_go(&self) -> bool {

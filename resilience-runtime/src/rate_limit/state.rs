@@ -1,6 +1,5 @@
 //! The state of a limit that is counted here: its arrival time, and the line of those who wait.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -8,6 +7,7 @@ use std::task::Waker;
 use super::gcra::{Passage, Rate};
 use crate::gauges::Gauges;
 use crate::time::Tick;
+use crate::wait_queue::WaitQueue;
 
 /// Whoever waits has moved the arrival time on already: nobody who comes can overtake. The line is only there to give
 /// the permits of one who leaves to those behind.
@@ -19,8 +19,7 @@ pub(super) struct State {
 
 /// Those who wait, in the order in which they came.
 struct Line {
-    waiting: VecDeque<Waiting>,
-    next: u64,
+    waiting: WaitQueue<Waiting>,
     /// The arrival time that the last of them left behind. Another one stands there only once all of them are due.
     arrival: u64,
     /// The latest time that anybody brought along: one who had to wait for the lock brings an older one.
@@ -28,7 +27,6 @@ struct Line {
 }
 
 struct Waiting {
-    ticket: u64,
     passage: Passage,
     /// What it has moved the arrival time on by.
     cost: u64,
@@ -48,7 +46,7 @@ pub(super) enum Answer {
 impl State {
     /// All permits are there.
     pub(super) const fn new() -> Self {
-        let line = Line { waiting: VecDeque::new(), next: 0, arrival: 0, latest: 0 };
+        let line = Line { waiting: WaitQueue::new(), arrival: 0, latest: 0 };
         Self { arrival: AtomicU64::new(0), line: Mutex::new(line) }
     }
 
@@ -90,8 +88,7 @@ impl State {
     /// When the one with this ticket passes. If that moves forward, `waker` hears of it.
     pub(super) fn moment(&self, ticket: u64, waker: &Waker) -> Tick {
         let mut line = self.lock();
-        let Some(at) = line.position(ticket) else { return Tick::of(0) };
-        let waiting = &mut line.waiting[at];
+        let Some(waiting) = line.waiting.get_mut(ticket) else { return Tick::of(0) };
         let moment = Tick::of(waiting.passage.at);
         let old =
             (!waiting.waker.will_wake(waker)).then(|| std::mem::replace(&mut waiting.waker, waker.clone()));
@@ -103,24 +100,24 @@ impl State {
     /// The one with this ticket passes.
     pub(super) fn spend(&self, ticket: u64, now: Tick) {
         let mut line = self.lock();
-        let gone = line.remove(ticket, now);
-        part(line, gone);
+        let gone = line.leave(ticket, now);
+        part(line, ticket, gone);
     }
 
     /// The one with this ticket leaves, and all behind it move forward. What has come back since its moment was there
     /// for others, and is not given a second time.
     pub(super) fn give_back(&self, ticket: u64, now: Tick) {
         let mut line = self.lock();
-        let gone = line.remove(ticket, now);
-        if let Some((at, gone)) = &gone {
+        let gone = line.leave(ticket, now);
+        if let Some(gone) = &gone {
             let back = gone.cost.min(gone.passage.arrival.saturating_sub(line.latest));
             let (before, without) = (line.arrival, line.arrival - back);
             if self.arrival.compare_exchange(before, without, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 line.arrival = without;
-                line.waiting.range_mut(*at..).for_each(|behind| behind.passage.move_forward(back));
+                line.waiting.behind(ticket).for_each(|behind| behind.passage.move_forward(back));
             }
         }
-        part(line, gone);
+        part(line, ticket, gone);
     }
 
     /// Whether all permits are there, as at the beginning.
@@ -143,9 +140,9 @@ impl State {
 
 /// Lets the one behind hear that its moment may have come forward. Those further back pass later, and hear from it. A
 /// waker is a task's, which may wait here when it is dropped: never under the lock.
-fn part(line: MutexGuard<'_, Line>, gone: Option<(usize, Waiting)>) {
-    let Some((at, gone)) = gone else { return };
-    let next = line.waiting.get(at).map(|behind| behind.waker.clone());
+fn part(mut line: MutexGuard<'_, Line>, ticket: u64, gone: Option<Waiting>) {
+    let Some(gone) = gone else { return };
+    let next = line.waiting.behind(ticket).next().map(|behind| behind.waker.clone());
     drop(line);
     drop(gone);
     if let Some(next) = next {
@@ -155,22 +152,14 @@ fn part(line: MutexGuard<'_, Line>, gone: Option<(usize, Waiting)>) {
 
 impl Line {
     fn join(&mut self, passage: Passage, cost: u64, waker: Waker) -> u64 {
-        let ticket = self.next;
-        self.next += 1;
         self.arrival = passage.arrival;
-        self.waiting.push_back(Waiting { ticket, passage, cost, waker });
-        ticket
+        self.waiting.join(Waiting { passage, cost, waker })
     }
 
-    /// Takes the one with this ticket out.
-    fn remove(&mut self, ticket: u64, now: Tick) -> Option<(usize, Waiting)> {
+    /// The one with this ticket leaves.
+    fn leave(&mut self, ticket: u64, now: Tick) -> Option<Waiting> {
         self.latest = self.latest.max(now.nanos());
-        let at = self.position(ticket)?;
-        Some((at, self.waiting.remove(at)?))
-    }
-
-    fn position(&self, ticket: u64) -> Option<usize> {
-        self.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
+        self.waiting.leave(ticket)
     }
 }
 

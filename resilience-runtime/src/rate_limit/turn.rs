@@ -124,7 +124,7 @@ impl<'a> Turn<'a> {
             Answer::Passes => Poll::Ready(Ok(())),
             Answer::Waits(number, at) => {
                 self.stage = Stage::Waits(Ticket { count, number });
-                context::with(|context| context.reached(at));
+                context::with(|context| context.poll_again(at));
                 Poll::Pending
             }
             Answer::TooLong(at) => {
@@ -164,7 +164,7 @@ impl Turn<'_> {
             }
             at = at.min(deadline);
         }
-        context::with(|context| context.reached(at));
+        context::with(|context| context.poll_again(at));
         self.stage = Stage::Draws(ticket, bounds);
         Poll::Pending
     }

@@ -3,6 +3,7 @@
 mod outage;
 mod share;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use resilience_policy::rate_limit::Fail;
 
 use super::gcra::Rate;
+use crate::background;
 use crate::event::{Decision, Event, Fleet, emit};
 use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::Tick;
@@ -75,6 +77,7 @@ impl Pot {
         let result = look(&mut share);
         let told = share.tell();
         drop(share);
+        drop(told.dropped);
         told.woken.into_iter().for_each(Waker::wake);
         let tell = |count| emit(&Event { site: self.name, decision: Decision::Fleet(count) });
         match told.news {
@@ -85,21 +88,27 @@ impl Pot {
         result
     }
 
-    /// Sends a draw. It goes on when its caller goes away: what it brings is for all.
+    /// Sends a draw. What it brings is for all: so nobody's future and nobody's tokio runtime drives it, unless the store
+    /// answers at once, as a count in memory does.
     fn draw(self: &Arc<Self>, ask: Ask) {
         let pot = Arc::clone(self);
-        let mut draw = Box::pin(async move {
+        let mut draw: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
             let on_its_way = OnItsWay { pot: &pot, number: ask.number };
-            let answer = pot.store.draw(pot.draw_of(ask));
-            let answer = match tokio::time::timeout(PATIENCE, answer).await {
-                Ok(answer) => answer.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+            let answer = match pot.store.draw(pot.draw_of(ask)).at_once() {
+                Ok(drawn) => Ok(drawn),
+                Err(later) => {
+                    // From here on it is a task. A timer that was set before would hang on the runtime of the caller.
+                    tokio::task::yield_now().await;
+                    match tokio::time::timeout(PATIENCE, later).await {
+                        Ok(answer) => answer.map_err(|error| error.to_string()),
+                        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+                    }
+                }
             };
             on_its_way.arrives(answer);
         });
-        // A count in memory answers at once, and needs no task.
         if draw.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            tokio::spawn(draw);
+            drop(background::spawn(draw));
         }
     }
 
@@ -132,7 +141,7 @@ impl Drop for Ticket {
     }
 }
 
-/// A draw on its way. It may never arrive: its store panics, or the tokio runtime that carries it ends.
+/// A draw on its way. It may never arrive: its store panics, or, in a test with paused time, the runtime ends.
 struct OnItsWay<'a> {
     pot: &'a Pot,
     number: u64,

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a store that has failed is left alone: this long at first, then twice as long each time, up to the longest.
+use fastrand::Rng;
+
+use crate::backoff::Backoff;
+
+/// How long a store that has failed is left alone.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Outage {
-    pause: Option<Duration>,
+    backoff: Backoff,
     /// The last error.
     pub(super) why: Arc<str>,
     /// Those that were not counted.
@@ -23,14 +27,12 @@ pub(super) enum News {
 
 impl Outage {
     pub(super) fn new() -> Self {
-        Self { pause: None, why: "".into(), calls: 0 }
+        Self { backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), why: "".into(), calls: 0 }
     }
 
     /// The store has failed, again or for the first time. How long it is left alone.
-    pub(super) fn failed(&mut self, why: Arc<str>) -> Duration {
-        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-        self.pause = Some(pause);
+    pub(super) fn failed(&mut self, why: Arc<str>, random: &mut Rng) -> Duration {
         self.why = why;
-        pause
+        self.backoff.next(random)
     }
 }

@@ -1,6 +1,6 @@
 //! What this process has drawn of a fleet's limit, and the line of those who ask for it: (state, event, now) to decision.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::outage::{News, Outage};
 use crate::quota::Drawn;
 use crate::rate_limit::gcra::Rate;
 use crate::time::Tick;
+use crate::wait_queue::WaitQueue;
 
 /// Permits that were drawn are used for so long, or for as long as one takes to come back.
 const FRESH: Duration = Duration::from_millis(100);
@@ -30,23 +31,44 @@ pub(super) struct Share {
     batch: u32,
     asked: Option<Asked>,
     draws: u64,
-    /// The store is not asked before. By then it should have `promised` permits.
-    not_before: Tick,
-    promised: u32,
+    promise: Promise,
     outage: Option<Outage>,
     /// Those who wait, in the order in which they came.
-    line: VecDeque<Waiting>,
-    tickets: u64,
+    line: WaitQueue<Waiting>,
+    /// What all of them want.
+    owed: u64,
     /// Those who have waited, and do not know it yet.
     decided: HashMap<u64, Decided>,
     told: Told,
     random: Rng,
 }
 
+/// The store is not asked before `at`. By then it should have so many permits.
+#[derive(Clone, Copy)]
+struct Promise {
+    at: Tick,
+    permits: u32,
+}
+
+impl Promise {
+    /// Nothing is known against asking at once.
+    const NONE: Self = Self { at: Tick::of(0), permits: 0 };
+
+    /// When the store should have so many.
+    fn due(self, permits: u32, rate: Rate) -> Tick {
+        if self.permits == 0 {
+            return self.at;
+        }
+        self.at.after(Duration::from_nanos(rate.time_of(permits.saturating_sub(self.permits))))
+    }
+}
+
 /// What has to be told, once nobody holds the lock.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) woken: Vec<Waker>,
+    /// Of those who have left, or wait under another one now.
+    pub(super) dropped: Vec<Waker>,
     pub(super) news: Option<News>,
 }
 
@@ -67,7 +89,6 @@ pub(super) struct Ask {
 }
 
 struct Waiting {
-    ticket: u64,
     weight: u32,
     /// The latest moment that it would wait for.
     latest: Tick,
@@ -103,20 +124,18 @@ pub(in crate::rate_limit) enum Answer {
 
 impl Share {
     pub(super) fn new(rate: Rate, fail: Fail, random: Rng) -> Self {
-        let long_ago = Tick::of(0);
         Self {
             rate,
             fail,
             permits: 0,
-            fresh_until: long_ago,
+            fresh_until: Tick::of(0),
             batch: 1,
             asked: None,
             draws: 0,
-            not_before: long_ago,
-            promised: 0,
+            promise: Promise::NONE,
             outage: None,
-            line: VecDeque::new(),
-            tickets: 0,
+            line: WaitQueue::new(),
+            owed: 0,
             decided: HashMap::new(),
             told: Told::default(),
             random,
@@ -137,17 +156,16 @@ impl Share {
             self.permits -= weight;
             return Err(Verdict::Passes);
         }
-        if self.outage.is_some() && (self.passes() || self.asked.is_some() || now < self.not_before) {
+        if self.outage.is_some() && (self.passes() || self.asked.is_some() || now < self.promise.at) {
             return Err(self.uncounted(1));
         }
         let due = self.due(self.owed().saturating_add(weight));
-        if self.asked.is_none() && due > now.max(latest) {
-            return Err(Verdict::TooLong(due));
+        let soonest = self.soonest(weight).unwrap_or(due);
+        if soonest > now.max(latest) {
+            return Err(Verdict::TooLong(soonest));
         }
-        let ticket = self.tickets;
-        self.tickets += 1;
-        self.line.push_back(Waiting { ticket, weight, latest, due, waker: waker.clone() });
-        Ok(ticket)
+        self.owed += u64::from(weight);
+        Ok(self.line.join(Waiting { weight, latest, due, waker: waker.clone() }))
     }
 
     /// One who waits looks again.
@@ -156,17 +174,17 @@ impl Share {
         if let Some(decided) = self.decided.remove(&ticket) {
             return Answer::Decided(decided.verdict);
         }
-        let Some(at) = self.position(ticket) else { return Answer::Decided(Verdict::Passes) };
-        let waiting = &mut self.line[at];
+        let is_first = self.line.first().is_some_and(|(first, _)| first == ticket);
+        let Some(waiting) = self.line.get_mut(ticket) else { return Answer::Decided(Verdict::Passes) };
         if !waiting.waker.will_wake(waker) {
-            let old = std::mem::replace(&mut waiting.waker, waker.clone());
-            self.told.woken.push(old);
+            self.told.dropped.push(std::mem::replace(&mut waiting.waker, waker.clone()));
         }
+        let Waiting { weight, due, .. } = *waiting;
         Answer::Waits(match &self.asked {
             Some(asked) => asked.at.after(PATIENCE),
             // Others may have left in front of it.
-            None if at == 0 => self.due(self.line[0].weight.saturating_sub(self.permits)),
-            None => self.line[at].due,
+            None if is_first => self.due(weight.saturating_sub(self.permits)),
+            None => due,
         })
     }
 
@@ -176,10 +194,16 @@ impl Share {
             if gone.permits > 0 && now <= gone.fresh_until {
                 self.expire(now);
                 self.add(gone.permits, gone.fresh_until);
-                self.serve(now);
+                self.hand_out();
+                self.wake_the_first();
             }
-        } else if let Some(gone) = self.position(ticket).and_then(|at| self.line.remove(at)) {
-            self.told.woken.push(gone.waker);
+            return;
+        }
+        let first = self.line.first().map(|(first, _)| first);
+        let Some(gone) = self.line.leave(ticket) else { return };
+        self.owed -= u64::from(gone.weight);
+        self.told.dropped.push(gone.waker);
+        if first == Some(ticket) {
             self.wake_the_first();
         }
     }
@@ -187,7 +211,7 @@ impl Share {
     /// What the store is to be asked now, if anything: one draw at a time.
     pub(super) fn ask(&mut self, now: Tick) -> Option<Ask> {
         let probes = self.outage.is_some() && self.passes();
-        let first = self.line.front().map(|first| first.weight.saturating_sub(self.permits).max(1));
+        let first = self.line.first().map(|(_, first)| first.weight.saturating_sub(self.permits).max(1));
         let least = first.or(probes.then_some(1))?;
         if self.asked.is_some() || now < self.due(least) {
             return None;
@@ -264,16 +288,22 @@ impl Share {
 
     /// What those in the line want.
     fn owed(&self) -> u32 {
-        self.line.iter().fold(0, |sum, waiting| sum.saturating_add(waiting.weight))
+        u32::try_from(self.owed).unwrap_or(u32::MAX)
+    }
+
+    /// While a draw is on its way: the soonest moment that another call of this weight can be served, behind those in the
+    /// line. Since the draw was sent, the store gives no more than a burst and what comes back, however soon it answers. So
+    /// the line does not grow beyond what those in it can wait for.
+    fn soonest(&self, weight: u32) -> Option<Tick> {
+        let asked = self.asked.as_ref()?;
+        let there = self.permits.saturating_add(self.rate.burst);
+        let more = self.owed().saturating_add(weight).saturating_sub(there);
+        Some(asked.at.after(Duration::from_nanos(self.rate.time_of(more))))
     }
 
     /// When the store should have so many.
     fn due(&self, permits: u32) -> Tick {
-        let more = permits.saturating_sub(self.promised);
-        if self.promised == 0 {
-            return self.not_before;
-        }
-        self.not_before.after(Duration::from_nanos(self.rate.time_of(more)))
+        self.promise.due(permits, self.rate)
     }
 
     /// The store has not what was wanted, but `permits` after `wait`. The pause is scattered: of processes in step, the
@@ -282,8 +312,8 @@ impl Share {
         let full = Duration::from_nanos(self.rate.time_of(self.rate.burst));
         let pause = wait.max(PACE.min(full / 4).mul_f64(0.5 + self.random.f64()));
         let more = pause.saturating_sub(wait).as_nanos() / u128::from(self.rate.interval.max(1));
-        self.promised = permits.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
-        self.not_before = now.after(pause);
+        let permits = permits.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.promise = Promise { at: now.after(pause), permits };
     }
 
     fn add(&mut self, permits: u32, fresh_until: Tick) {
@@ -304,38 +334,46 @@ impl Share {
         }
     }
 
-    /// Gives what is here to those in front, and tells those who do not wait so long.
+    /// The store has answered: what is here goes to those in front, and those who do not wait so long are told.
     fn serve(&mut self, now: Tick) {
-        while let Some(first) = self.line.pop_front_if(|first| first.weight <= self.permits) {
-            self.permits -= first.weight;
-            let decided =
-                Decided { verdict: Verdict::Passes, permits: first.weight, fresh_until: self.fresh_until };
-            self.decide(first, decided);
-        }
-        let mut owed = 0_u32;
-        for mut waiting in std::mem::take(&mut self.line) {
+        self.hand_out();
+        let (promise, rate, permits, mut owed) = (self.promise, self.rate, self.permits, 0_u32);
+        let does_not_wait = |_: &u64, waiting: &mut Waiting| {
             let wanted = owed.saturating_add(waiting.weight);
-            waiting.due = self.due(wanted.saturating_sub(self.permits));
-            if self.asked.is_none() && waiting.due > now.max(waiting.latest) {
-                let decided =
-                    Decided { verdict: Verdict::TooLong(waiting.due), permits: 0, fresh_until: now };
-                self.decide(waiting, decided);
-            } else {
+            waiting.due = promise.due(wanted.saturating_sub(permits), rate);
+            let is_late = waiting.due > now.max(waiting.latest);
+            if !is_late {
                 owed = wanted;
-                self.line.push_back(waiting);
             }
+            is_late
+        };
+        let late: Vec<_> = self.line.leave_if(does_not_wait).collect();
+        for (ticket, waiting) in late {
+            let decided = Decided { verdict: Verdict::TooLong(waiting.due), permits: 0, fresh_until: now };
+            self.decide(ticket, waiting, decided);
         }
         self.wake_the_first();
     }
 
-    fn decide(&mut self, waiting: Waiting, decided: Decided) {
-        self.decided.insert(waiting.ticket, decided);
+    /// Gives what is here to those in front.
+    fn hand_out(&mut self) {
+        while let Some((ticket, first)) = self.line.pop_first_if(|first| first.weight <= self.permits) {
+            self.permits -= first.weight;
+            let decided =
+                Decided { verdict: Verdict::Passes, permits: first.weight, fresh_until: self.fresh_until };
+            self.decide(ticket, first, decided);
+        }
+    }
+
+    fn decide(&mut self, ticket: u64, waiting: Waiting, decided: Decided) {
+        self.owed -= u64::from(waiting.weight);
+        self.decided.insert(ticket, decided);
         self.told.woken.push(waiting.waker);
     }
 
     /// It looks when the store can be asked again. Those behind look later, in case that it does not.
     fn wake_the_first(&mut self) {
-        self.told.woken.extend(self.line.front().map(|first| first.waker.clone()));
+        self.told.woken.extend(self.line.first().map(|(_, first)| first.waker.clone()));
     }
 
     /// The store cannot be asked: all who wait for it hear so, and who comes in the next moments does not ask.
@@ -346,16 +384,15 @@ impl Share {
             self.told.news = Some(News::Began { passing, why: Arc::clone(&why) });
             Outage::new()
         });
-        (self.not_before, self.promised) = (now.after(outage.failed(why)), 0);
-        for waiting in std::mem::take(&mut self.line) {
+        self.promise = Promise { at: now.after(outage.failed(why, &mut self.random)), permits: 0 };
+        while let Some((ticket, waiting)) = self.line.pop_first() {
             let verdict = self.uncounted(1);
-            self.decide(waiting, Decided { verdict, permits: 0, fresh_until: now });
+            self.decide(ticket, waiting, Decided { verdict, permits: 0, fresh_until: now });
         }
     }
 
     fn recover(&mut self) {
-        self.promised = 0;
-        self.not_before = Tick::of(0);
+        self.promise = Promise::NONE;
         if let Some(outage) = self.outage.take() {
             self.told.news = Some(News::Ended { passed: self.passes(), calls: outage.calls });
         }
@@ -367,14 +404,10 @@ impl Share {
         match &mut self.outage {
             Some(outage) => {
                 outage.calls += calls;
-                if passes { Verdict::Passes } else { Verdict::Down(self.not_before, Arc::clone(&outage.why)) }
+                if passes { Verdict::Passes } else { Verdict::Down(self.promise.at, Arc::clone(&outage.why)) }
             }
             None => Verdict::Passes,
         }
-    }
-
-    fn position(&self, ticket: u64) -> Option<usize> {
-        self.line.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
     }
 }
 

@@ -179,16 +179,23 @@ fn what_is_here_is_for_the_first_in_the_line() {
 #[test]
 fn a_dead_store_is_left_alone_for_longer_and_longer() {
     let mut all = Shared::new(Fail::Closed);
-    let (mut now, mut asked) = (0, 0);
+    let (mut now, mut asked) = (0, Vec::new());
     while now < 10_000 {
         if all.come(1, tick(now)).is_ok() {
             all.fails(tick(now));
-            asked += 1;
+            asked.push(now);
         }
         now += 1;
     }
     assert_eq!(all.news(), Some((true, 0)));
-    assert!((10..=14).contains(&asked), "{asked}");
+    // Twice as long each time, and each time somewhere in the second half of it.
+    let pauses: Vec<_> = asked.windows(2).map(|asked| asked[1] - asked[0]).collect();
+    let wholes = || [100, 200, 400, 800].into_iter().chain(std::iter::repeat(1_000));
+    let in_range = |(pause, whole): (&u64, u64)| (whole / 2..=whole).contains(pause);
+    assert!(pauses.iter().zip(wholes()).all(in_range), "{pauses:?}");
+    let whole = pauses.iter().zip(wholes()).filter(|(pause, whole)| *pause == whole).count();
+    assert!(whole <= 2, "scattered: {pauses:?}");
+    assert!((10..=20).contains(&asked.len()), "{asked:?}");
     let verdict = all.come(1, tick(now));
     let Err(Verdict::Down(until, why)) = verdict else { panic!("{verdict:?}") };
     assert_eq!(&*why, "gone");
@@ -245,6 +252,89 @@ fn who_leaves_in_front_lets_the_next_ask() {
     assert!(all.share.line.len() == 1 && !all.share.tell().woken.is_empty());
     assert!(all.answer(tick(40)));
     assert_eq!(all.share.look(two, tick(40), NOBODY), Answer::Decided(Verdict::Passes));
+}
+
+/// What the bucket holds, and what comes back while they wait: nobody else joins the line, whatever becomes of the draw.
+#[test]
+fn while_a_draw_is_out_the_line_is_no_longer_than_those_in_it_can_wait_for() {
+    let mut all = Shared::new(Fail::Closed);
+    let waits = |millis, weight, all: &mut Shared| all.share.come(weight, tick(millis), tick(0), NOBODY);
+    all.come(1, tick(0)).expect("it waits for the store");
+    all.share.ask(tick(0)).expect("it asks");
+    assert!((1..100).all(|_| all.come(1, tick(0)).is_ok()));
+    assert_eq!(
+        all.come(1, tick(0)),
+        Err(Verdict::TooLong(tick(1))),
+        "a burst of 100 is all that can be there"
+    );
+    assert_eq!(waits(49, 50, &mut all), Err(Verdict::TooLong(tick(50))), "it comes back at the rate");
+    assert!(waits(50, 50, &mut all).is_ok());
+    assert_eq!(all.share.come(1, tick(30), tick(30), NOBODY), Err(Verdict::TooLong(tick(51))));
+    assert!(
+        all.share.come(1, tick(51), tick(51), NOBODY).is_ok(),
+        "it has come back since the draw was sent"
+    );
+    let waiting = (0..40_000).filter(|_| waits(1_000, 1, &mut all).is_ok()).count();
+    assert_eq!(waiting, 1_100 - 151);
+    assert_eq!(all.share.owed, 1_100);
+}
+
+/// However they come and go: a crowd ten times as large takes some ten times as long, not a hundred.
+#[test]
+fn a_crowd_costs_no_more_than_its_size() {
+    let most = |n: u32| Rate { interval: 1_000, burst: n };
+    let crowd = |n: u32, draws: bool| {
+        let mut share = Share::new(most(n), Fail::Closed, Rng::with_seed(7));
+        let mut random = Rng::with_seed(7);
+        let start = std::time::Instant::now();
+        let mut tickets: Vec<_> = (0..n)
+            .map(|_| {
+                let came = share.come(1, tick(1_000), tick(0), NOBODY);
+                if draws {
+                    share.ask(tick(0));
+                }
+                came.expect("it waits")
+            })
+            .collect();
+        random.shuffle(&mut tickets);
+        if draws {
+            // Half of them are served, and leave without a word of it: those behind get their permits.
+            share.answer(1, Ok(Drawn::Granted(1)), tick(1));
+            let ask = share.ask(tick(1)).expect("for the rest");
+            share.answer(ask.number, Ok(Drawn::Granted(n / 2)), tick(1));
+        }
+        for ticket in tickets {
+            share.look(ticket, tick(1), NOBODY);
+            share.leave(ticket, tick(1));
+        }
+        assert!(share.owed == 0 && share.line.is_empty() && share.decided.is_empty());
+        start.elapsed()
+    };
+    for draws in [false, true] {
+        // As long as the large one takes if it takes ten times as long, so that a busy machine hits both alike; and not every
+        // time.
+        let ratios = (0..5).map(|_| {
+            let small: Duration = (0..10).map(|_| crowd(4_000, draws)).sum();
+            crowd(40_000, draws).as_secs_f64() / small.as_secs_f64()
+        });
+        let ratios: Vec<_> = ratios.collect();
+        assert!(
+            ratios.iter().any(|ratio| *ratio < 2.0),
+            "ten times as many take ten times these: {ratios:?}"
+        );
+    }
+}
+
+/// Nothing has changed for the one in front.
+#[test]
+fn who_leaves_further_back_wakes_nobody() {
+    let mut all = Shared::new(Fail::Closed);
+    let tickets: Vec<_> = (0..3).map(|_| all.come(1, tick(0)).expect("it waits")).collect();
+    all.share.leave(tickets[1], tick(0));
+    let told = all.share.tell();
+    assert_eq!((told.woken.len(), told.dropped.len()), (0, 1));
+    all.share.leave(tickets[0], tick(0));
+    assert_eq!(all.share.tell().woken.len(), 1, "the next one asks");
 }
 
 #[derive(Debug, Clone)]
