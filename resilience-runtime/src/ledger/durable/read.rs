@@ -1,0 +1,125 @@
+//! The record of one key: in the table, or else in the store. A read of the store takes as long as the disk does, so it
+//! happens neither on a thread of an executor nor under a lock.
+
+use std::sync::{Arc, MutexGuard};
+
+use super::core::Core;
+use super::table::Part;
+use crate::background;
+use crate::key::IdempotencyKey;
+use crate::ledger::record::Record;
+use crate::ledger::{Entry, EntryState, LedgerError};
+use crate::time::Tick;
+
+/// Looks for a record.
+pub(super) struct Read<'a> {
+    core: &'a Arc<Core>,
+    key: IdempotencyKey,
+    /// How many slots of the key had been removed when the read of the store began, if one has begun.
+    removals: Option<u64>,
+    /// What was read since.
+    kept: Option<Option<Record>>,
+}
+
+/// A record, and the lock under which nobody else changes it.
+pub(super) struct Locked<'a> {
+    pub(super) part: MutexGuard<'a, Part>,
+    pub(super) key: IdempotencyKey,
+    /// As the store has it, where the table has nothing.
+    pub(super) kept: Option<Record>,
+}
+
+impl<'a> Read<'a> {
+    pub(super) fn of(core: &'a Arc<Core>, key: IdempotencyKey) -> Self {
+        Self { core, key, removals: None, kept: None }
+    }
+
+    /// The record, if it is in the table, or if what was read of it still holds. Else it is to be read from now on.
+    ///
+    /// A record changes in the store while it has a slot in the table, and the slot goes when the change is written. So
+    /// where there was no slot before the read, there is none after it, and none was removed meanwhile, the store has what
+    /// it had all the time.
+    pub(super) fn look(&mut self) -> Result<Option<Locked<'a>>, LedgerError> {
+        self.core.journal.check()?;
+        let mut part = self.core.table.of(self.key);
+        let kept = self.kept.take();
+        if part.slots.contains_key(&self.key) {
+            self.end(&mut part);
+            return Ok(Some(Locked { part, key: self.key, kept: None }));
+        }
+        match kept {
+            Some(kept) if self.removals == Some(part.removals(self.key)) => {
+                self.end(&mut part);
+                Ok(Some(Locked { part, key: self.key, kept }))
+            }
+            _ => {
+                let began = part.begin_read(self.key, self.removals.is_none());
+                self.removals = Some(began);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The record. Reads on a thread that may be kept waiting.
+    pub(super) async fn locked(mut self) -> Result<Locked<'a>, LedgerError> {
+        loop {
+            if let Some(locked) = self.look()? {
+                return Ok(locked);
+            }
+            let (core, key) = (Arc::clone(self.core), self.key);
+            let read = background::handle().spawn_blocking(move || core.kept(key)).await;
+            self.kept = Some(read.unwrap_or_else(|error| Err(LedgerError::new(error.to_string())))?);
+        }
+    }
+
+    /// The same on such a thread.
+    pub(super) fn locked_here(mut self) -> Result<Locked<'a>, LedgerError> {
+        loop {
+            if let Some(locked) = self.look()? {
+                return Ok(locked);
+            }
+            self.kept = Some(self.core.kept(self.key)?);
+        }
+    }
+
+    fn end(&mut self, part: &mut Part) {
+        if self.removals.take().is_some() {
+            part.end_read(self.key);
+        }
+    }
+}
+
+impl Drop for Read<'_> {
+    fn drop(&mut self) {
+        if self.removals.is_some() {
+            self.end(&mut self.core.table.of(self.key));
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// It is in the table, and may not be on disk yet.
+    pub(super) fn is_here(&self) -> bool {
+        self.part.slots.contains_key(&self.key)
+    }
+
+    /// The record, expired or not.
+    pub(super) fn record(&self) -> Option<&Record> {
+        match self.part.slots.get(&self.key) {
+            Some(slot) => slot.record.as_ref(),
+            None => self.kept.as_ref(),
+        }
+    }
+
+    /// The record as an operator sees it, if it is wanted.
+    pub(super) fn entry(&self, now: Tick, wanted: impl Fn(&Record) -> bool) -> Option<Entry> {
+        let record = self.record().filter(|record| !record.has_expired(now) && wanted(record));
+        record.map(|record| match record.entry(now) {
+            // On its way to the disk, as for everybody else.
+            entry if self.is_here() && entry.result.is_some() => {
+                Entry { state: EntryState::Running, result: None, ..entry }
+            }
+            entry => entry,
+        })
+    }
+}
