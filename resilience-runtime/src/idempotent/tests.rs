@@ -137,9 +137,8 @@ impl Ledger for Flaky {
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        let renew = move || match self.refuses {
-            true => Reply::now(Ok(Written::LeaseLost)),
-            false => self.memory.renew(hold, lease),
+        let renew = move || {
+            if self.refuses { Reply::now(Ok(Written::LeaseLost)) } else { self.memory.renew(hold, lease) }
         };
         self.reply(&self.renewals, self.slow_renewal, renew)
     }

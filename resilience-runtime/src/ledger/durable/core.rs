@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::journal::{Group, Journal, Last};
 use super::layout::{Contents, Folder};
 use super::read::Read;
+use super::reader::Reader;
 use super::row;
 use super::store::Store;
 use super::table::{Part, Slot};
@@ -29,6 +30,7 @@ pub(super) struct Core {
     pub(super) store: Store,
     pub(super) table: Shards<Part>,
     pub(super) journal: Journal,
+    pub(super) reader: Reader,
     fence: AtomicU64,
     reserved: AtomicU64,
     /// Let go after the store, whoever still looks into it.
@@ -61,6 +63,7 @@ impl Core {
             store,
             table: Shards::default(),
             journal: Journal::default(),
+            reader: Reader::default(),
             fence: AtomicU64::new(fence),
             reserved: AtomicU64::new(reserved),
             _folder: folder,

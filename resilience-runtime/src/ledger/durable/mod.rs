@@ -16,6 +16,7 @@ mod lock;
 mod mend;
 mod options;
 mod read;
+mod reader;
 mod row;
 mod store;
 mod table;

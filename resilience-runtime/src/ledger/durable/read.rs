@@ -5,7 +5,6 @@ use std::sync::{Arc, MutexGuard};
 
 use super::core::Core;
 use super::table::Part;
-use crate::background;
 use crate::key::IdempotencyKey;
 use crate::ledger::record::Record;
 use crate::ledger::{Entry, EntryState, LedgerError};
@@ -15,10 +14,14 @@ use crate::time::Tick;
 pub(super) struct Read<'a> {
     core: &'a Arc<Core>,
     key: IdempotencyKey,
-    /// How many slots of the key had been removed when the read of the store began, if one has begun.
-    removals: Option<u64>,
-    /// What was read since.
-    kept: Option<Option<Record>>,
+    stage: Stage,
+}
+
+/// How far the read of the store is. With the number of slots of the key that had been removed when it began.
+enum Stage {
+    New,
+    Begun(u64),
+    Read(u64, Option<Record>),
 }
 
 /// A record, and the lock under which nobody else changes it.
@@ -31,7 +34,7 @@ pub(super) struct Locked<'a> {
 
 impl<'a> Read<'a> {
     pub(super) fn of(core: &'a Arc<Core>, key: IdempotencyKey) -> Self {
-        Self { core, key, removals: None, kept: None }
+        Self { core, key, stage: Stage::New }
     }
 
     /// The record, if it is in the table, or if what was read of it still holds. Else it is to be read from now on.
@@ -42,22 +45,20 @@ impl<'a> Read<'a> {
     pub(super) fn look(&mut self) -> Result<Option<Locked<'a>>, LedgerError> {
         self.core.journal.check()?;
         let mut part = self.core.table.of(self.key);
-        let kept = self.kept.take();
-        if part.slots.contains_key(&self.key) {
-            self.end(&mut part);
-            return Ok(Some(Locked { part, key: self.key, kept: None }));
-        }
-        match kept {
-            Some(kept) if self.removals == Some(part.removals(self.key)) => {
-                self.end(&mut part);
-                Ok(Some(Locked { part, key: self.key, kept }))
-            }
+        let stage = std::mem::replace(&mut self.stage, Stage::New);
+        let is_new = matches!(stage, Stage::New);
+        let kept = match stage {
+            _ if part.slots.contains_key(&self.key) => None,
+            Stage::Read(removals, kept) if removals == part.removals(self.key) => kept,
             _ => {
-                let began = part.begin_read(self.key, self.removals.is_none());
-                self.removals = Some(began);
-                Ok(None)
+                self.stage = Stage::Begun(part.begin_read(self.key, is_new));
+                return Ok(None);
             }
+        };
+        if !is_new {
+            part.end_read(self.key);
         }
+        Ok(Some(Locked { part, key: self.key, kept }))
     }
 
     /// The record. Reads on a thread that may be kept waiting.
@@ -66,9 +67,8 @@ impl<'a> Read<'a> {
             if let Some(locked) = self.look()? {
                 return Ok(locked);
             }
-            let (core, key) = (Arc::clone(self.core), self.key);
-            let read = background::handle().spawn_blocking(move || core.kept(key)).await;
-            self.kept = Some(read.unwrap_or_else(|error| Err(LedgerError::new(error.to_string())))?);
+            let kept = self.core.read(self.key).await?;
+            self.has_read(kept);
         }
     }
 
@@ -78,21 +78,22 @@ impl<'a> Read<'a> {
             if let Some(locked) = self.look()? {
                 return Ok(locked);
             }
-            self.kept = Some(self.core.kept(self.key)?);
+            let kept = self.core.kept(self.key)?;
+            self.has_read(kept);
         }
     }
 
-    fn end(&mut self, part: &mut Part) {
-        if self.removals.take().is_some() {
-            part.end_read(self.key);
+    fn has_read(&mut self, kept: Option<Record>) {
+        if let Stage::Begun(removals) = self.stage {
+            self.stage = Stage::Read(removals, kept);
         }
     }
 }
 
 impl Drop for Read<'_> {
     fn drop(&mut self) {
-        if self.removals.is_some() {
-            self.end(&mut self.core.table.of(self.key));
+        if !matches!(self.stage, Stage::New) {
+            self.core.table.of(self.key).end_read(self.key);
         }
     }
 }
