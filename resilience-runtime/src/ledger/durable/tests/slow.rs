@@ -29,9 +29,18 @@ async fn a_result_is_not_waited_for_longer_than_said() {
     let start = Instant::now();
     is_late(start, ledger.complete(hold, ten(), op.ttl).await);
     let group = ledger.group();
-    // It is said again while it is being written, which is no change.
+    // It is said again while it is being written, which is no change: else it would have to be written once more.
+    let mut batch = ledger.core.store.batch();
+    let written = ledger.core.table.of(op.key).slots.get_mut(&op.key).expect("it is here").write(
+        op.key,
+        &mut batch,
+        &ledger.core.clock,
+    );
     let mut again = ledger.complete(hold, ten(), op.ttl);
     assert!(!is_ready(&mut again).await);
+    let is_settled = |change| ledger.core.table.of(op.key).slots[&op.key].is_settled(change);
+    assert!(written.is_ok_and(is_settled));
+    drop(batch);
     ledger.core.write(&group).expect("written");
     assert!(ledger.core.keys_in_table().is_empty(), "the store speaks for it alone");
     assert!(matches!(ledger.claim_now(&op.request(2)), Ok(Claimed::Done(stored)) if stored == ten()));
