@@ -80,9 +80,9 @@ impl Core {
     }
 
     /// The record as the store has it, expired or not.
-    pub(super) fn kept(&self, key: IdempotencyKey) -> Result<Option<Record>, LedgerError> {
+    pub(super) fn kept(&self, key: IdempotencyKey) -> Result<Option<Box<Record>>, LedgerError> {
         let bytes = self.store.get(key)?;
-        bytes.map(|bytes| row::decode(key, &bytes, &self.clock)).transpose()
+        bytes.map(|bytes| row::decode(key, &bytes, &self.clock).map(Box::new)).transpose()
     }
 
     /// The record as an operator sees it, if it is wanted. On a thread that may be kept waiting.

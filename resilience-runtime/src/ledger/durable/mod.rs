@@ -206,7 +206,7 @@ impl DurableLedger {
         locked.record().filter(mine)?;
         let (listed, record) = match locked.part.slots.get_mut(&locked.key) {
             Some(slot) => (true, slot.record.take()?),
-            None => locked.kept.take().map(|record| (is_listed(&record), record))?,
+            None => locked.kept.take().map(|record| (is_listed(&record), *record))?,
         };
         let (waiting, told) = oneshot::channel();
         self.core.put(&mut locked.part, locked.key, listed, decide(record, now), Some(waiting));

@@ -21,7 +21,7 @@ pub(super) struct Read<'a> {
 enum Stage {
     New,
     Begun(u64),
-    Read(u64, Option<Record>),
+    Read(u64, Option<Box<Record>>),
 }
 
 /// A record, and the lock under which nobody else changes it.
@@ -29,7 +29,7 @@ pub(super) struct Locked<'a> {
     pub(super) part: MutexGuard<'a, Part>,
     pub(super) key: IdempotencyKey,
     /// As the store has it, where the table has nothing.
-    pub(super) kept: Option<Record>,
+    pub(super) kept: Option<Box<Record>>,
 }
 
 impl<'a> Read<'a> {
@@ -83,7 +83,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    fn has_read(&mut self, kept: Option<Record>) {
+    fn has_read(&mut self, kept: Option<Box<Record>>) {
         if let Stage::Begun(removals) = self.stage {
             self.stage = Stage::Read(removals, kept);
         }
@@ -108,7 +108,7 @@ impl Locked<'_> {
     pub(super) fn record(&self) -> Option<&Record> {
         match self.part.slots.get(&self.key) {
             Some(slot) => slot.record.as_ref(),
-            None => self.kept.as_ref(),
+            None => self.kept.as_deref(),
         }
     }
 

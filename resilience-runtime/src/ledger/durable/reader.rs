@@ -16,7 +16,7 @@ use crate::ledger::record::Record;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What the store has of a key.
-type Kept = Result<Option<Record>, LedgerError>;
+type Kept = Result<Option<Box<Record>>, LedgerError>;
 
 #[derive(Default)]
 pub(super) struct Reader(Mutex<Queue>);
