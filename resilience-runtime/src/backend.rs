@@ -45,8 +45,10 @@ impl Backend {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY)),
             Some(("file", path)) => {
+                // A path may hold a `?`: what follows the last one are options, or nothing.
+                let (path, options) = path.rsplit_once('?').unwrap_or((path, ""));
                 let path = folder(path).map_err(|why| because(why.to_owned()))?;
-                durable(path.to_owned()).await.map_err(|error| because(error.why))
+                durable(path.to_owned(), options).await.map_err(|error| because(error.why))
             }
             Some(("postgres" | "postgresql", _)) => postgres(url).await.map_err(|error| because(error.why)),
             Some((scheme, _)) if is_redis(scheme) => redis(url).await.map_err(|error| because(error.why)),
@@ -71,10 +73,11 @@ fn folder(path: &str) -> Result<&str, &'static str> {
 }
 
 #[cfg(feature = "durable")]
-async fn durable(path: String) -> Result<Backend, LedgerError> {
-    use crate::ledger::durable::DurableLedger;
+async fn durable(path: String, options: &str) -> Result<Backend, LedgerError> {
+    use crate::ledger::durable::{DurableLedger, timeout};
 
-    let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref())).await;
+    let timeout = timeout(options)?;
+    let opened = tokio::task::spawn_blocking(move || DurableLedger::open(path.as_ref(), timeout)).await;
     // The store panics on some of the files that it did not write.
     let ledger = opened.map_err(|error| LedgerError::new(format!("its files are damaged: {error}")))??;
     Ok(Backend::here("durable", Arc::new(ledger)))
@@ -82,7 +85,7 @@ async fn durable(path: String) -> Result<Backend, LedgerError> {
 
 #[cfg(not(feature = "durable"))]
 #[allow(clippy::unused_async)] // as the other one
-async fn durable(_: String) -> Result<Backend, LedgerError> {
+async fn durable(_: String, _: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError::new("this program was built without the feature `durable` of `resilience`".to_owned()))
 }
 
@@ -182,5 +185,32 @@ mod tests {
         for (written, path) in [("./a b", "./a b"), ("/x", "/x"), ("///x/y", "/x/y"), ("x@y:z", "x@y:z")] {
             assert_eq!(folder(written), Ok(path));
         }
+    }
+
+    #[cfg(feature = "durable")]
+    #[tokio::test]
+    async fn a_folder_has_options() {
+        let place = tempfile::tempdir().expect("a folder");
+        let url = |rest: &str| format!("file:{}{rest}", place.path().display());
+        for rest in ["/one", "/two?timeout=500ms", "/three?", "/w?at?", "/w?at/four?timeout=2m"] {
+            assert!(Backend::open(&url(rest)).await.is_ok(), "{rest}");
+        }
+        for folder in ["one", "two", "three", "w?at", "w?at/four"] {
+            assert!(place.path().join(folder).is_dir(), "{folder}");
+        }
+        for (rest, said) in [
+            (
+                "/x?timout=1s",
+                "unknown option `timout`: a folder has `timeout`; a path with a `?` of its own ends",
+            ),
+            ("/w?at", "unknown option `at`"),
+            ("/x?timeout=2", "`timeout`: the duration \"2\" has no unit"),
+            ("/x?timeout=0s", "`timeout` is zero"),
+        ] {
+            let error = refused(&url(rest)).await;
+            assert!(error.contains(said), "{error}");
+        }
+        assert!(!place.path().join("x").exists(), "nothing is made");
+        assert!(refused("file:?timeout=1s").await.contains("no path"));
     }
 }

@@ -109,6 +109,13 @@ impl Runtime {
     /// local disk, and it is let go when the last clone of the runtime is dropped, or when the process ends. That drop waits
     /// for the disk.
     ///
+    /// What follows the last `?` of the path are options: `file:./ledger?timeout=500ms`. A path with a `?` of its own ends with
+    /// another one, as in `file:./what?/ledger?`.
+    ///
+    /// | option | default | meaning |
+    /// | --- | --- | --- |
+    /// | `timeout` | 2 s | how long a call waits for the disk; what it has asked for is written all the same |
+    ///
     /// A server that cannot be reached or used, or whose tables are of a newer library, is an error at once, and nothing is
     /// half made. No message holds a password.
     ///

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use super::term::{Next, Term};
 use crate::context::{self, Operation};
 use crate::edge::Outcome;
 use crate::event::{Decision, Event, emit, reject};
+use crate::ledger::term::{Next, Term};
 use crate::ledger::{Hold, Reply, Request, Written};
 use crate::runtime::InUse;
 use crate::time::Tick;

@@ -1,7 +1,6 @@
 //! The engine of `#[exclusive]`.
 
 mod lead;
-mod term;
 #[cfg(test)]
 mod tests;
 

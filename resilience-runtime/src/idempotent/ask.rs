@@ -27,7 +27,7 @@ pub(super) struct Asked<'a> {
 impl Question<'_> {
     /// The right, or why there is none.
     pub fn answer(&self) -> Ask<'_> {
-        Ask { question: self, stage: Stage::New, start: None }
+        Ask { question: self, stage: Stage::New, start: None, sent: None }
     }
 }
 
@@ -38,6 +38,8 @@ pub struct Ask<'a> {
     stage: Stage<'a>,
     /// When it began to wait.
     start: Option<Tick>,
+    /// When it last asked. The ledger in memory grants in the same breath, and needs no clock.
+    sent: Option<Tick>,
 }
 
 enum Stage<'a> {
@@ -47,6 +49,11 @@ enum Stage<'a> {
 }
 
 impl<'a> Ask<'a> {
+    fn ask(&mut self, Asked { shared, request }: &'a Asked<'a>) -> Result<Claimed, Asking<'a>> {
+        self.sent = shared.memory().is_none().then(Tick::now);
+        Asking::now(shared.ledger(), request)
+    }
+
     /// Another call runs the operation: waits for it, no longer than this one may take itself.
     fn wait(
         &mut self,
@@ -71,7 +78,7 @@ impl<'a> Ask<'a> {
         let Asked { shared, request } = asked;
         loop {
             let claimed = match &mut self.stage {
-                Stage::New => match Asking::now(shared.ledger(), request) {
+                Stage::New => match self.ask(asked) {
                     Ok(claimed) => Ok(claimed),
                     Err(asking) => {
                         self.stage = Stage::Asks(asking);
@@ -92,7 +99,8 @@ impl<'a> Ask<'a> {
             };
             let kind = match claimed {
                 Ok(Claimed::Granted { fence }) => {
-                    return Poll::Ready(Ok(Entry::Run(Claim::new(site, shared.clone(), request, fence))));
+                    let claim = Claim::new(site, shared.clone(), request, fence, self.sent);
+                    return Poll::Ready(Ok(Entry::Run(claim)));
                 }
                 Ok(Claimed::Done(record)) => return Poll::Ready(Ok(Entry::Known(record))),
                 Ok(Claimed::Running { fence, left }) => {

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use resilience_policy::idempotent::Guarantee;
@@ -14,8 +15,10 @@ use crate::call::pause;
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
+use crate::ledger::term::Term;
 use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
 use crate::runtime::InUse;
+use crate::time::Tick;
 use crate::{Class, Kind};
 
 /// The right to run an operation. Dropped without a settlement (a caller that went away, a timeout around it, a
@@ -28,17 +31,22 @@ pub struct Claim {
     before: u32,
     /// An attempt of this claim may have taken effect, as far as is known outside of the call.
     ran: bool,
+    /// For how long nobody else can have taken the claim over. It matters up to the first attempt.
+    term: Option<Term>,
     open: bool,
 }
 
-/// Renews until the claim is lost; then the end of the operation will find out.
-async fn renew(ledger: &dyn Ledger, hold: &Hold, lease: Duration) {
+/// Renews once, when it is time to. Gives the moment from which the new lease counts; nothing, if the claim is lost.
+async fn renewed(ledger: &dyn Ledger, hold: &Hold, lease: Duration) -> Option<Tick> {
     // The shortest time that a timer knows.
     let period = (lease / 3).max(Duration::from_millis(1));
     loop {
         pause(period).await;
-        if let Ok(Written::LeaseLost) = ledger.renew(*hold, lease).await {
-            return std::future::pending().await;
+        let sent = Tick::now();
+        match ledger.renew(*hold, lease).await {
+            Ok(Written::Yes) => return Some(sent),
+            Ok(Written::LeaseLost) => return None,
+            Err(_) => {}
         }
     }
 }
@@ -51,31 +59,62 @@ enum End {
 }
 
 impl Claim {
-    pub(super) fn new(site: &'static SiteLedger, shared: InUse, request: &Request<'_>, fence: u64) -> Self {
+    /// What was asked for at `sent` is granted.
+    pub(super) fn new(
+        site: &'static SiteLedger,
+        shared: InUse,
+        request: &Request<'_>,
+        fence: u64,
+        sent: Option<Tick>,
+    ) -> Self {
         let hold = Hold { key: request.key, owner: request.owner, fence };
         let before = context::with(|context| {
             context.operation = Some(Arc::new(Operation { key: Some(hold.key), fence: Some(fence) }));
             context.effects()
         });
-        Self { site, shared, hold, before, ran: false, open: true }
+        let term = sent.map(|sent| Term::granted(request.lease, sent));
+        Self { site, shared, hold, before, ran: false, term, open: true }
     }
 
-    /// Runs the operation, and renews the claim while it is pending.
-    pub async fn keep<F: Future>(&mut self, mut body: Pin<&mut F>) -> F::Output {
-        let (before, ran) = (self.before, &mut self.ran);
-        let mut renewal = pin!(renew(self.shared.ledger(), &self.hold, self.site.params.lease));
-        poll_fn(|cx| {
+    /// Runs the operation, and renews the claim while it is pending. An operation that has not begun when its lease is
+    /// over does not begin: the whole process may have stood still, and somebody else may have run it meanwhile.
+    pub async fn keep<T, E, F>(&mut self, mut body: Pin<&mut F>) -> Outcome<T, E>
+    where
+        F: Future<Output = Outcome<T, E>>,
+    {
+        let Self { site, shared, hold, before, ran, term, open } = self;
+        let lease = site.params.lease;
+        let renew = || renewed(shared.ledger(), hold, lease);
+        // Nothing, once the claim is lost. Where the body has begun, its end will find out.
+        let mut renewal = pin!(Some(renew()));
+        let ended = poll_fn(|cx| {
+            if !*ran && term.is_some_and(|term| term.is_over(Tick::now())) {
+                return Poll::Ready(None);
+            }
             // So it stays where the body panics.
             *ran = true;
             let polled = body.as_mut().poll(cx);
-            *ran = context::with(|context| context.effects()) > before;
-            if polled.is_pending() {
-                // It ends only where there is nothing left to renew.
-                let _ = renewal.as_mut().poll(cx);
+            *ran = context::with(|context| context.effects()) > *before;
+            if polled.is_ready() {
+                return polled.map(Some);
             }
-            polled
+            if !*ran {
+                // From the ledger in memory, and a moment ago.
+                term.get_or_insert_with(|| Term::granted(lease, Tick::now()));
+            }
+            while let Some(Poll::Ready(sent)) = renewal.as_mut().as_pin_mut().map(|renewal| renewal.poll(cx))
+            {
+                *term = sent.map(|sent| Term::granted(lease, sent));
+                renewal.set(sent.map(|_| renew()));
+            }
+            if renewal.is_none() && !*ran { Poll::Ready(None) } else { Poll::Pending }
         })
-        .await
+        .await;
+        ended.unwrap_or_else(|| {
+            shared.ledger().abandon(*hold, false);
+            *open = false;
+            Err(reject(Kind::LeaseLost, site.site).into())
+        })
     }
 
     /// Writes what became of the operation.
@@ -85,6 +124,9 @@ impl Claim {
         edge: &Edge<R>,
         codec: &Codec<R>,
     ) -> Outcome<R::Value, R::Error> {
+        if !self.open {
+            return outcome; // it never began
+        }
         let end = self.judge(&outcome, edge, codec);
         let result = match end {
             End::InDoubt => return outcome, // said by the drop of the claim
@@ -93,8 +135,10 @@ impl Claim {
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.
         self.open = false;
+        // What was to be kept and is not, a failure too, is not what the operation came to: another one decides that.
+        let is_kept = result.is_some();
         let lost = Unsent::new(self, result).send().await == Some(Written::LeaseLost);
-        if lost && outcome.is_ok() { Err(reject(Kind::LeaseLost, self.site.site).into()) } else { outcome }
+        if lost && is_kept { Err(reject(Kind::LeaseLost, self.site.site).into()) } else { outcome }
     }
 
     fn judge<R: Returns>(

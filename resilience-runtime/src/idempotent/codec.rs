@@ -1,5 +1,6 @@
 //! How results are written and read back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -66,14 +67,23 @@ pub fn codec_of_both_at<R: Returns<Value: Stored, Error: Stored>>(_: &Edge<R>) -
 }
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Fault> {
-    faithful::check(value)?;
-    let mut json = Vec::with_capacity(USUAL_BYTES);
-    serde_json::to_writer(&mut json, value)?;
-    Ok(String::from_utf8(json)?.into())
+    without_panic(|| {
+        faithful::check(value)?;
+        let mut json = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut json, value)?;
+        Ok(String::from_utf8(json)?.into())
+    })
 }
 
 fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
-    Ok(serde_json::from_str(json)?)
+    without_panic(|| Ok(serde_json::from_str(json)?))
+}
+
+/// A type whose serde code panics is one that cannot be written, or read. The operation itself has ended: a panic that
+/// went on would leave it in doubt, and the next call would run it again, to panic again.
+fn without_panic<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    // The value is only looked at, and what was written so far is thrown away.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("its serde code panicked".into()))
 }
 
 /// Values that must be the same when a key comes again.

@@ -1,5 +1,8 @@
 //! The engine over a ledger that fails, and what may be kept.
 
+mod kept;
+mod late;
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -10,9 +13,10 @@ use std::time::Duration;
 use resilience_policy::idempotent::Idempotent;
 
 use super::codec::encode;
-use super::{Entry as Answer, Names, SiteLedger, codec};
+use super::{Codec, Entry as Answer, Names, SiteLedger, codec};
 use crate::call::enter;
-use crate::edge::edge_rejecting;
+use crate::context::with_deadline;
+use crate::edge::{Edge, Outcome, Returns, edge_rejecting};
 use crate::key::{Encoded, IdempotencyKey};
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{
@@ -33,12 +37,22 @@ async fn call_at(
     site: &'static SiteLedger,
     body: impl Future<Output = Result<u32, Error>>,
 ) -> Result<u32, Error> {
+    let edge = edge_rejecting::<Result<u32, Error>>();
+    call_with(site, edge, codec(), edge.attempt(body)).await
+}
+
+/// The same around what is below in its stack.
+async fn call_with<R: Returns>(
+    site: &'static SiteLedger,
+    edge: Edge<R>,
+    codec: Codec<R>,
+    below: impl Future<Output = Outcome<R::Value, R::Error>>,
+) -> R::Written {
     let names = Names { key: Encoded::of("key"), scope: None, fingerprint: None };
-    let (codec, edge) = (codec::<Result<u32, Error>>(), edge_rejecting::<Result<u32, Error>>());
     let run = pin!(async {
         match site.ask(&names).answer().await {
             Answer::Run(mut claim) => {
-                let operation = pin!(edge.attempt(body));
+                let operation = pin!(below);
                 let outcome = claim.keep(operation).await;
                 claim.settle(outcome, &edge, &codec).await
             }
@@ -66,6 +80,8 @@ pub(crate) struct Flaky {
     pub(crate) answering: Arc<()>,
     /// What fails has been done: only the answer is lost.
     pub(crate) answers_only: bool,
+    /// Renewals are refused, as after a loss of the record.
+    pub(crate) refuses: bool,
     /// How long a claim, a renewal and a last write take.
     pub(crate) slow_claim: Duration,
     pub(crate) slow_renewal: Duration,
@@ -82,6 +98,7 @@ impl Flaky {
             withdrawn: AtomicU32::new(0),
             answering: Arc::new(()),
             answers_only: false,
+            refuses: false,
             slow_claim: Duration::ZERO,
             slow_renewal: Duration::ZERO,
             slow: Duration::ZERO,
@@ -120,7 +137,10 @@ impl Ledger for Flaky {
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        self.reply(&self.renewals, self.slow_renewal, move || self.memory.renew(hold, lease))
+        let renew = move || {
+            if self.refuses { Reply::now(Ok(Written::LeaseLost)) } else { self.memory.renew(hold, lease) }
+        };
+        self.reply(&self.renewals, self.slow_renewal, renew)
     }
 
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
@@ -318,6 +338,25 @@ async fn a_late_owner_is_told_and_overwrites_nothing() {
     let lost = late.expect_err("taken over");
     assert_eq!((lost.kind(), lost.may_have_run()), (Kind::LeaseLost, true));
     assert_eq!(runtime.scope(call(not_run())).await, Ok(2));
+}
+
+/// What no timeout cuts ends by itself: the caller has its value, and the write goes on.
+#[tokio::test(start_paused = true)]
+async fn the_last_write_is_not_waited_for_past_the_deadline() {
+    let (_guard, unrecorded) = listen("unrecorded");
+    for (deadline, took) in [(2, 2), (0, 0), (60, 30)] {
+        unrecorded.store(0, Ordering::SeqCst);
+        let runtime = Runtime::over(Arc::new(Flaky { slow: Duration::from_secs(30), ..Flaky::new() }));
+        let start = tokio::time::Instant::now();
+        let called = with_deadline(start + Duration::from_secs(deadline), call(async { Ok(7) }));
+        assert_eq!(runtime.scope(called).await, Ok(7));
+        assert_eq!(
+            (start.elapsed().as_secs(), unrecorded.load(Ordering::SeqCst)),
+            (took, u32::from(took < 30))
+        );
+        assert_eq!(runtime.drain(start + Duration::from_mins(2)).await, Ok(()));
+        assert_eq!(runtime.scope(call(not_run())).await, Ok(7));
+    }
 }
 
 #[tokio::test(start_paused = true)]

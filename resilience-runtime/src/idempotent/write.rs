@@ -1,11 +1,15 @@
 //! The last write of a claim, which outlives the call where it must.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use resilience_policy::idempotent::Idempotent;
 
 use super::Claim;
 use crate::backoff::Backoff;
+use crate::context::{self, Context};
 use crate::event::{Decision, Event, emit};
 use crate::ledger::{Hold, Reply, Stored as Record, Written, later};
 use crate::runtime::InUse;
@@ -50,6 +54,11 @@ impl Write {
     }
 }
 
+/// Whether a deadline has come that no timeout watches; if not, the call is polled again when it does.
+fn is_over(context: &mut Context) -> bool {
+    context.unwatched_deadline().is_some_and(|deadline| context.reached(deadline))
+}
+
 /// A write under way. One that the ledger did not take, or that was dropped before, goes on in the background.
 pub(super) struct Unsent<'a> {
     claim: &'a Claim,
@@ -62,9 +71,17 @@ impl<'a> Unsent<'a> {
         Self { claim, result, is_sent: false }
     }
 
+    /// Waits for the ledger, but not past the deadline of the call: a timeout cuts the call there, and where none does, the
+    /// wait ends by itself.
     pub(super) async fn send(&mut self) -> Option<Written> {
         let Claim { shared, hold, site, .. } = self.claim;
-        let written = write(shared, *hold, self.result.as_ref(), site.params).await.ok()?;
+        let mut reply = write(shared, *hold, self.result.as_ref(), site.params);
+        let written = poll_fn(|cx| match Pin::new(&mut reply).poll(cx) {
+            Poll::Ready(written) => Poll::Ready(written.ok()),
+            Poll::Pending if context::with(is_over) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let written = written.await?;
         self.is_sent = true;
         Some(written)
     }

@@ -23,6 +23,7 @@ mod reply;
 mod request;
 mod shards;
 pub(crate) mod table;
+pub(crate) mod term;
 
 use std::cmp::Reverse;
 use std::pin::Pin;

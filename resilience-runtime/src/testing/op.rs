@@ -6,7 +6,7 @@ use crate::key::{Encoded, IdempotencyKey, Name, Namespace};
 use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Request, Stored, Written};
 
 /// The lease of every claim here: short, because a ledger with a clock of its own waits it out for real.
-pub(super) const LEASE: Duration = Duration::from_millis(800);
+pub(crate) const LEASE: Duration = Duration::from_millis(800);
 pub(super) const TTL: Duration = Duration::from_mins(10);
 /// Within this a write that nobody waits for has happened.
 const SOON: Duration = Duration::from_secs(5);

@@ -10,13 +10,15 @@ use tokio::sync::oneshot;
 use super::clock::Clock;
 use super::journal::{Group, Journal, Last};
 use super::layout::{Contents, Folder};
+use super::read::Read;
+use super::reader::Reader;
 use super::row;
 use super::store::Store;
-use super::table::{Slot, Slots};
+use super::table::{Part, Slot};
 use crate::key::IdempotencyKey;
 use crate::ledger::record::{Record, State};
 use crate::ledger::shards::Shards;
-use crate::ledger::{Entry, EntryState, LedgerError};
+use crate::ledger::{Entry, LedgerError};
 use crate::time::Tick;
 
 /// How many fences are reserved at once. A reservation is on disk before one of its fences is given out, so that
@@ -26,8 +28,9 @@ const FENCES: u64 = 1 << 20;
 pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) store: Store,
-    pub(super) table: Shards<Slots>,
+    pub(super) table: Shards<Part>,
     pub(super) journal: Journal,
+    pub(super) reader: Reader,
     fence: AtomicU64,
     reserved: AtomicU64,
     /// Let go after the store, whoever still looks into it.
@@ -37,23 +40,6 @@ pub(super) struct Core {
 /// Is told when it is on disk.
 pub(super) type Waiting = oneshot::Sender<()>;
 pub(super) type Told = oneshot::Receiver<()>;
-
-/// A record, and where it is.
-pub(super) enum Found<'a> {
-    /// In the table.
-    Here(&'a Record),
-    /// In the store alone.
-    Kept(Box<Record>),
-}
-
-impl Found<'_> {
-    pub(super) fn record(&self) -> &Record {
-        match self {
-            Self::Here(record) => record,
-            Self::Kept(record) => record,
-        }
-    }
-}
 
 impl Core {
     /// Nothing, if the store has lost its fences: every store has them from its start, and they may only rise.
@@ -77,6 +63,7 @@ impl Core {
             store,
             table: Shards::default(),
             journal: Journal::default(),
+            reader: Reader::default(),
             fence: AtomicU64::new(fence),
             reserved: AtomicU64::new(reserved),
             _folder: folder,
@@ -92,57 +79,37 @@ impl Core {
         fence <= self.reserved.load(Ordering::Acquire)
     }
 
-    /// The record, expired or not.
-    pub(super) fn look<'a>(
-        &self,
-        slots: &'a Slots,
-        key: IdempotencyKey,
-    ) -> Result<Option<Found<'a>>, LedgerError> {
-        match slots.get(&key) {
-            Some(slot) => Ok(slot.record.as_ref().map(Found::Here)),
-            None => match self.store.get(key)? {
-                Some(bytes) => Ok(Some(Found::Kept(Box::new(row::decode(key, &bytes, &self.clock)?)))),
-                None => Ok(None),
-            },
-        }
+    /// The record as the store has it, expired or not.
+    pub(super) fn kept(&self, key: IdempotencyKey) -> Result<Option<Box<Record>>, LedgerError> {
+        let bytes = self.store.get(key)?;
+        bytes.map(|bytes| row::decode(key, &bytes, &self.clock).map(Box::new)).transpose()
     }
 
-    /// The record as an operator sees it, if it is wanted.
+    /// The record as an operator sees it, if it is wanted. On a thread that may be kept waiting.
     pub(super) fn entry(
-        &self,
+        self: &Arc<Self>,
         key: IdempotencyKey,
         now: Tick,
         wanted: impl Fn(&Record) -> bool,
     ) -> Result<Option<Entry>, LedgerError> {
-        let slots = self.table.of(key);
-        let found = self.look(&slots, key)?;
-        let here = matches!(found, Some(Found::Here(_)));
-        let record = found.as_ref().map(Found::record);
-        let entry = record.filter(|record| !record.has_expired(now) && wanted(record));
-        Ok(entry.map(|record| match record.entry(now) {
-            // On its way to the disk, as for everybody else.
-            entry if here && entry.result.is_some() => {
-                Entry { state: EntryState::Running, result: None, ..entry }
-            }
-            entry => entry,
-        }))
+        Ok(Read::of(self, key).locked_here()?.entry(now, wanted))
     }
 
     /// Keys that only the table knows so far.
     pub(super) fn keys_in_table(&self) -> Vec<IdempotencyKey> {
-        self.table.iter().flat_map(|slots| slots.keys().copied().collect::<Vec<_>>()).collect()
+        self.table.iter().flat_map(|part| part.slots.keys().copied().collect::<Vec<_>>()).collect()
     }
 
     /// Puts a record into the table, or the removal of one, and asks for its write.
     pub(super) fn put(
         &self,
-        slots: &mut Slots,
+        part: &mut Part,
         key: IdempotencyKey,
         listed: bool,
         record: Option<Record>,
         waiting: Option<Waiting>,
     ) {
-        let slot = slots.entry(key).or_insert_with(|| Slot::new(listed));
+        let slot = part.slots.entry(key).or_insert_with(|| Slot::new(listed));
         slot.record = record;
         self.changed(slot, key, waiting);
     }
@@ -158,9 +125,11 @@ impl Core {
         let (mut group, mut last) = (Group::default(), None);
         while self.journal.take(&mut group, last) {
             let start = Instant::now();
-            if let Err(LedgerError { why, .. }) = self.write(&group) {
+            if let Err(error) = self.write(&group) {
+                let why = error.why;
+                // Whoever is told of it may ask this ledger.
+                self.fail(why.clone());
                 tracing::error!(target: "resilience", event = "ledger_stopped", why);
-                self.fail(why);
                 return;
             }
             group.keys.clear();
@@ -174,7 +143,7 @@ impl Core {
         let mut batch = self.store.batch();
         let mut written = Vec::with_capacity(group.keys.len());
         for &key in &group.keys {
-            if let Some(slot) = self.table.of(key).get_mut(&key) {
+            if let Some(slot) = self.table.of(key).slots.get_mut(&key) {
                 written.push((key, slot.write(key, &mut batch, &self.clock)?));
             }
         }
@@ -188,9 +157,9 @@ impl Core {
             self.reserved.store(fences, Ordering::Release);
         }
         for (key, change) in written {
-            let mut slots = self.table.of(key);
-            if slots.get(&key).is_some_and(|slot| slot.is_settled(change)) {
-                slots.remove(&key).iter_mut().for_each(Slot::wake);
+            let mut part = self.table.of(key);
+            if part.slots.get(&key).is_some_and(|slot| slot.is_settled(change)) {
+                part.remove(key);
             }
         }
         Ok(())
@@ -199,7 +168,7 @@ impl Core {
     pub(super) fn fail(&self, why: String) {
         self.journal.fail(why);
         // They ask again, and are told.
-        self.table.iter().for_each(|mut slots| slots.values_mut().for_each(Slot::wake));
+        self.table.iter().for_each(|mut part| part.slots.values_mut().for_each(Slot::wake));
     }
 }
 

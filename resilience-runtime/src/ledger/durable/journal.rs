@@ -136,6 +136,12 @@ impl Journal {
         self.filled.notify_one();
     }
 
+    /// Somebody who is still there.
+    #[cfg(test)]
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.group().waiting.iter().any(|waiting| !waiting.is_closed())
+    }
+
     fn group(&self) -> MutexGuard<'_, Group> {
         self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }

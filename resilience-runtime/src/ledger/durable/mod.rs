@@ -14,6 +14,9 @@ mod journal;
 mod layout;
 mod lock;
 mod mend;
+mod options;
+mod read;
+mod reader;
 mod row;
 mod store;
 mod table;
@@ -28,16 +31,18 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use self::core::{Core, Found, Told, is_listed};
+use self::core::{Core, Told, is_listed};
 use super::record::{Change, Record, State};
 use super::{
     Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written, called,
     oldest,
 };
 use crate::key::IdempotencyKey;
-use crate::time::Tick;
+use crate::time::{self, Tick};
 use clock::Clock;
 use layout::{Contents, Folder};
+pub(crate) use options::timeout;
+use read::{Locked, Read};
 use store::Store;
 
 /// What a duplicate is told to wait while a result is on its way to the disk.
@@ -45,13 +50,15 @@ const A_SYNC: Duration = Duration::from_secs(1);
 
 pub(crate) struct DurableLedger {
     core: Arc<Core>,
+    /// How long a call waits for the disk. What it has asked for goes on.
+    timeout: Duration,
     writer: Option<JoinHandle<()>>,
 }
 
 impl DurableLedger {
     /// Opens a ledger, or makes one where nothing is. It reads and writes files: not for a task.
-    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
-        let mut ledger = Self::idle(path)?;
+    pub(crate) fn open(path: &Path, timeout: Duration) -> Result<Self, LedgerError> {
+        let mut ledger = Self::idle(path, timeout)?;
         let core = Arc::clone(&ledger.core);
         let writer = std::thread::Builder::new().name("resilience-ledger".to_owned());
         let writer = writer.spawn(move || core.write_all());
@@ -62,7 +69,7 @@ impl DurableLedger {
     }
 
     /// The same, before somebody writes.
-    fn idle(path: &Path) -> Result<Self, LedgerError> {
+    fn idle(path: &Path, timeout: Duration) -> Result<Self, LedgerError> {
         let folder = Arc::new(Folder::claim(path)?);
         let clock = Clock::start();
         let open = |path: &Path, contents| {
@@ -71,62 +78,104 @@ impl DurableLedger {
             }
             Core::new(Store::open(path, clock)?, clock, &contents, Arc::clone(&folder))
         };
-        Ok(Self { core: Arc::new(folder.store(open)?), writer: None })
+        Ok(Self { core: Arc::new(folder.store(open)?), timeout, writer: None })
+    }
+
+    /// What the disk answers in time.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, LedgerError>> + Send,
+    ) -> Result<T, LedgerError> {
+        // No disk keeps to the time of a test that has paused it.
+        if !time::flows() {
+            return answer.await;
+        }
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(LedgerError::lasting(format!("the disk has not answered within {:?}", self.timeout))),
+        }
+    }
+
+    /// What `answer` makes of a record: at once, where it is in the table.
+    fn of<'a, T: Send + 'a>(
+        &'a self,
+        key: IdempotencyKey,
+        answer: impl FnOnce(Locked<'_>) -> T + Send + 'a,
+    ) -> Reply<'a, T> {
+        let mut read = Read::of(&self.core, key);
+        match read.look() {
+            Ok(Some(locked)) => Reply::now(Ok(answer(locked))),
+            Ok(None) => Reply::later(self.in_time(async { Ok(answer(read.locked().await?)) })),
+            Err(error) => Reply::now(Err(error)),
+        }
     }
 
     /// Changes the record of a claim that still stands. A result gives what tells when it is on disk.
-    fn write(&self, hold: Hold, change: Change) -> Result<(Written, Option<Told>), LedgerError> {
-        let core = &*self.core;
-        core.journal.check()?;
+    fn write(&self, hold: Hold, change: Change, mut locked: Locked<'_>) -> (Written, Option<Told>) {
+        let now = Tick::now();
         let renewal = matches!(change, Change::Renew { .. });
         let (waiting, told) = matches!(change, Change::Complete { .. }).then(oneshot::channel).unzip();
-        let mut slots = core.table.of(hold.key);
-        let Some(slot) = slots.get_mut(&hold.key) else {
-            return Ok(match core.look(&slots, hold.key)? {
-                Some(Found::Kept(mut record)) => (record.write(hold, change, Tick::now()), None),
-                _ => (Written::LeaseLost, None),
-            });
+        let Some(slot) = locked.part.slots.get_mut(&hold.key) else {
+            // It does not run, and what has ended does not change: only the answer is wanted.
+            let written =
+                locked.kept.map_or(Written::LeaseLost, |mut record| record.write(hold, change, now));
+            return (written, None);
         };
+        let was_done = slot.record.as_ref().is_some_and(|record| matches!(record.state, State::Done(_)));
         let written = match &mut slot.record {
-            Some(record) => record.write(hold, change, Tick::now()),
+            Some(record) => record.write(hold, change, now),
             None => Written::LeaseLost,
         };
         // A renewal is not written: a lease is of this process, and nobody else asks for it.
         if written == Written::LeaseLost || renewal {
-            return Ok((written, None));
+            return (written, None);
         }
-        core.changed(slot, hold.key, waiting);
-        Ok((written, told))
+        if was_done {
+            // Said again. It is on its way already, in a group before the next one or in that.
+            self.core.journal.push(None, waiting);
+        } else {
+            self.core.changed(slot, hold.key, waiting);
+        }
+        (written, told)
     }
 
-    fn claim_now(&self, request: &Request<'_>) -> Result<Claimed, LedgerError> {
-        let core = &*self.core;
-        core.journal.check()?;
+    /// What a claim finds, and makes of it.
+    fn grant(&self, request: &Request<'_>, mut locked: Locked<'_>) -> Claimed {
         let now = Tick::now();
-        let mut slots = core.table.of(request.key);
-        let found = core.look(&slots, request.key)?;
-        let listed = found.as_ref().is_some_and(|found| is_listed(found.record()));
-        let here = matches!(found, Some(Found::Here(_)));
-        let live = found.as_ref().map(Found::record).filter(|record| !record.has_expired(now));
+        let found = locked.record();
+        let listed = found.is_some_and(is_listed);
+        let live = found.filter(|record| !record.has_expired(now));
         match live.and_then(|record| Some((record.fence, record.answer(request, now)?))) {
-            Some((fence, Claimed::Done(_))) if here => return Ok(Claimed::Running { fence, left: A_SYNC }),
-            Some((_, answer)) => return Ok(answer),
+            Some((fence, Claimed::Done(_))) if locked.is_here() => {
+                return Claimed::Running { fence, left: A_SYNC };
+            }
+            Some((_, answer)) => return answer,
             None => {}
         }
         let attempt = live.map_or(1, |record| record.attempt.saturating_add(1));
-        let fence = core.next_fence();
+        let fence = self.core.next_fence();
         let record = Record::granted(request, request.as_written(), fence, attempt, now);
-        core.put(&mut slots, request.key, listed, Some(record), None);
-        Ok(Claimed::Granted { fence })
+        self.core.put(&mut locked.part, request.key, listed, Some(record), None);
+        Claimed::Granted { fence }
     }
 
-    /// A claim that has to be written before it is granted: to last, or because the writer is behind.
-    async fn written(&self, mut untold: Untold<'_>, fence: u64) -> Result<Claimed, LedgerError> {
-        let (waiting, told) = oneshot::channel();
-        self.core.journal.push(None, Some(waiting));
-        self.core.journal.synced(told).await?;
-        untold.hold = None;
-        Ok(Claimed::Granted { fence })
+    /// A grant that has to be written before it is told: to last, or because the writer is behind.
+    fn untold(&self, request: &Request<'_>, claimed: &Claimed) -> Option<Untold<'_>> {
+        let &Claimed::Granted { fence } = claimed else { return None };
+        let waits = request.at_most_once || !self.core.is_reserved(fence) || self.core.journal.is_long();
+        let hold = Hold { key: request.key, owner: request.owner, fence };
+        waits.then(|| Untold { ledger: self, hold: Some(hold) })
+    }
+
+    /// What is told of a claim, when it is written where it has to be.
+    async fn told(&self, claimed: Claimed, untold: Option<Untold<'_>>) -> Result<Claimed, LedgerError> {
+        if let Some(mut untold) = untold {
+            let (waiting, told) = oneshot::channel();
+            self.core.journal.push(None, Some(waiting));
+            self.core.journal.synced(told).await?;
+            untold.hold = None;
+        }
+        Ok(claimed)
     }
 
     /// Changes a record that an operator has in mind: of this fence, and in a state that he may decide over.
@@ -137,39 +186,37 @@ impl DurableLedger {
         may: fn(EntryState) -> bool,
         decide: impl FnOnce(Record, Tick) -> Option<Record> + Send,
     ) -> Result<bool, LedgerError> {
-        let core = &*self.core;
-        core.journal.check()?;
+        let locked = Read::of(&self.core, key).locked().await?;
+        let Some(told) = self.decided(locked, fence, may, decide) else { return Ok(false) };
+        self.core.journal.synced(told).await?;
+        Ok(true)
+    }
+
+    /// What tells when the decision is on disk, if he may decide.
+    fn decided(
+        &self,
+        mut locked: Locked<'_>,
+        fence: u64,
+        may: fn(EntryState) -> bool,
+        decide: impl FnOnce(Record, Tick) -> Option<Record>,
+    ) -> Option<Told> {
         let now = Tick::now();
-        let (waiting, told) = oneshot::channel();
-        let decided = {
-            let mut slots = core.table.of(key);
-            let mine =
-                |record: &Record| record.fence == fence && !record.has_expired(now) && may(record.shown(now));
-            let record = match core.look(&slots, key)? {
-                Some(found) if mine(found.record()) => match found {
-                    Found::Kept(record) => Some((is_listed(&record), *record)),
-                    Found::Here(_) => slots.get_mut(&key).and_then(|slot| Some((true, slot.record.take()?))),
-                },
-                _ => None,
-            };
-            match record {
-                Some((listed, record)) => {
-                    core.put(&mut slots, key, listed, decide(record, now), Some(waiting));
-                    true
-                }
-                None => false,
-            }
+        let mine =
+            |record: &&Record| record.fence == fence && !record.has_expired(now) && may(record.shown(now));
+        locked.record().filter(mine)?;
+        let (listed, record) = match locked.part.slots.get_mut(&locked.key) {
+            Some(slot) => (true, slot.record.take()?),
+            None => locked.kept.take().map(|record| (is_listed(&record), *record))?,
         };
-        if decided {
-            core.journal.synced(told).await?;
-        }
-        Ok(decided)
+        let (waiting, told) = oneshot::channel();
+        self.core.put(&mut locked.part, locked.key, listed, decide(record, now), Some(waiting));
+        Some(told)
     }
 
     /// Those of the table and of the store, on a thread that may read files.
     async fn entries<F>(&self, gather: F) -> Result<Vec<Entry>, LedgerError>
     where
-        F: FnOnce(&Core, Tick) -> Result<Vec<Entry>, LedgerError> + Send + 'static,
+        F: FnOnce(&Arc<Core>, Tick) -> Result<Vec<Entry>, LedgerError> + Send + 'static,
     {
         self.core.journal.check()?;
         let core = Arc::clone(&self.core);
@@ -194,29 +241,37 @@ impl Drop for Untold<'_> {
 
 impl Ledger for DurableLedger {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
-        match self.claim_now(request) {
-            Ok(Claimed::Granted { fence })
-                if request.at_most_once || !self.core.is_reserved(fence) || self.core.journal.is_long() =>
-            {
-                let hold = Hold { key: request.key, owner: request.owner, fence };
-                Reply::later(self.written(Untold { ledger: self, hold: Some(hold) }, fence))
+        let mut read = Read::of(&self.core, request.key);
+        match read.look() {
+            Ok(Some(locked)) => {
+                let claimed = self.grant(request, locked);
+                match self.untold(request, &claimed) {
+                    None => Reply::now(Ok(claimed)),
+                    untold => Reply::later(self.in_time(self.told(claimed, untold))),
+                }
             }
-            answer => Reply::now(answer),
+            Ok(None) => Reply::later(self.in_time(async {
+                let claimed = self.grant(request, read.locked().await?);
+                let untold = self.untold(request, &claimed);
+                self.told(claimed, untold).await
+            })),
+            Err(error) => Reply::now(Err(error)),
         }
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {
-        let written = self.write(hold, Change::Renew { lease });
-        Reply::now(written.map(|(written, _)| written))
+        self.of(hold.key, move |locked| self.write(hold, Change::Renew { lease }, locked).0)
     }
 
     fn complete(&self, hold: Hold, result: Stored, ttl: Duration) -> Reply<'_, Written> {
         Reply::later(async move {
-            let (written, told) = self.write(hold, Change::Complete { result, ttl })?;
+            let written =
+                self.of(hold.key, |locked| self.write(hold, Change::Complete { result, ttl }, locked));
+            let (written, told) = written.await?;
             if let Some(told) = told
-                && let Err(error) = self.core.journal.synced(told).await
+                && let Err(error) = self.in_time(self.core.journal.synced(told)).await
                 // Else it was written with the group of its claim, before the one that was to tell of it and failed.
-                && self.core.table.of(hold.key).contains_key(&hold.key)
+                && self.core.table.of(hold.key).slots.contains_key(&hold.key)
             {
                 return Err(error);
             }
@@ -226,13 +281,17 @@ impl Ledger for DurableLedger {
 
     fn release(&self, hold: Hold) -> Reply<'_, Written> {
         // Lost with the power it leaves the claim running, which the next start makes free or puts in doubt.
-        let written = self.write(hold, Change::Release);
-        Reply::now(written.map(|(written, _)| written))
+        self.of(hold.key, move |locked| self.write(hold, Change::Release, locked).0)
     }
 
     fn abandon(&self, hold: Hold, may_have_run: bool) {
-        // A ledger that has stopped cannot be told.
-        let _ = self.write(hold, Change::Abandon { may_have_run });
+        let part = self.core.table.of(hold.key);
+        // What is not in the table does not run here: there is nothing to abandon, and nothing to read for it. A ledger
+        // that has stopped cannot be told.
+        if part.slots.contains_key(&hold.key) && !self.has_stopped() {
+            let locked = Locked { part, key: hold.key, kept: None };
+            self.write(hold, Change::Abandon { may_have_run }, locked);
+        }
     }
 
     /// Also claims and releases, which nobody waits for either.
@@ -254,8 +313,8 @@ impl Ledger for DurableLedger {
         key: IdempotencyKey,
         fence: u64,
     ) -> Pin<Box<dyn Future<Output = Option<Stored>> + Send + '_>> {
-        let mut slots = self.core.table.of(key);
-        match slots.get_mut(&key) {
+        let mut part = self.core.table.of(key);
+        match part.slots.get_mut(&key) {
             // After a failure nobody is woken any more: it is set before they are.
             Some(slot)
                 if !self.has_stopped() && slot.record.as_ref().is_some_and(|record| waits(record, fence)) =>
@@ -304,15 +363,12 @@ impl Ledger for DurableLedger {
     }
 
     fn inspect(&self, key: IdempotencyKey) -> Reply<'_, Option<Entry>> {
-        let answer = || {
-            self.core.journal.check()?;
-            self.core.entry(key, Tick::now(), |_| true)
-        };
-        Reply::now(answer())
+        self.of(key, |locked| locked.entry(Tick::now(), |_| true))
     }
 
     fn forget(&self, key: IdempotencyKey, fence: u64) -> Reply<'_, bool> {
-        Reply::later(self.decide(key, fence, |state| state != EntryState::Running, |_, _| None))
+        let forget = self.decide(key, fence, |state| state != EntryState::Running, |_, _| None);
+        Reply::later(self.in_time(forget))
     }
 
     fn resolve(&self, key: IdempotencyKey, fence: u64, body: Body) -> Reply<'_, bool> {
@@ -320,7 +376,7 @@ impl Ledger for DurableLedger {
             record.resolve(body, now);
             Some(record)
         };
-        Reply::later(self.decide(key, fence, |state| state == EntryState::InDoubt, resolve))
+        Reply::later(self.in_time(self.decide(key, fence, |state| state == EntryState::InDoubt, resolve)))
     }
 }
 

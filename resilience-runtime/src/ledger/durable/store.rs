@@ -35,6 +35,9 @@ pub(super) struct Store {
     counters: Keyspace,
     /// Bytes since the last rotation.
     written: AtomicUsize,
+    /// A record whose reads take so long.
+    #[cfg(test)]
+    pub(super) slow: std::sync::Mutex<Option<(IdempotencyKey, Duration)>>,
 }
 
 impl From<fjall::Error> for LedgerError {
@@ -73,11 +76,27 @@ impl Store {
         let (records, unfinished) =
             (database.keyspace("records", options)?, database.keyspace("unfinished", options)?);
         let counters = database.keyspace("counters", options)?;
-        Ok(Self { database, records, unfinished, counters, written: AtomicUsize::new(0) })
+        Ok(Self {
+            database,
+            records,
+            unfinished,
+            counters,
+            written: AtomicUsize::new(0),
+            #[cfg(test)]
+            slow: std::sync::Mutex::default(),
+        })
     }
 
     pub(super) fn get(&self, key: IdempotencyKey) -> Result<Option<Slice>, LedgerError> {
-        Ok(self.records.get(key.as_bytes())?)
+        let row = self.records.get(key.as_bytes())?;
+        #[cfg(test)]
+        {
+            let slow = *self.slow.lock().expect("no panic under the lock");
+            if let Some((_, time)) = slow.filter(|(slow, _)| *slow == key) {
+                std::thread::sleep(time);
+            }
+        }
+        Ok(row)
     }
 
     /// Every record.

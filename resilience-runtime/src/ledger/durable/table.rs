@@ -12,7 +12,57 @@ use crate::ledger::LedgerError;
 use crate::ledger::key_map::KeyMap;
 use crate::ledger::record::{Record, State};
 
-pub(super) type Slots = KeyMap<Slot>;
+/// A part of the table.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) slots: KeyMap<Slot>,
+    /// Keys that have no slot, or had none, and are being read from the store.
+    reads: KeyMap<Reads>,
+}
+
+#[derive(Default)]
+struct Reads {
+    under_way: usize,
+    /// Slots of the key that were removed meanwhile.
+    removals: u64,
+}
+
+impl Part {
+    /// Somebody begins to read a record from the store, for the first time or once more. Gives the removals so far.
+    pub(super) fn begin_read(&mut self, key: IdempotencyKey, first: bool) -> u64 {
+        let reads = self.reads.entry(key).or_default();
+        reads.under_way += usize::from(first);
+        reads.removals
+    }
+
+    pub(super) fn end_read(&mut self, key: IdempotencyKey) {
+        if let Some(reads) = self.reads.get_mut(&key) {
+            reads.under_way -= 1;
+            if reads.under_way == 0 {
+                self.reads.remove(&key);
+            }
+        }
+    }
+
+    /// Since somebody began to read.
+    pub(super) fn removals(&self, key: IdempotencyKey) -> u64 {
+        self.reads.get(&key).map_or(0, |reads| reads.removals)
+    }
+
+    /// From here on the store speaks for the record alone.
+    pub(super) fn remove(&mut self, key: IdempotencyKey) {
+        self.slots.remove(&key).iter_mut().for_each(Slot::wake);
+        if let Some(reads) = self.reads.get_mut(&key) {
+            reads.removals += 1;
+        }
+    }
+
+    /// Nothing is left of what came and went.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.reads.is_empty()
+    }
+}
 
 pub(super) struct Slot {
     /// Nothing: it is being removed.

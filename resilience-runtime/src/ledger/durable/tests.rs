@@ -1,3 +1,6 @@
+mod left;
+mod slow;
+
 use std::future::poll_fn;
 use std::path::Path;
 use std::task::Poll;
@@ -11,29 +14,44 @@ use crate::testing::op::{Op, op};
 #[tokio::test]
 async fn it_conforms() {
     let folder = tempfile::tempdir().expect("a folder");
-    ledger_conformance(&DurableLedger::open(folder.path()).expect("it opens")).await;
+    ledger_conformance(&open(folder.path())).await;
 }
 
 #[tokio::test]
 async fn a_drain_waits_for_the_disk() {
     let folder = tempfile::tempdir().expect("a folder");
-    let ledger = DurableLedger::open(folder.path()).expect("it opens");
+    let ledger = open(folder.path());
     let op = op("drained");
     let hold = ledger.granted(&op, 1);
     ledger.drain().await;
     assert!(ledger.core.store.get(op.key).expect("it reads").is_some(), "the claim");
     ledger.abandon(hold, true);
     ledger.drain().await;
-    assert!(ledger.core.table.of(op.key).get(&op.key).is_none(), "the store speaks for it alone");
+    assert!(ledger.core.table.of(op.key).is_empty(), "the store speaks for it alone");
     assert_eq!(op.state(&ledger).await, Some(EntryState::InDoubt));
+}
+
+/// Longer than a disk takes.
+const LONG: Duration = Duration::from_mins(1);
+
+fn open(path: &Path) -> DurableLedger {
+    DurableLedger::open(path, LONG).expect("it opens")
 }
 
 /// A ledger that writes when the test says so.
 fn idle(path: &Path) -> DurableLedger {
-    DurableLedger::idle(path).expect("it opens")
+    DurableLedger::idle(path, LONG).expect("it opens")
 }
 
 impl DurableLedger {
+    fn locked(&self, key: IdempotencyKey) -> Result<Locked<'_>, LedgerError> {
+        Read::of(&self.core, key).locked_here()
+    }
+
+    fn claim_now(&self, request: &Request<'_>) -> Result<Claimed, LedgerError> {
+        Ok(self.grant(request, self.locked(request.key)?))
+    }
+
     fn granted(&self, op: &Op, owner: u128) -> Hold {
         match self.claim_now(&op.request(owner)) {
             Ok(Claimed::Granted { fence }) => Hold { key: op.key, owner, fence },
@@ -44,7 +62,8 @@ impl DurableLedger {
     fn completes(&self, hold: Hold) -> Told {
         let result = Stored { version: 3, body: Body::Value("7".into()) };
         let change = Change::Complete { result, ttl: Duration::from_mins(10) };
-        self.write(hold, change).expect("it stands").1.expect("somebody waits")
+        let locked = self.locked(hold.key).expect("it stands");
+        self.write(hold, change, locked).1.expect("somebody waits")
     }
 
     /// What has been asked for so far.
@@ -109,8 +128,8 @@ async fn a_result_is_synced_by_whoever_writes_it() {
     let (other, _) = (ledger.granted(&op("two"), 1), ledger.granted(&once, 1));
     let lasts = |key| {
         let mut batch = ledger.core.store.batch();
-        let mut slots = ledger.core.table.of(key);
-        slots
+        let mut part = ledger.core.table.of(key);
+        part.slots
             .get_mut(&key)
             .expect("it is here")
             .write(key, &mut batch, &ledger.core.clock)
@@ -168,8 +187,14 @@ async fn a_claim_waits_for_a_writer_that_is_behind() {
     for number in 0..claims {
         let op = op(&number.to_string());
         let request = op.request(1);
-        let claim = ledger.claim(&request);
-        waiting += u32::from(!is_ready(claim).await);
+        let mut claim = ledger.claim(&request);
+        while !is_ready(&mut claim).await {
+            if ledger.core.journal.somebody_waits() {
+                waiting += 1;
+                break;
+            }
+            tokio::task::yield_now().await; // it is being read
+        }
     }
     assert!(waiting > claims / 3 && waiting < claims, "{waiting} of {claims} had to wait");
 }

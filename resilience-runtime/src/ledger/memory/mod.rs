@@ -6,10 +6,11 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -55,23 +56,31 @@ impl MemoryLedger {
     }
 
     /// Changes a record, and keeps the shard within its capacity.
-    fn change<T>(&self, shard: &mut Shard, number: Number, change: impl FnOnce(&mut Record) -> T) -> T {
+    fn change<T>(
+        &self,
+        mut shard: MutexGuard<'_, Shard>,
+        number: Number,
+        change: impl FnOnce(&mut Record) -> T,
+    ) -> T {
         let answer = shard.change(number, change);
         let before = shard.evicted;
         shard.evict(self.capacity);
         // The counts of the shards are looked at first: a place where all threads meet costs more.
         if before == 0 && shard.evicted > 0 && !self.warned.swap(true, Ordering::Relaxed) {
-            let site = shard.records.get(number).map_or("", |slot| &slot.record.site);
-            emit(&Event { site, decision: Decision::Evicted });
+            let slot = shard.records.get(number);
+            let site = slot.map_or(Cow::Borrowed(""), |slot| slot.record.site.clone());
+            // Whoever is told may ask this ledger.
+            drop(shard);
+            emit(&Event { site: &site, decision: Decision::Evicted });
         }
         answer
     }
 
     /// Writes, if the claim still stands.
     fn write(&self, hold: Hold, change: Change) -> Written {
-        let mut shard = self.shards.at(hold.fence);
+        let shard = self.shards.at(hold.fence);
         match shard.records.find(hold.key) {
-            Some(number) => self.change(&mut shard, number, |record| record.write(hold, change, Tick::now())),
+            Some(number) => self.change(shard, number, |record| record.write(hold, change, Tick::now())),
             None => Written::LeaseLost,
         }
     }
@@ -189,7 +198,7 @@ impl Ledger for MemoryLedger {
         let doubtful = |record: &Record| record.fence == fence && record.shown(now) == EntryState::InDoubt;
         let found = shard.look(key, now).filter(|&number| doubtful(&shard.records[number].record));
         if let Some(number) = found {
-            self.change(&mut shard, number, |record| record.resolve(body, now));
+            self.change(shard, number, |record| record.resolve(body, now));
         }
         answer(found.is_some())
     }

@@ -1,13 +1,13 @@
-//! What a runner knows of its own lease: (term, event, now) -> what to do. Only the ledger's clock judges a lease, so a
-//! runner counts from the moment before it asked, and stops a margin early.
+//! What the owner of a claim knows of its own lease: (term, event, now) -> what to do. Only the ledger's clock judges a lease, so an
+//! owner counts from the moment before it asked, and stops a margin early.
 
 use std::time::Duration;
 
 use crate::time::Tick;
 
-/// The time for which a runner may believe that the right is its own.
+/// The time for which an owner may believe that the claim is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Term {
+pub(crate) struct Term {
     lease: Duration,
     /// From here on another one may run.
     until: Tick,
@@ -17,7 +17,7 @@ pub(super) struct Term {
 
 /// What a runner does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// It goes on, and looks again at this moment.
     Run(Tick),
     /// It asks for another lease.
@@ -28,7 +28,7 @@ pub(super) enum Next {
 
 impl Term {
     /// The ledger has granted what was asked for at `sent`.
-    pub(super) fn granted(lease: Duration, sent: Tick) -> Self {
+    pub(crate) fn granted(lease: Duration, sent: Tick) -> Self {
         // The margin is for clocks that do not run alike, and for the time that a body takes to end.
         let mut term = Self { lease, until: sent.after(lease / 10 * 9), ask: sent };
         term.asked(sent);
@@ -36,21 +36,21 @@ impl Term {
     }
 
     /// The ledger has renewed what was asked for at `sent`.
-    pub(super) fn renewed(&mut self, sent: Tick) {
+    pub(crate) fn renewed(&mut self, sent: Tick) {
         *self = Self::granted(self.lease, sent);
     }
 
     /// Asked for at `sent`: there is nothing to do for as long as the answer may take.
-    pub(super) fn asked(&mut self, sent: Tick) {
+    pub(crate) fn asked(&mut self, sent: Tick) {
         self.ask = sent.after(self.patience());
     }
 
     /// The ledger has failed to answer: it is asked again a little later, not at once.
-    pub(super) fn failed(&mut self, now: Tick) {
+    pub(crate) fn failed(&mut self, now: Tick) {
         self.ask = now.after(self.lease / 12);
     }
 
-    pub(super) fn next(&self, now: Tick) -> Next {
+    pub(crate) fn next(&self, now: Tick) -> Next {
         if now >= self.until {
             Next::Stop
         } else if now >= self.ask {
@@ -60,16 +60,16 @@ impl Term {
         }
     }
 
-    pub(super) fn is_over(&self, now: Tick) -> bool {
+    pub(crate) fn is_over(&self, now: Tick) -> bool {
         self.next(now) == Next::Stop
     }
 
-    pub(super) fn lease(&self) -> Duration {
+    pub(crate) fn lease(&self) -> Duration {
         self.lease
     }
 
     /// How long an answer may take.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.lease / 3
     }
 }
