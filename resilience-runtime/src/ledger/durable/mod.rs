@@ -92,7 +92,9 @@ impl DurableLedger {
         }
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(answer) => answer,
-            Err(_) => Err(LedgerError::lasting(format!("the disk has not answered within {:?}", self.timeout))),
+            Err(_) => {
+                Err(LedgerError::lasting(format!("the disk has not answered within {:?}", self.timeout)))
+            }
         }
     }
 

@@ -187,23 +187,9 @@ impl Inner {
             let _ = waiter.send(Err(why)); // it may have left
         }
         if next.connect {
-            background::spawn(Arc::clone(self).connect());
+            // A connection is driven where it is made.
+            background::spawn_near(Connecting { pool: Arc::clone(self), is_done: false }.connect());
         }
-    }
-
-    /// Connects, for whoever waits by then.
-    async fn connect(self: Arc<Self>) {
-        let connected =
-            tokio::time::timeout(self.connect_timeout, self.connector.connect(&self.config)).await;
-        let connected = match connected {
-            Ok(Ok((client, task))) => Ok(Connection::new(client, task)),
-            Ok(Err(error)) => Err(Fault::connecting(&error)),
-            Err(_) => Err(Fault::unsent(format!("no connection within {:?}", self.connect_timeout))),
-        };
-        self.next(|lending, now| match connected {
-            Ok(connection) => lending.connected(connection, now),
-            Err(fault) => lending.failed_to_connect(&fault, now),
-        });
     }
 
     /// Waits for the answer that this connection owes: what is asked next is answered after it.
@@ -211,6 +197,41 @@ impl Inner {
         let answered = tokio::time::timeout(OWED, connection.simple_query("")).await;
         let connection = matches!(answered, Ok(Ok(_))).then_some(connection);
         self.next(|lending, now| lending.settled(connection, now));
+    }
+}
+
+/// A connection that is being made, for whoever waits by then.
+struct Connecting {
+    pool: Arc<Inner>,
+    is_done: bool,
+}
+
+impl Connecting {
+    async fn connect(mut self) {
+        let Inner { connector, config, connect_timeout, .. } = &*self.pool;
+        let connected = match tokio::time::timeout(*connect_timeout, connector.connect(config)).await {
+            Ok(Ok((client, task))) => Ok(Connection::new(client, task)),
+            Ok(Err(error)) => Err(Fault::connecting(&error)),
+            Err(_) => Err(Fault::unsent(format!("no connection within {connect_timeout:?}"))),
+        };
+        self.done(connected);
+    }
+
+    fn done(&mut self, connected: Result<Connection, Fault>) {
+        self.is_done = true;
+        self.pool.next(|lending, now| match connected {
+            Ok(connection) => lending.connected(connection, now),
+            Err(fault) => lending.failed_to_connect(&fault, now),
+        });
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        // The runtime has ended on which it was made.
+        if !self.is_done {
+            self.done(Err(Fault::unsent("the tokio runtime that connects has ended".to_owned())));
+        }
     }
 }
 

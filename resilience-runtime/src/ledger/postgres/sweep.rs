@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::fault::Fault;
 use super::pool::{Pool, Statement};
 use super::statements::Statements;
-use crate::time;
+use crate::{background, time};
 
 /// Rows at a time: a few milliseconds of work.
 pub(super) const BATCH: usize = 500;
@@ -21,7 +21,7 @@ pub(super) struct Sweeper(JoinHandle<()>);
 
 impl Sweeper {
     pub(super) fn start(pool: Arc<Pool>, statements: Arc<Statements>) -> Self {
-        Self(tokio::spawn(async move {
+        Self(background::spawn(async move {
             loop {
                 time::pause(scattered(PAUSE)).await;
                 // A server that cannot now will be asked again.

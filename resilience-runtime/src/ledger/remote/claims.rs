@@ -4,6 +4,7 @@
 //! again, keeps nobody else waiting, and what the server says of its claim is heard.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -11,7 +12,8 @@ use super::store::{Answer, Claim};
 use crate::key::IdempotencyKey;
 use crate::ledger::key_map::KeyMap;
 use crate::ledger::shards::Shards;
-use crate::ledger::{Claimed, LedgerError, Request};
+use crate::ledger::{Claimed, Request};
+use crate::time::Tick;
 
 #[derive(Default)]
 pub(super) struct Claims(Shards<KeyMap<Vec<Arc<InFlight>>>>);
@@ -19,6 +21,7 @@ pub(super) struct Claims(Shards<KeyMap<Vec<Arc<InFlight>>>>);
 /// A claim on its way.
 pub(super) struct InFlight {
     pub(super) claim: Claim,
+    since: Tick,
     state: Mutex<State>,
     answered: Notify,
 }
@@ -45,24 +48,22 @@ pub(super) struct Caller {
     owner: u128,
 }
 
-/// Owns the place of a claim among those on their way. Dropped without an answer, as the task that sends it ends, its
-/// callers hear that there is none.
-pub(super) struct Sender {
-    claims: Arc<Claims>,
-    pub(super) flight: Arc<InFlight>,
-}
-
 impl Claims {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|claims| claims.is_empty())
     }
 
-    pub(super) fn join(&self, request: &Request<'_>) -> Joined {
+    /// Joins the claim that is on its way, unless it has been for longer than an answer may take: then its task stands
+    /// still.
+    pub(super) fn join(&self, request: &Request<'_>, longest: Duration) -> Joined {
         let mut shard = self.0.of(request.key);
         let flights = shard.entry(request.key).or_default();
-        let owner = request.owner;
-        for flight in flights.iter().filter(|flight| flight.claim.fingerprint == request.fingerprint) {
+        let (owner, now) = (request.owner, Tick::now());
+        let is_such = |flight: &&Arc<InFlight>| {
+            flight.claim.fingerprint == request.fingerprint && now < flight.since.after(longest)
+        };
+        for flight in flights.iter().filter(is_such) {
             let mut state = flight.state();
             // One without callers may have been given up.
             if state.callers > 0 {
@@ -71,7 +72,7 @@ impl Claims {
             }
         }
         let state = Mutex::new(State { callers: 1, ..State::default() });
-        let flight = Arc::new(InFlight { claim: request.into(), state, answered: Notify::new() });
+        let flight = Arc::new(InFlight { claim: request.into(), since: now, state, answered: Notify::new() });
         flights.push(Arc::clone(&flight));
         Joined::First(Caller { flight, owner })
     }
@@ -85,6 +86,30 @@ impl Claims {
         }
         flight.is_some()
     }
+
+    /// Tells all who wait, once. Gives whether the caller that would be granted it has left.
+    pub(super) fn end(&self, flight: &Arc<InFlight>, answer: Answer<Claimed>) -> bool {
+        let key = flight.claim.key;
+        // Under the lock, so that a withdrawal finds the claim here, or what the answer was.
+        let mut shard = self.0.of(key);
+        let Some(flights) = shard.get_mut(&key) else { return false };
+        let before = flights.len();
+        flights.retain(|other| !Arc::ptr_eq(other, flight));
+        let is_first = flights.len() < before;
+        if flights.is_empty() {
+            shard.remove(&key);
+        }
+        if !is_first {
+            return false;
+        }
+        let mut state = flight.state();
+        state.answer = Some(answer);
+        let is_withdrawn = state.is_withdrawn;
+        drop(state);
+        drop(shard);
+        flight.answered.notify_waiters();
+        is_withdrawn
+    }
 }
 
 impl InFlight {
@@ -95,8 +120,8 @@ impl InFlight {
 
 impl Caller {
     /// For the task that sends the claim.
-    pub(super) fn sender(&self, claims: &Arc<Claims>) -> Sender {
-        Sender { claims: Arc::clone(claims), flight: Arc::clone(&self.flight) }
+    pub(super) fn flight(&self) -> Arc<InFlight> {
+        Arc::clone(&self.flight)
     }
 
     /// What the server says to this caller. Nothing, if the task that sent the claim ended without an answer.
@@ -129,39 +154,5 @@ impl Drop for Caller {
         if state.callers == 0 {
             self.flight.claim.give_up();
         }
-    }
-}
-
-impl Sender {
-    /// Tells all who wait. Gives whether the caller that would be granted it has left; who comes from here on asks anew.
-    pub(super) fn tell(self, answer: &Answer<Claimed>) -> bool {
-        self.end(answer.clone())
-    }
-
-    fn end(&self, answer: Answer<Claimed>) -> bool {
-        let Self { claims, flight } = self;
-        let key = flight.claim.key;
-        // Under the lock, so that a withdrawal finds the claim here, or what the answer was.
-        let mut shard = claims.0.of(key);
-        if let Some(flights) = shard.get_mut(&key) {
-            flights.retain(|other| !Arc::ptr_eq(other, flight));
-            if flights.is_empty() {
-                shard.remove(&key);
-            }
-        }
-        let mut state = flight.state();
-        state.answer.get_or_insert(answer);
-        let is_withdrawn = state.is_withdrawn;
-        drop(state);
-        drop(shard);
-        flight.answered.notify_waiters();
-        is_withdrawn
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        // After an answer nothing changes.
-        self.end(Err(LedgerError::new("the task that asked has ended")));
     }
 }

@@ -26,7 +26,7 @@ use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
 use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::{self, Tick};
-use claims::{Claims, Joined, Sender};
+use claims::{Claims, InFlight, Joined};
 use farewells::{Farewells, Pace, Told};
 use flights::{Flights, Look};
 pub(crate) use store::{Answer, Claim, Farewell, Seen, Store};
@@ -44,7 +44,7 @@ pub(crate) struct Remote<S> {
 /// The server, and what is known here of its claims. Its tasks share it.
 struct Client<S> {
     store: S,
-    claims: Arc<Claims>,
+    claims: Claims,
     flights: Arc<Flights>,
     farewells: Farewells,
     background: Background,
@@ -58,7 +58,7 @@ impl<S: Store> Remote<S> {
     pub(crate) fn new(store: S, timeout: Duration) -> Self {
         let client = Client {
             store,
-            claims: Arc::default(),
+            claims: Claims::default(),
             flights: Arc::default(),
             farewells: Farewells::default(),
             background: Background::default(),
@@ -75,7 +75,7 @@ impl<S: Store> Remote<S> {
         F: Future<Output = Answer<T>> + Send + 'static,
     {
         Reply::later(async move {
-            let asked = background::spawn(ask(Arc::clone(&self.client))).await;
+            let asked = background::spawn_near(ask(Arc::clone(&self.client))).await;
             asked.unwrap_or_else(|ended| {
                 Err(LedgerError::lasting(format!("the task that asked has ended: {ended}")))
             })
@@ -95,23 +95,17 @@ impl<S: Store> Client<S> {
     }
 
     /// Sends a claim, and tells all who wait.
-    async fn claim(self: Arc<Self>, sender: Sender) {
-        let claim = &sender.flight.claim;
-        let (key, owner, asked) = (claim.key, claim.owner, Tick::now());
-        let answer = self.answer(self.store.claim(claim)).await;
+    async fn claim(self: Arc<Self>, flight: Arc<InFlight>) {
+        let sender = Sender { client: self, flight };
+        let (client, claim) = (&sender.client, &sender.flight.claim);
+        let asked = Tick::now();
+        let answer = client.answer(client.store.claim(claim)).await;
         let is_sent = claim.may_have_been_sent();
         let answer = answer.map_err(|error| if is_sent { error } else { LedgerError::unsent(error.why) });
         if let Ok(Claimed::Granted { fence }) = answer {
-            self.flights.begin(claim, fence, asked);
+            client.flights.begin(claim, fence, asked);
         }
-        if sender.tell(&answer) {
-            let farewell = Farewell::Withdraw { key, owner };
-            match answer {
-                Ok(Claimed::Granted { .. }) => self.part([Told { farewell, twice: false }]),
-                Err(_) if is_sent => self.part([Told { farewell, twice: true }]),
-                _ => {}
-            }
-        }
+        sender.tell(answer);
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -195,6 +189,34 @@ impl<S: Store> Client<S> {
     }
 }
 
+/// A claim that is being sent. Dropped without an answer, as the task that sends it ends, its callers hear that there is
+/// none.
+struct Sender<S: Store> {
+    client: Arc<Client<S>>,
+    flight: Arc<InFlight>,
+}
+
+impl<S: Store> Sender<S> {
+    /// Tells all who wait. Who comes from here on asks anew.
+    fn tell(&self, answer: Answer<Claimed>) {
+        let Self { client, flight } = self;
+        let claim = &flight.claim;
+        let is_granted = matches!(answer, Ok(Claimed::Granted { .. }));
+        let is_open = answer.is_err() && claim.may_have_been_sent();
+        // The caller that it was sent for has left, and tells the server nothing.
+        if client.claims.end(flight, answer) && (is_granted || is_open) {
+            let farewell = Farewell::Withdraw { key: claim.key, owner: claim.owner };
+            client.part([Told { farewell, twice: is_open }]);
+        }
+    }
+}
+
+impl<S: Store> Drop for Sender<S> {
+    fn drop(&mut self) {
+        self.tell(Err(LedgerError::new("the task that asked has ended")));
+    }
+}
+
 async fn within<T>(limit: Duration, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
     match tokio::time::timeout(limit, answer).await {
         Ok(answer) => answer,
@@ -223,15 +245,15 @@ impl<S: Store> Ledger for Remote<S> {
             return Reply::now(Ok(answer));
         }
         Reply::later(async move {
-            let caller = match client.claims.join(request) {
+            let caller = match client.claims.join(request, client.timeout) {
                 Joined::First(caller) => {
-                    let claim = Arc::clone(client).claim(caller.sender(&client.claims));
-                    client.background.spawn(claim);
+                    client.background.spawn_near(Arc::clone(client).claim(caller.flight()));
                     caller
                 }
                 Joined::Shares(caller) => caller,
             };
-            caller.answer().await
+            // The task that asks keeps to its limit. Whoever waits has its own, in case that the task stands still.
+            within(client.timeout * 5 / 4, caller.answer()).await
         })
     }
 

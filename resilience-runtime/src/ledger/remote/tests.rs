@@ -120,7 +120,11 @@ impl Store for Server {
 }
 
 fn remote() -> Remote<Server> {
-    let server = Server {
+    Remote::new(server(), TIMEOUT)
+}
+
+fn server() -> Server {
+    Server {
         records: MemoryLedger::new(100_000),
         claims: 0.into(),
         looks: 0.into(),
@@ -128,8 +132,7 @@ fn remote() -> Remote<Server> {
         gone: false.into(),
         panics: false.into(),
         slow: Duration::from_millis(1).into(),
-    };
-    Remote::new(server, TIMEOUT)
+    }
 }
 
 impl Server {
@@ -425,4 +428,68 @@ async fn an_error_is_shared_and_the_next_ask_is_new() {
     ledger.client.store.gone.store(false, SeqCst);
     // The first one was granted on the server, and its answer lost: the same owner has it.
     granted(&ledger, &op, 1).await;
+}
+
+fn threads(count: usize) -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build().expect("a runtime")
+}
+
+/// The first caller's runtime sends the claim for all, and ends in the middle.
+#[test]
+fn where_the_runtime_of_the_first_caller_ends_the_next_one_asks() {
+    let ledger = Arc::new(remote());
+    ledger.client.store.slow_down_to(Duration::from_millis(300));
+    let op = op("ends");
+    let (first, second) = (threads(2), threads(2));
+    let ask = |owner| {
+        let (ledger, op) = (Arc::clone(&ledger), op.clone());
+        async move { ledger.claim(&long(&op, owner)).await }
+    };
+    first.spawn(ask(1));
+    while ledger.client.store.claims.load(SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    let shares = second.spawn(ask(2));
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 1, "the second one shares it");
+    first.shutdown_background();
+    let error = second.block_on(shares).expect("it ends").expect_err("the task that asked has ended");
+    assert!(error.may_be_repeated(), "{error}");
+    let answer = second.block_on(async { tokio::spawn(ask(2)).await.expect("it ends") });
+    assert!(matches!(answer, Ok(Claimed::Running { .. })), "{answer:?}");
+    // Its caller is gone with it, and the server hears of that.
+    ledger.withdraw(op.key, 1);
+    second.block_on(ledger.drain());
+    second.block_on(granted(&*ledger, &op, 2));
+}
+
+/// Every thread of the first caller's runtime blocks, with the claim that all share.
+#[test]
+fn where_the_runtime_of_the_first_caller_stands_still_the_others_end_by_their_own_limits() {
+    const LIMIT: Duration = Duration::from_millis(400);
+    let ledger = Arc::new(Remote::new(server(), LIMIT));
+    ledger.client.store.slow_down_to(Duration::from_millis(100));
+    let op = op("stands still");
+    let (first, second) = (threads(2), threads(2));
+    let ask = |owner| {
+        let (ledger, op) = (Arc::clone(&ledger), op.clone());
+        async move { ledger.claim(&long(&op, owner)).await }
+    };
+    first.spawn(ask(1));
+    while ledger.client.store.claims.load(SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    for _ in 0..2 {
+        first.spawn(async { std::thread::sleep(Duration::from_secs(2)) });
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let start = std::time::Instant::now();
+    let answer = second.block_on(async { tokio::spawn(ask(2)).await.expect("it ends") });
+    let error = answer.expect_err("the one who asks stands still");
+    assert!(error.to_string().contains("no answer within") && start.elapsed() < LIMIT * 2, "{error}");
+    // Whoever comes from now on asks for itself.
+    let answer = second.block_on(async { tokio::spawn(ask(3)).await.expect("it ends") });
+    assert!(matches!(answer, Ok(Claimed::Running { .. })), "{answer:?}");
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    first.shutdown_background();
 }
