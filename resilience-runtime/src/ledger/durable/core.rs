@@ -109,6 +109,7 @@ impl Core {
         record: Option<Record>,
         waiting: Option<Waiting>,
     ) {
+        part.recent.take(key);
         let slot = part.slots.entry(key).or_insert_with(|| Slot::new(listed));
         slot.record = record;
         self.changed(slot, key, waiting);

@@ -17,6 +17,7 @@ mod mend;
 mod options;
 mod read;
 mod reader;
+mod recent;
 mod row;
 mod store;
 mod table;
@@ -119,8 +120,13 @@ impl DurableLedger {
         let (waiting, told) = matches!(change, Change::Complete { .. }).then(oneshot::channel).unzip();
         let Some(slot) = locked.part.slots.get_mut(&hold.key) else {
             // It does not run, and what has ended does not change: only the answer is wanted.
-            let written =
-                locked.kept.map_or(Written::LeaseLost, |mut record| record.write(hold, change, now));
+            let record = locked.part.recent.take(hold.key);
+            let is_recent = record.is_some();
+            let Some(mut record) = record.or(locked.kept) else { return (Written::LeaseLost, None) };
+            let written = record.write(hold, change, now);
+            if is_recent {
+                locked.part.recent.keep(hold.key, record);
+            }
             return (written, None);
         };
         let was_done = slot.record.as_ref().is_some_and(|record| matches!(record.state, State::Done(_)));
@@ -208,7 +214,10 @@ impl DurableLedger {
         locked.record().filter(mine)?;
         let (listed, record) = match locked.part.slots.get_mut(&locked.key) {
             Some(slot) => (true, slot.record.take()?),
-            None => locked.kept.take().map(|record| (is_listed(&record), *record))?,
+            None => {
+                let record = locked.part.recent.take(locked.key).or(locked.kept.take())?;
+                (is_listed(&record), *record)
+            }
         };
         let (waiting, told) = oneshot::channel();
         self.core.put(&mut locked.part, locked.key, listed, decide(record, now), Some(waiting));

@@ -1,4 +1,4 @@
-//! The record of one key: in the table, or else in the store. A read of the store takes as long as the disk does, so it
+//! The record of one key: in the table, among those that were written of late, or else in the store. A read of the store takes as long as the disk does, so it
 //! happens neither on a thread of an executor nor under a lock.
 
 use std::sync::{Arc, MutexGuard};
@@ -28,7 +28,7 @@ enum Stage {
 pub(super) struct Locked<'a> {
     pub(super) part: MutexGuard<'a, Part>,
     pub(super) key: IdempotencyKey,
-    /// As the store has it, where the table has nothing.
+    /// As the store has it, where nothing is known of it here.
     pub(super) kept: Option<Box<Record>>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Read<'a> {
         Self { core, key, stage: Stage::New }
     }
 
-    /// The record, if it is in the table, or if what was read of it still holds. Else it is to be read from now on.
+    /// The record, if it is known here, or if what was read of it still holds. Else it is to be read from now on.
     ///
     /// A record changes in the store while it has a slot in the table, and the slot goes when the change is written. So
     /// where there was no slot before the read, there is none after it, and none was removed meanwhile, the store has what
@@ -48,7 +48,7 @@ impl<'a> Read<'a> {
         let stage = std::mem::replace(&mut self.stage, Stage::New);
         let is_new = matches!(stage, Stage::New);
         let kept = match stage {
-            _ if part.slots.contains_key(&self.key) => None,
+            _ if part.slots.contains_key(&self.key) || part.recent.get(self.key).is_some() => None,
             Stage::Read(removals, kept) if removals == part.removals(self.key) => kept,
             _ => {
                 self.stage = Stage::Begun(part.begin_read(self.key, is_new));
@@ -108,7 +108,7 @@ impl Locked<'_> {
     pub(super) fn record(&self) -> Option<&Record> {
         match self.part.slots.get(&self.key) {
             Some(slot) => slot.record.as_ref(),
-            None => self.kept.as_deref(),
+            None => self.part.recent.get(self.key).or(self.kept.as_deref()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::recent::Recent;
 use super::row;
 use super::store::Batch;
 use crate::key::IdempotencyKey;
@@ -16,6 +17,7 @@ use crate::ledger::record::{Record, State};
 #[derive(Default)]
 pub(super) struct Part {
     pub(super) slots: KeyMap<Slot>,
+    pub(super) recent: Recent,
     /// Keys that have no slot, or had none, and are being read from the store.
     reads: KeyMap<Reads>,
 }
@@ -49,9 +51,14 @@ impl Part {
         self.reads.get(&key).map_or(0, |reads| reads.removals)
     }
 
-    /// From here on the store speaks for the record alone.
+    /// From here on the store has the record as it is.
     pub(super) fn remove(&mut self, key: IdempotencyKey) {
-        self.slots.remove(&key).iter_mut().for_each(Slot::wake);
+        if let Some(mut slot) = self.slots.remove(&key) {
+            slot.wake();
+            if let Some(record) = slot.record {
+                self.recent.keep(key, Box::new(record));
+            }
+        }
         if let Some(reads) = self.reads.get_mut(&key) {
             reads.removals += 1;
         }

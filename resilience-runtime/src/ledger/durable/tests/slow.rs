@@ -151,8 +151,44 @@ async fn a_stale_read_is_read_again() {
     let hold = Hold { key: op.key, owner: 3, fence };
     assert_eq!(ledger.complete(hold, ten(), op.ttl).await.expect("written"), Written::Yes);
     assert!(ledger.core.keys_in_table().is_empty(), "the store speaks for it alone");
+    assert!(ledger.core.table.of(op.key).recent.take(op.key).is_some(), "as if there were no room for it");
     for claim in [claim, other] {
         assert!(matches!(claim.await, Ok(Claimed::Done(stored)) if stored == ten()));
     }
     assert!(ledger.core.table.of(op.key).is_empty(), "nothing is left of them");
+}
+
+/// Not only with a fast disk.
+#[tokio::test]
+async fn what_was_written_of_late_is_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = open(folder.path());
+    let (op, doubtful) = (op("recent"), super::op("doubtful"));
+    let (hold, lost) = (ledger.granted(&op, 1), ledger.granted(&doubtful, 1));
+    ledger.abandon(lost, true);
+    assert_eq!(ledger.complete(hold, ten(), op.ttl).await.expect("written"), Written::Yes);
+    ledger.drain().await;
+    for key in [op.key, doubtful.key] {
+        ledger.reads_slowly(Some(key));
+        let start = Instant::now();
+        if key == op.key {
+            assert!(
+                matches!(ledger.claim(&op.request(2)).await, Ok(Claimed::Done(stored)) if stored == ten())
+            );
+            // The answer was lost, and the write is sent again; by another one it changes nothing.
+            assert_eq!(ledger.complete(hold, ten(), op.ttl).await.expect("known"), Written::Yes);
+            let other = Hold { owner: 9, ..hold };
+            assert_eq!(ledger.complete(other, ten(), op.ttl).await.expect("known"), Written::LeaseLost);
+            assert_eq!(op.state(&ledger).await, Some(EntryState::Done));
+            assert!(ledger.forget(op.key, hold.fence).await.expect("written"));
+        } else {
+            let Ok(Claimed::Granted { fence }) = ledger.claim(&doubtful.request(2)).await else {
+                panic!("it may run")
+            };
+            assert!(fence > lost.fence);
+        }
+        assert!(start.elapsed() < SLOW, "{:?}", start.elapsed());
+    }
+    ledger.reads_slowly(None);
+    assert_eq!(op.state(&ledger).await, None, "it is forgotten");
 }
