@@ -7,16 +7,35 @@ use rustix::process::Signal;
 
 use crate::fleet::Fleet;
 
-crate::on_both!(paused_before_its_effect paused_after_its_effect);
+crate::on_both!(paused_before_its_body paused_before_its_effect paused_after_its_effect);
 
 const LONGER_THAN_THE_LEASE: Duration = Duration::from_millis(1_500);
 
-/// It believes that it may run, and somebody else has: a sink that checks the token refuses it.
-fn paused_before_its_effect(fleet: &Fleet) {
+/// Its claim was granted, and is another's by the time that it looks: it does not begin.
+fn paused_before_its_body(fleet: &Fleet) {
     let mut late = fleet.proxied("one 1 dedup").ready();
     let handle = late.handle();
     fleet.proxy.on_reply(1, move || handle.signal(Signal::STOP));
     late.call();
+    sleep(LONGER_THAN_THE_LEASE);
+    let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
+    late.handle().signal(Signal::CONT);
+    assert_eq!(late.outcome().as_deref(), Some("error LeaseLost"));
+    let history = fleet.history();
+    let [(_, effect)] = history.effects(1) else { panic!("{history:?}") };
+    assert_eq!(next, format!("ran {effect}"));
+    keeps(fleet, *effect);
+}
+
+/// It believes that it may run, and somebody else has: a sink that checks the token refuses it.
+fn paused_before_its_effect(fleet: &Fleet) {
+    let mut late = fleet.proxied("one 1 dedup waits-before").ready();
+    let (tell, granted) = std::sync::mpsc::channel();
+    fleet.proxy.on_reply(1, move || tell.send(()).expect("somebody waits"));
+    late.call();
+    granted.recv().expect("the server answers");
+    sleep(Duration::from_millis(100));
+    late.handle().signal(Signal::STOP);
     sleep(LONGER_THAN_THE_LEASE);
     let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
     late.handle().signal(Signal::CONT);

@@ -16,6 +16,7 @@ fn ten() -> Stored {
 fn is_late<T: std::fmt::Debug>(start: Instant, answer: Result<T, LedgerError>) {
     let error = answer.expect_err("nothing is written");
     assert!(error.to_string().starts_with("the disk has not answered within 100ms"), "{error}");
+    assert!(!error.may_be_repeated(), "a caller would wait twice");
     assert!(start.elapsed() >= SOON && start.elapsed() < SLOW, "{:?}", start.elapsed());
 }
 
