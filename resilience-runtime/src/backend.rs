@@ -89,12 +89,12 @@ async fn durable(_: String, _: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError::new("this program was built without the feature `durable` of `resilience`".to_owned()))
 }
 
-/// Whoever opens it may leave.
+/// Connections are driven where they are made, and outlive the tokio runtime of whoever opens the ledger.
 #[cfg(any(feature = "postgres", feature = "redis"))]
 async fn in_background<T: Send + 'static>(
     open: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
-    let opened = crate::background::spawn_near(open).await;
+    let opened = crate::background::spawn(open).await;
     opened.unwrap_or_else(|ended| Err(LedgerError::new(format!("the task that opens it has ended: {ended}"))))
 }
 

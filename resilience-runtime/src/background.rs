@@ -3,15 +3,11 @@
 //! No caller drives them: a caller's future can be dropped or left alone, and a caller's tokio runtime can end, or stand
 //! still behind a thread that blocks. So they run on a thread of this crate, which starts with the first of them and lives
 //! as long as the process.
-//!
-//! What a caller waits for at every call would pay two wake-ups of a thread for that. It runs near its caller where the
-//! runtime of that has several threads, and does not stand still with one of them; where such a runtime ends, whoever
-//! waits takes over.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -49,19 +45,6 @@ pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 's
     handle().spawn(task)
 }
 
-/// Runs a task near its caller. It ends with the runtime of the caller, and has to leave nothing behind then that others
-/// wait for.
-pub(crate) fn spawn_near<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    match Handle::try_current() {
-        Ok(here)
-            if here.runtime_flavor() == RuntimeFlavor::MultiThread && here.metrics().num_workers() > 1 =>
-        {
-            here.spawn(task)
-        }
-        _ => spawn(task),
-    }
-}
-
 /// The tasks of one ledger, or of one runtime, that nobody waits for until the program ends.
 #[derive(Clone, Default)]
 pub(crate) struct Background(Arc<Tasks>);
@@ -77,24 +60,11 @@ pub(crate) struct Running(Arc<Tasks>);
 
 impl Background {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(spawn(self.counted(task)));
-    }
-
-    /// The same near its caller ([`spawn_near`]).
-    #[cfg(any(test, feature = "postgres", feature = "redis"))]
-    pub(crate) fn spawn_near(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(spawn_near(self.counted(task)));
-    }
-
-    fn counted(
-        &self,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
         let running = self.begin();
-        async move {
+        drop(spawn(async move {
             let _running = running;
             task.await;
-        }
+        }));
     }
 
     pub(crate) fn begin(&self) -> Running {
@@ -143,26 +113,6 @@ mod tests {
         drop(caller);
         let thread = told.recv_timeout(Duration::from_secs(10)).expect("it goes on");
         assert_eq!(thread.as_deref(), Some("resilience"));
-    }
-
-    fn name_of_its_thread() -> impl Future<Output = Option<String>> + Send + 'static {
-        async { std::thread::current().name().map(str::to_owned) }
-    }
-
-    #[test]
-    fn a_task_is_near_its_caller_where_no_single_thread_drives_it() {
-        let run = |mut builder: Builder| {
-            let runtime = builder.thread_name("near").build().expect("a runtime");
-            runtime.block_on(async { spawn_near(name_of_its_thread()).await }).expect("it ends")
-        };
-        let threads = |count| {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(count);
-            builder
-        };
-        assert_eq!(run(threads(2)).as_deref(), Some("near"));
-        assert_eq!(run(threads(1)).as_deref(), Some("resilience"));
-        assert_eq!(run(Builder::new_current_thread()).as_deref(), Some("resilience"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ pub(crate) struct Asking<'a> {
     ledger: &'a dyn Ledger,
     request: &'a Request<'a>,
     reply: Option<Reply<'a, Claimed>>,
+    /// It was sent before, and had no answer.
     again: bool,
     /// There is nothing to withdraw.
     answered: bool,
@@ -60,7 +61,8 @@ impl Future for Asking<'_> {
             };
             return Poll::Ready(match claimed {
                 Ok(claimed) => {
-                    this.answered = true;
+                    // One that was sent before, and had no answer, may stand beside another answer.
+                    this.answered = !this.again || matches!(claimed, Claimed::Granted { .. });
                     Ok(claimed)
                 }
                 // Once more, by the same owner: where only the answer was lost, the claim is ours.
@@ -68,7 +70,7 @@ impl Future for Asking<'_> {
                     continue;
                 }
                 Err(error) => {
-                    this.answered = !error.may_have_been_sent();
+                    this.answered = !this.again && !error.may_have_been_sent();
                     Err(Unanswered::Failed(error))
                 }
             });

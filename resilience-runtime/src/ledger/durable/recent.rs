@@ -33,6 +33,11 @@ impl Recent {
         self.records.insert(key, (self.next, record));
         self.order.push_back((self.next, key));
         self.next += 1;
+        // A key that comes again and again leaves its earlier places behind.
+        if self.order.len() > 2 * self.records.len() + 64 {
+            let Self { records, order, .. } = self;
+            order.retain(|(number, key)| records.get(key).is_some_and(|(other, _)| other == number));
+        }
         while self.bytes > MOST_BYTES
             && let Some((number, key)) = self.order.pop_front()
         {
@@ -73,6 +78,18 @@ mod tests {
         let record = Record::granted(&op.request(1), String::new(), 1, 1, Tick::BASE);
         let body = Body::Value("x".repeat(length).into());
         Box::new(Record { state: State::Done(Stored { version: 3, body }), ..record })
+    }
+
+    #[test]
+    fn a_key_that_comes_again_and_again_takes_no_more_room() {
+        let mut recent = Recent::default();
+        recent.keep(op("other").key, record("other", 10));
+        for _ in 0..10_000 {
+            let again = recent.take(op("again").key).unwrap_or_else(|| record("again", 10));
+            recent.keep(again.key, again);
+            assert!(recent.order.len() <= 100);
+        }
+        assert!(recent.get(op("other").key).is_some() && recent.records.len() == 2);
     }
 
     #[test]

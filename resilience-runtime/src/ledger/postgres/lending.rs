@@ -24,7 +24,8 @@ pub(super) struct Lending<C, W> {
     limit: Duration,
     idle: Vec<C>,
     lent: usize,
-    /// Connections on which a statement was given up, and whose server has not answered it yet.
+    /// Connections on which a statement was given up, and whose server has not answered it yet. With them there are twice
+    /// as many as `most`, at most.
     owing: usize,
     connecting: usize,
     /// In their order of precedence.
@@ -122,6 +123,7 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
             next.refused.push((who, outage.why.clone()));
             return next;
         }
+        self.let_go(now, &mut next.refused);
         self.queues[precedence as usize].push_back(Waiter { since: now, who });
         next.connect = self.connects(now);
         next
@@ -130,7 +132,8 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
     /// A connection comes back from a statement that took so long.
     pub(super) fn returned(&mut self, connection: C, took: Duration, now: Tick) -> Next<C, W> {
         self.lent -= 1;
-        self.usual = self.usual * 7 / 8 + took / 8;
+        // One that stood still says nothing about the server.
+        self.usual = self.usual * 7 / 8 + took.min(self.limit / 8) / 8;
         self.hand(connection, now)
     }
 
@@ -202,8 +205,9 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
             None if self.owing > 0 => 1,
             None => waiting,
         };
-        let connects =
-            self.connecting < most.min(waiting) && self.lent + self.idle.len() + self.connecting < self.most;
+        let alive = self.lent + self.idle.len() + self.connecting;
+        let has_room = alive < self.most && alive + self.owing < 2 * self.most;
+        let connects = has_room && self.connecting < most.min(waiting);
         self.connecting += usize::from(connects);
         connects
     }
@@ -226,19 +230,23 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
     }
 
     fn next_waiter(&mut self, now: Tick, refused: &mut Vec<(W, Fault)>) -> Option<W> {
-        // An answer would come too late for these.
-        let useful = now.after(self.usual * 2);
+        // To these an answer would come too late.
+        self.let_go(now.after(self.usual * 2), refused);
+        let limit = self.limit;
+        self.queues.iter_mut().find_map(|queue| next_of(queue, limit, now))
+    }
+
+    /// Those in front whose time is over at this moment, or who have left.
+    fn let_go(&mut self, at: Tick, refused: &mut Vec<(W, Fault)>) {
         for queue in &mut self.queues {
             while let Some(first) =
-                queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= useful)
+                queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= at)
             {
                 if !first.who.has_left() {
                     refused.push((first.who, busy(self.most)));
                 }
             }
         }
-        let limit = self.limit;
-        self.queues.iter_mut().find_map(|queue| next_of(queue, limit, now))
     }
 }
 
@@ -372,6 +380,36 @@ mod tests {
         );
     }
 
+    /// However many come while no connection comes back.
+    #[test]
+    fn the_queue_holds_those_whose_time_is_not_over() {
+        let mut lending = lending(1);
+        lending.arrive(Caller::new(0), Second, at(0));
+        lending.connected(Connection(1), at(0));
+        let mut refused = 0;
+        for ms in 1..10_000 {
+            let caller = Caller::new(1);
+            refused += lending.arrive(caller.clone(), Second, at(ms)).refused.len();
+            caller.1.set(ms % 2 == 0);
+            assert!(waiting(&lending) <= 2_000, "{}", waiting(&lending));
+        }
+        assert_eq!(refused, 4_000, "the others had left");
+    }
+
+    /// A server that takes nearly as long as a statement may: it is used all the same.
+    #[test]
+    fn a_slow_server_is_not_left_idle() {
+        let mut lending = lending(1);
+        lending.arrive(Caller::new(0), Second, at(0));
+        lending.connected(Connection(1), at(0));
+        for who in 1..100 {
+            let now = u64::from(who) * 1_500;
+            lending.arrive(Caller::new(who), Second, at(now - 100));
+            let next = lending.returned(Connection(1), Duration::from_millis(1_500), at(now));
+            assert_eq!(handed(&next), Some((who, 1)));
+        }
+    }
+
     #[test]
     fn who_has_left_is_passed_over() {
         let mut lending = lending(1);
@@ -477,6 +515,7 @@ mod tests {
                     (lent.len(), owing.len(), connecting)
                 );
                 assert!(lending.lent + lending.idle.len() <= most);
+                assert!(lending.lent + lending.idle.len() + lending.connecting + lending.owing <= 2 * most);
                 assert_eq!(heard + u32::try_from(waiting(&lending)).expect("few"), asked);
                 // Who waits, waits for something: a connection in use, one that is made, or one that owes an answer.
                 let waits_for = lending.lent + lending.owing + lending.connecting;

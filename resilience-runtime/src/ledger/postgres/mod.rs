@@ -34,7 +34,9 @@ const CHORE: Duration = Duration::from_mins(1);
 /// The ledger on the server of this URL.
 pub(crate) async fn open(url: &str) -> Result<Remote<PostgresStore>, LedgerError> {
     let options = Options::parse(url)?;
-    Ok(Remote::new(PostgresStore::open(&options).await?, options.timeout))
+    let store = tokio::time::timeout(CHORE, PostgresStore::open(&options)).await;
+    let store = store.unwrap_or_else(|_| Err(Fault::new(format!("no answer within {CHORE:?}"))))?;
+    Ok(Remote::new(store, options.timeout))
 }
 
 impl PostgresStore {

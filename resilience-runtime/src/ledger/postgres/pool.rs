@@ -187,8 +187,7 @@ impl Inner {
             let _ = waiter.send(Err(why)); // it may have left
         }
         if next.connect {
-            // A connection is driven where it is made.
-            background::spawn_near(Connecting { pool: Arc::clone(self), is_done: false }.connect());
+            background::spawn(Connecting { pool: Arc::clone(self), is_done: false }.connect());
         }
     }
 
@@ -228,9 +227,9 @@ impl Connecting {
 
 impl Drop for Connecting {
     fn drop(&mut self) {
-        // The runtime has ended on which it was made.
+        // It panicked, as TLS can.
         if !self.is_done {
-            self.done(Err(Fault::unsent("the tokio runtime that connects has ended".to_owned())));
+            self.done(Err(Fault::unsent("the task that connects has ended".to_owned())));
         }
     }
 }

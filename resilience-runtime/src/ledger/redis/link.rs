@@ -1,7 +1,6 @@
 //! The connection to one server: one for all calls, and a new one where it broke.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
@@ -21,8 +20,6 @@ pub(crate) struct Link(Arc<Inner>);
 struct Inner {
     client: Client,
     config: AsyncConnectionConfig,
-    /// How long an attempt to connect takes at most.
-    longest: Duration,
     /// Requests only read it, so that none of them waits for another.
     held: RwLock<Held>,
     connecting: Mutex<Connecting>,
@@ -37,8 +34,8 @@ struct Held {
 
 struct Connecting {
     outage: Outage,
-    /// A task connects, and tells all who wait. One that has not by this moment stands still.
-    attempt: Option<(watch::Receiver<Told>, Tick)>,
+    /// A task connects, and tells all who wait.
+    attempt: Option<watch::Receiver<Told>>,
 }
 
 /// How an attempt to connect has ended, once it has.
@@ -57,7 +54,6 @@ impl Link {
             config: AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(settings.connect_timeout))
                 .set_response_timeout(Some(settings.timeout)),
-            longest: settings.connect_timeout * 5 / 4,
             held: RwLock::default(),
             connecting: Mutex::new(Connecting { outage: Outage::new(), attempt: None }),
         })))
@@ -87,18 +83,14 @@ impl Link {
         if let Some(connection) = self.at_hand() {
             return Err(Ok(connection));
         }
-        let now = Tick::now();
-        let goes_on =
-            |(attempt, until): &&(watch::Receiver<Told>, Tick)| attempt.has_changed().is_ok() && now < *until;
-        if let Some((attempt, _)) = connecting.attempt.as_ref().filter(goes_on) {
+        if let Some(attempt) = connecting.attempt.as_ref().filter(|attempt| attempt.has_changed().is_ok()) {
             return Ok(attempt.clone());
         }
-        connecting.outage.check(now).map_err(Err)?;
+        connecting.outage.check(Tick::now()).map_err(Err)?;
         let (tell, attempt) = watch::channel(None);
-        connecting.attempt = Some((attempt.clone(), now.after(self.0.longest)));
+        connecting.attempt = Some(attempt.clone());
         drop(connecting);
-        // A connection is driven where it is made.
-        background::spawn_near(self.clone().connect(tell));
+        background::spawn(self.clone().connect(tell));
         Ok(attempt)
     }
 

@@ -16,7 +16,21 @@ use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
 #[derive(Default)]
-pub(super) struct Claims(Shards<KeyMap<Vec<Arc<InFlight>>>>);
+pub(super) struct Claims(Shards<KeyMap<Operation>>);
+
+/// What is under way for one key.
+#[derive(Default)]
+struct Operation {
+    flights: Vec<Arc<InFlight>>,
+    /// Owners whose claims were sent and had no answer. Their callers withdraw them.
+    open: Vec<u128>,
+}
+
+impl Operation {
+    fn is_over(&self) -> bool {
+        self.flights.is_empty() && self.open.is_empty()
+    }
+}
 
 /// A claim on its way.
 pub(super) struct InFlight {
@@ -32,6 +46,16 @@ struct State {
     /// The caller that would be granted it has left.
     is_withdrawn: bool,
     answer: Option<Answer<Claimed>>,
+}
+
+/// What is known of a claim that is withdrawn.
+pub(super) enum Withdrawn {
+    /// Its task hears the answer, and does what is left to do.
+    OnItsWay,
+    /// It was sent, and had no answer.
+    Open,
+    /// It has an answer, or was never sent: another one was shared.
+    Unknown,
 }
 
 /// What becomes of a caller.
@@ -58,7 +82,7 @@ impl Claims {
     /// still.
     pub(super) fn join(&self, request: &Request<'_>, longest: Duration) -> Joined {
         let mut shard = self.0.of(request.key);
-        let flights = shard.entry(request.key).or_default();
+        let flights = &mut shard.entry(request.key).or_default().flights;
         let (owner, now) = (request.owner, Tick::now());
         let is_such = |flight: &&Arc<InFlight>| {
             flight.claim.fingerprint == request.fingerprint && now < flight.since.after(longest)
@@ -77,35 +101,46 @@ impl Claims {
         Joined::First(Caller { flight, owner })
     }
 
-    /// The claim of this owner goes unheard. `false`: there is none on its way.
-    pub(super) fn withdraw(&self, key: IdempotencyKey, owner: u128) -> bool {
-        let shard = self.0.of(key);
-        let flight = shard.get(&key).and_then(|all| all.iter().find(|it| it.claim.owner == owner));
-        if let Some(flight) = flight {
+    /// What the server may hold for this owner, which goes unheard.
+    pub(super) fn withdraw(&self, key: IdempotencyKey, owner: u128) -> Withdrawn {
+        let mut shard = self.0.of(key);
+        let Some(operation) = shard.get_mut(&key) else { return Withdrawn::Unknown };
+        if let Some(flight) = operation.flights.iter().find(|flight| flight.claim.owner == owner) {
             flight.state().is_withdrawn = true;
+            return Withdrawn::OnItsWay;
         }
-        flight.is_some()
+        let before = operation.open.len();
+        operation.open.retain(|open| *open != owner);
+        let was_open = operation.open.len() < before;
+        if operation.is_over() {
+            shard.remove(&key);
+        }
+        if was_open { Withdrawn::Open } else { Withdrawn::Unknown }
     }
 
     /// Tells all who wait, once. Gives whether the caller that would be granted it has left.
     pub(super) fn end(&self, flight: &Arc<InFlight>, answer: Answer<Claimed>) -> bool {
-        let key = flight.claim.key;
+        let (key, owner) = (flight.claim.key, flight.claim.owner);
         // Under the lock, so that a withdrawal finds the claim here, or what the answer was.
         let mut shard = self.0.of(key);
-        let Some(flights) = shard.get_mut(&key) else { return false };
-        let before = flights.len();
-        flights.retain(|other| !Arc::ptr_eq(other, flight));
-        let is_first = flights.len() < before;
-        if flights.is_empty() {
-            shard.remove(&key);
-        }
-        if !is_first {
+        let Some(operation) = shard.get_mut(&key) else { return false };
+        let before = operation.flights.len();
+        operation.flights.retain(|other| !Arc::ptr_eq(other, flight));
+        if operation.flights.len() == before {
             return false;
         }
         let mut state = flight.state();
-        state.answer = Some(answer);
         let is_withdrawn = state.is_withdrawn;
+        if answer.is_ok() {
+            operation.open.retain(|open| *open != owner);
+        } else if flight.claim.may_have_been_sent() && !is_withdrawn {
+            operation.open.push(owner);
+        }
+        state.answer = Some(answer);
         drop(state);
+        if operation.is_over() {
+            shard.remove(&key);
+        }
         drop(shard);
         flight.answered.notify_waiters();
         is_withdrawn

@@ -12,7 +12,7 @@ use crate::backoff::Backoff;
 
 /// Claims that are told of at a time.
 const BATCH: usize = 256;
-/// Claims that wait to be told of. Of more, the oldest go untold: they end with their leases.
+/// Claims that wait to be told of. Of more, those that have waited longest go untold, and end with their leases.
 const MOST: usize = 65_536;
 /// Between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -43,7 +43,9 @@ pub(super) struct Told {
 pub(super) struct News {
     /// Nobody tells the server yet.
     pub(super) is_first: bool,
-    /// From now on some go untold.
+    /// There was no room for these.
+    pub(super) lost: Vec<Told>,
+    /// They are the first that go untold.
     pub(super) warns: bool,
 }
 
@@ -56,10 +58,10 @@ impl Farewells {
         let mut state = self.state();
         state.waiting.extend(told);
         let surplus = state.waiting.len().saturating_sub(MOST);
-        state.waiting.drain(..surplus);
+        let lost = state.waiting.drain(..surplus).collect();
         let warns = surplus > 0 && !std::mem::replace(&mut state.has_warned, true);
         let is_first = !state.waiting.is_empty() && !std::mem::replace(&mut state.is_telling, true);
-        News { is_first, warns }
+        News { is_first, lost, warns }
     }
 
     /// The first `most` of them. Nothing: there are none, and the task ends.
@@ -73,12 +75,14 @@ impl Farewells {
         Some(state.waiting.drain(..count).collect())
     }
 
-    /// The server may not have heard of these. They go to the end: one that it cannot take holds up no other.
-    pub(super) fn put_back(&self, batch: Vec<Told>) {
+    /// The server may not have heard of these. They go to the end: one that it cannot take holds up no other. Gives those
+    /// for which there is no room.
+    pub(super) fn put_back(&self, mut batch: Vec<Told>) -> Vec<Told> {
         let mut state = self.state();
-        // Those that came meanwhile are younger, and were let go for none of these.
-        let room = MOST.saturating_sub(state.waiting.len());
-        state.waiting.extend(batch.into_iter().take(room));
+        let room = MOST.saturating_sub(state.waiting.len()).min(batch.len());
+        let lost = batch.split_off(room);
+        state.waiting.extend(batch);
+        lost
     }
 
     /// The task that tells has ended, whatever is left.
@@ -134,7 +138,7 @@ mod tests {
         assert!(!farewells.push([told(2), told(3)]).is_first);
         let batch = farewells.take(2).expect("three wait");
         assert_eq!(owners(&batch), [1, 2]);
-        farewells.put_back(batch);
+        assert!(farewells.put_back(batch).is_empty());
         assert_eq!(owners(&farewells.take(8).expect("three wait")), [3, 1, 2]);
         assert_eq!(farewells.take(8), None);
         assert!(farewells.push([told(4)]).is_first, "the task has ended");
@@ -145,10 +149,11 @@ mod tests {
         let farewells = Farewells::default();
         let many = u128::try_from(MOST).expect("a number");
         assert!(!farewells.push((0..many).map(told)).warns);
-        assert!(farewells.push([told(many)]).warns);
+        let news = farewells.push([told(many)]);
+        assert_eq!((news.warns, owners(&news.lost)), (true, vec![0]));
         assert!(!farewells.push([told(many + 1)]).warns, "once");
         assert_eq!(owners(&farewells.take(1).expect("many wait")), [2]);
-        farewells.put_back(vec![told(2), told(0)]);
+        assert_eq!(owners(&farewells.put_back(vec![told(2), told(0)])), [0]);
         let rest = farewells.take(usize::MAX).expect("many wait");
         assert_eq!((rest.len(), rest[MOST - 1].farewell.owner()), (MOST, 2));
     }

@@ -47,7 +47,6 @@ struct Wait {
 pub(super) struct Waiter<'a> {
     flights: &'a Flights,
     key: IdempotencyKey,
-    fence: u64,
     wait: Arc<Wait>,
 }
 
@@ -142,7 +141,7 @@ impl Flights {
             std::mem::replace(flight, Flight::of(fence, None)).wait.ended.notify_waiters();
         }
         flight.waiting += 1;
-        Some(Waiter { flights: self, key, fence, wait: Arc::clone(&flight.wait) })
+        Some(Waiter { flights: self, key, wait: Arc::clone(&flight.wait) })
     }
 
     /// The right to look at a claim, for a task, if nobody has it and somebody waits.
@@ -197,7 +196,7 @@ impl Waiter<'_> {
     /// Its flight is gone, or is of another claim.
     fn has_ended(&self) -> bool {
         let flights = self.flights.0.of(self.key);
-        flights.get(&self.key).is_none_or(|flight| flight.fence != self.fence)
+        flights.get(&self.key).is_none_or(|flight| !Arc::ptr_eq(&flight.wait, &self.wait))
     }
 }
 
@@ -205,7 +204,7 @@ impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut flights = self.flights.0.of(self.key);
         if let Entry::Occupied(mut flight) = flights.entry(self.key)
-            && flight.get().fence == self.fence
+            && Arc::ptr_eq(&flight.get().wait, &self.wait)
         {
             flight.get_mut().waiting -= 1;
             if flight.get().waiting == 0 && flight.get().own.is_none() {

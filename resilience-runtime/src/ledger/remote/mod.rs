@@ -26,7 +26,7 @@ use crate::event::{Decision, Event, emit};
 use crate::key::IdempotencyKey;
 use crate::quota::{Draw, Drawn, Quotas};
 use crate::time::{self, Tick};
-use claims::{Claims, InFlight, Joined};
+use claims::{Claims, InFlight, Joined, Withdrawn};
 use farewells::{Farewells, Pace, Told};
 use flights::{Flights, Look};
 pub(crate) use store::{Answer, Claim, Farewell, Seen, Store};
@@ -75,7 +75,7 @@ impl<S: Store> Remote<S> {
         F: Future<Output = Answer<T>> + Send + 'static,
     {
         Reply::later(async move {
-            let asked = background::spawn_near(ask(Arc::clone(&self.client))).await;
+            let asked = background::spawn(ask(Arc::clone(&self.client))).await;
             asked.unwrap_or_else(|ended| {
                 Err(LedgerError::lasting(format!("the task that asked has ended: {ended}")))
             })
@@ -92,20 +92,6 @@ impl<S> Drop for Remote<S> {
 impl<S: Store> Client<S> {
     async fn answer<T>(&self, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
         within(self.timeout, answer).await
-    }
-
-    /// Sends a claim, and tells all who wait.
-    async fn claim(self: Arc<Self>, flight: Arc<InFlight>) {
-        let sender = Sender { client: self, flight };
-        let (client, claim) = (&sender.client, &sender.flight.claim);
-        let asked = Tick::now();
-        let answer = client.answer(client.store.claim(claim)).await;
-        let is_sent = claim.may_have_been_sent();
-        let answer = answer.map_err(|error| if is_sent { error } else { LedgerError::unsent(error.why) });
-        if let Ok(Claimed::Granted { fence }) = answer {
-            client.flights.begin(claim, fence, asked);
-        }
-        sender.tell(answer);
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Answer<Written> {
@@ -131,6 +117,7 @@ impl<S: Store> Client<S> {
     /// The server is to hear of the end of these claims, as soon as it can.
     fn part(self: &Arc<Self>, told: impl IntoIterator<Item = Told>) {
         let news = self.farewells.push(told);
+        self.forget(&news.lost);
         if news.warns {
             emit(&Event { site: "", decision: Decision::ClaimsLeft });
         }
@@ -150,7 +137,7 @@ impl<S: Store> Client<S> {
                 pace.heard();
                 self.have_parted(&batch);
             } else {
-                self.farewells.put_back(batch);
+                self.forget(&self.farewells.put_back(batch));
                 if !self.is_open.load(Ordering::Relaxed) {
                     return;
                 }
@@ -162,17 +149,22 @@ impl<S: Store> Client<S> {
 
     /// The server has heard of these.
     fn have_parted(self: &Arc<Self>, batch: &[Told]) {
-        for Told { farewell, .. } in batch {
-            self.flights.end_of(farewell.key(), farewell.owner());
-        }
+        self.forget(batch);
         let again: Vec<_> = batch.iter().filter(|told| told.twice).copied().collect();
         if !again.is_empty() {
             let client = Arc::clone(self);
             self.background.spawn(async move {
-                // After this no claim is on its way any more.
+                // By then what was under way has come, or is lost.
                 time::pause(client.timeout).await;
                 client.part(again.into_iter().map(|told| Told { twice: false, ..told }));
             });
+        }
+    }
+
+    /// Nobody here holds these claims any more.
+    fn forget(&self, told: &[Told]) {
+        for Told { farewell, .. } in told {
+            self.flights.end_of(farewell.key(), farewell.owner());
         }
     }
 
@@ -197,6 +189,21 @@ struct Sender<S: Store> {
 }
 
 impl<S: Store> Sender<S> {
+    async fn send(self) {
+        let Self { client, flight } = &self;
+        let (claim, asked) = (&flight.claim, Tick::now());
+        let answer = client.answer(client.store.claim(claim)).await;
+        // What the store says is about the last time that it was sent.
+        let answer = answer.map_err(|error| match claim.may_have_been_sent() {
+            true => LedgerError::lasting(error.why),
+            false => LedgerError::unsent(error.why),
+        });
+        if let Ok(Claimed::Granted { fence }) = answer {
+            client.flights.begin(claim, fence, asked);
+        }
+        self.tell(answer);
+    }
+
     /// Tells all who wait. Who comes from here on asks anew.
     fn tell(&self, answer: Answer<Claimed>) {
         let Self { client, flight } = self;
@@ -247,7 +254,8 @@ impl<S: Store> Ledger for Remote<S> {
         Reply::later(async move {
             let caller = match client.claims.join(request, client.timeout) {
                 Joined::First(caller) => {
-                    client.background.spawn_near(Arc::clone(client).claim(caller.flight()));
+                    let sender = Sender { client: Arc::clone(client), flight: caller.flight() };
+                    client.background.spawn(sender.send());
                     caller
                 }
                 Joined::Shares(caller) => caller,
@@ -259,10 +267,13 @@ impl<S: Store> Ledger for Remote<S> {
 
     fn withdraw(&self, key: IdempotencyKey, owner: u128) {
         let client = &self.client;
-        if !client.claims.withdraw(key, owner) {
-            let twice = !client.flights.has_begun(key, owner);
-            client.part([Told { farewell: Farewell::Withdraw { key, owner }, twice }]);
-        }
+        let twice = match client.claims.withdraw(key, owner) {
+            Withdrawn::Open => true,
+            // Granted, and nobody heard of it.
+            Withdrawn::Unknown if client.flights.has_begun(key, owner) => false,
+            Withdrawn::OnItsWay | Withdrawn::Unknown => return,
+        };
+        client.part([Told { farewell: Farewell::Withdraw { key, owner }, twice }]);
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {

@@ -22,6 +22,8 @@ struct Server {
     batches: Mutex<Vec<usize>>,
     gone: AtomicBool,
     panics: AtomicBool,
+    /// It does what it is asked, loses the answer, and cannot be reached to be asked again.
+    fails_unsent: AtomicBool,
     /// It takes this long for an answer, and fails after it where it is gone.
     slow: Mutex<Duration>,
 }
@@ -41,6 +43,10 @@ impl Store for Server {
             return Err(LedgerError::unsent("nobody waits"));
         }
         self.claims.fetch_add(1, SeqCst);
+        if self.fails_unsent.load(SeqCst) {
+            self.records.claim(&Op { key: claim.key, ..op(&claim.text) }.request(claim.owner)).await?;
+            return Err(LedgerError::unsent("no connection to send it again"));
+        }
         // It happens at once; the answer comes later.
         let Claim { key, at_most_once, fingerprint, ttl, .. } = *claim;
         let op = Op { key, at_most_once, fingerprint, ttl, ..op(&claim.text) };
@@ -131,6 +137,7 @@ fn server() -> Server {
         batches: Mutex::default(),
         gone: false.into(),
         panics: false.into(),
+        fails_unsent: false.into(),
         slow: Duration::from_millis(1).into(),
     }
 }
@@ -363,9 +370,9 @@ async fn where_the_task_that_asks_ends_nobody_waits_for_it() {
         let error = answer.expect_err("no answer");
         assert!(error.may_be_repeated(), "the next one asks: {error}");
     }
-    assert!(ledger.client.claims.is_empty());
     ledger.client.store.panics.store(false, SeqCst);
     granted(&ledger, &op, 1).await;
+    assert!(ledger.client.claims.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -380,6 +387,9 @@ async fn a_drain_waits_for_the_server_and_for_a_withdrawn_claim() {
     ledger.client.store.gone.store(false, SeqCst);
     ledger.drain().await;
     assert_eq!(op.state(&ledger).await, Some(EntryState::InDoubt));
+    ledger.client.store.slow_down_to(TIMEOUT * 2);
+    ledger.claim(&op.request(2)).await.expect_err("no answer");
+    ledger.client.store.slow_down_to(Duration::from_millis(1));
     ledger.withdraw(op.key, 2);
     let start = Tick::now();
     ledger.drain().await;
@@ -430,66 +440,81 @@ async fn an_error_is_shared_and_the_next_ask_is_new() {
     granted(&ledger, &op, 1).await;
 }
 
-fn threads(count: usize) -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build().expect("a runtime")
-}
-
-/// The first caller's runtime sends the claim for all, and ends in the middle.
-#[test]
-fn where_the_runtime_of_the_first_caller_ends_the_next_one_asks() {
+/// A crowd shares one claim, and its answer is lost: the server hears of the one that was sent.
+#[tokio::test(start_paused = true)]
+async fn those_who_shared_a_claim_have_none_to_withdraw() {
     let ledger = Arc::new(remote());
-    ledger.client.store.slow_down_to(Duration::from_millis(300));
-    let op = op("ends");
-    let (first, second) = (threads(2), threads(2));
-    let ask = |owner| {
+    ledger.client.store.slow_down_to(TIMEOUT * 2);
+    let op = op("shared");
+    let mut calls = tokio::task::JoinSet::new();
+    for owner in 1..=1_000 {
         let (ledger, op) = (Arc::clone(&ledger), op.clone());
-        async move { ledger.claim(&long(&op, owner)).await }
-    };
-    first.spawn(ask(1));
-    while ledger.client.store.claims.load(SeqCst) == 0 {
-        std::thread::yield_now();
+        calls.spawn(async move {
+            let request = long(&op, owner);
+            let claim = ledger.claim(&request);
+            // Half of them leave before.
+            let limit = if owner % 2 == 0 { TIMEOUT / 2 } else { TIMEOUT * 2 };
+            let answer = tokio::time::timeout(limit, claim).await;
+            assert!(answer.is_err() || answer.is_ok_and(|answer| answer.is_err()));
+            ledger.withdraw(op.key, owner);
+        });
     }
-    let shares = second.spawn(ask(2));
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(ledger.client.store.claims.load(SeqCst), 1, "the second one shares it");
-    first.shutdown_background();
-    let error = second.block_on(shares).expect("it ends").expect_err("the task that asked has ended");
-    assert!(error.may_be_repeated(), "{error}");
-    let answer = second.block_on(async { tokio::spawn(ask(2)).await.expect("it ends") });
-    assert!(matches!(answer, Ok(Claimed::Running { .. })), "{answer:?}");
-    // Its caller is gone with it, and the server hears of that.
-    ledger.withdraw(op.key, 1);
-    second.block_on(ledger.drain());
-    second.block_on(granted(&*ledger, &op, 2));
+    calls.join_all().await;
+    assert_eq!(ledger.client.store.claims.load(SeqCst), 1);
+    ledger.client.store.slow_down_to(Duration::from_millis(1));
+    ledger.drain().await;
+    assert_eq!(ledger.client.store.batches(), [1, 1], "twice: it was on its way");
+    granted(&*ledger, &op, 2).await;
+    assert!(ledger.client.claims.is_empty());
 }
 
-/// Every thread of the first caller's runtime blocks, with the claim that all share.
+/// It was sent, and what failed in the end was the way to send it again.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_sent_before_it_failed_unsent_is_withdrawn() {
+    let ledger = remote();
+    ledger.client.store.fails_unsent.store(true, SeqCst);
+    let op = op("sent before");
+    let error = ledger.claim(&long(&op, 1)).await.expect_err("no answer");
+    assert!(error.may_have_been_sent() && !error.may_be_repeated(), "{error}");
+    ledger.withdraw(op.key, 1);
+    ledger.drain().await;
+    ledger.client.store.fails_unsent.store(false, SeqCst);
+    granted(&ledger, &op, 2).await;
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// Its runtime ends in the middle, or all its threads block: the claim that others share goes on.
 #[test]
-fn where_the_runtime_of_the_first_caller_stands_still_the_others_end_by_their_own_limits() {
-    const LIMIT: Duration = Duration::from_millis(400);
-    let ledger = Arc::new(Remote::new(server(), LIMIT));
-    ledger.client.store.slow_down_to(Duration::from_millis(100));
-    let op = op("stands still");
-    let (first, second) = (threads(2), threads(2));
-    let ask = |owner| {
-        let (ledger, op) = (Arc::clone(&ledger), op.clone());
-        async move { ledger.claim(&long(&op, owner)).await }
-    };
-    first.spawn(ask(1));
-    while ledger.client.store.claims.load(SeqCst) == 0 {
-        std::thread::yield_now();
+fn whatever_becomes_of_the_runtime_of_the_first_caller_the_others_are_answered() {
+    for ends in [true, false] {
+        let ledger = Arc::new(remote());
+        ledger.client.store.slow_down_to(Duration::from_millis(300));
+        let op = op(&format!("ends: {ends}"));
+        let (first, second) = (runtime(), runtime());
+        let ask = |owner| {
+            let (ledger, op) = (Arc::clone(&ledger), op.clone());
+            async move { ledger.claim(&long(&op, owner)).await }
+        };
+        first.spawn(ask(1));
+        while ledger.client.store.claims.load(SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let shares = second.spawn(ask(2));
+        std::thread::sleep(Duration::from_millis(50)); // it has joined by then
+        if ends {
+            first.shutdown_background();
+        } else {
+            for _ in 0..2 {
+                first.spawn(async { std::thread::sleep(Duration::from_secs(2)) });
+            }
+        }
+        let start = std::time::Instant::now();
+        let answer = second.block_on(shares).expect("it ends");
+        assert!(matches!(answer, Ok(Claimed::Running { .. })), "{answer:?}");
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(ledger.client.store.claims.load(SeqCst), 1, "one for both");
     }
-    for _ in 0..2 {
-        first.spawn(async { std::thread::sleep(Duration::from_secs(2)) });
-    }
-    std::thread::sleep(Duration::from_millis(50));
-    let start = std::time::Instant::now();
-    let answer = second.block_on(async { tokio::spawn(ask(2)).await.expect("it ends") });
-    let error = answer.expect_err("the one who asks stands still");
-    assert!(error.to_string().contains("no answer within") && start.elapsed() < LIMIT * 2, "{error}");
-    // Whoever comes from now on asks for itself.
-    let answer = second.block_on(async { tokio::spawn(ask(3)).await.expect("it ends") });
-    assert!(matches!(answer, Ok(Claimed::Running { .. })), "{answer:?}");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    first.shutdown_background();
 }
