@@ -194,10 +194,8 @@ impl<S: Store> Sender<S> {
         let (claim, asked) = (&flight.claim, Tick::now());
         let answer = client.answer(client.store.claim(claim)).await;
         // What the store says is about the last time that it was sent.
-        let answer = answer.map_err(|error| match claim.may_have_been_sent() {
-            true => LedgerError::lasting(error.why),
-            false => LedgerError::unsent(error.why),
-        });
+        let failed = if claim.may_have_been_sent() { LedgerError::lasting } else { LedgerError::unsent };
+        let answer = answer.map_err(|error| failed(error.why));
         if let Ok(Claimed::Granted { fence }) = answer {
             client.flights.begin(claim, fence, asked);
         }
