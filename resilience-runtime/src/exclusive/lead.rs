@@ -98,8 +98,12 @@ impl Lead {
     async fn give_back(&mut self) -> Result<(), Lost> {
         // The body can have been at work beyond the end of its term, in one go.
         let in_time = !self.term.is_over(Tick::now());
+        let until = Tick::now().after(self.term.patience());
+        // A deadline that nobody else watches bounds this wait, too.
+        let deadline = context::with(|context| context.unwatched_deadline());
+        let until = deadline.map_or(until, |deadline| deadline.min(until));
         let release = self.shared.ledger().release(self.hold);
-        match tokio::time::timeout(self.term.patience(), release).await {
+        match tokio::time::timeout_at(until.instant(), release).await {
             Ok(Ok(written)) => {
                 self.open = false;
                 if written == Written::Yes { Ok(()) } else { Err(Lost::Taken) }

@@ -117,6 +117,16 @@ async fn a_result_does_not_depend_on_the_release() {
     }
 }
 
+/// What the ledger hears of the end, it hears in the background.
+#[tokio::test(start_paused = true)]
+async fn a_release_is_not_waited_for_beyond_the_deadline() {
+    let (runtime, start) = (over(Flaky { slow: seconds(3600), ..Flaky::new() }), time::now());
+    let deadline = start + seconds(1);
+    assert_eq!(crate::context::with_deadline(deadline, run(&runtime, 0)).await, Ok(7));
+    assert_eq!(start.elapsed(), seconds(1));
+    assert_eq!(state(&runtime).await.0, EntryState::Released, "abandoned");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_right_that_an_operator_resolved_is_refused_until_it_is_forgotten() {
     let ledger = Arc::new(Flaky::new());

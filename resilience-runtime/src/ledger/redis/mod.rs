@@ -14,10 +14,10 @@ mod tests;
 mod tls;
 mod url;
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use redis::Value;
 
 use self::health::Health;
@@ -33,9 +33,6 @@ use crate::time::Tick;
 
 /// The first version whose scripts may ask for the time and write, on every server that we know of.
 const MINIMUM: u32 = 6;
-
-/// Claims that the server is told of side by side.
-const AT_ONCE: usize = 32;
 
 /// A server, or a cluster, that keeps records.
 pub(crate) struct Redis {
@@ -118,26 +115,6 @@ impl Redis {
         };
         told.map(drop)
     }
-}
-
-/// All of them, side by side.
-async fn all<F: Future<Output = Answer<()>>>(asked: impl Iterator<Item = F>) -> Answer<()> {
-    let mut asked: Vec<_> = asked.map(|ask| Some(Box::pin(ask))).collect();
-    let mut answer = Ok(());
-    poll_fn(move |cx| {
-        for slot in &mut asked {
-            if let Some(Poll::Ready(said)) = slot.as_mut().map(|ask| ask.as_mut().poll(cx)) {
-                *slot = None;
-                answer = std::mem::replace(&mut answer, Ok(())).and(said);
-            }
-        }
-        if asked.iter().all(Option::is_none) {
-            Poll::Ready(std::mem::replace(&mut answer, Ok(())))
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 /// Warns of a server that may forget; where results are required to last, it is refused.
@@ -246,8 +223,10 @@ impl Store for Redis {
     }
 
     async fn part(&self, farewells: &[Farewell]) -> Answer<()> {
-        for some in farewells.chunks(AT_ONCE) {
-            all(some.iter().map(|farewell| self.tell(farewell))).await?;
+        // Side by side: under load a round trip is long, and more may be cut in it than fit into a few.
+        let mut told: FuturesUnordered<_> = farewells.iter().map(|farewell| self.tell(farewell)).collect();
+        while let Some(heard) = told.next().await {
+            heard?;
         }
         Ok(())
     }

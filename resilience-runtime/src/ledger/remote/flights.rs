@@ -24,11 +24,23 @@ struct Flight {
     fence: u64,
     /// It is ours: nobody has to ask the server whether it runs.
     own: Option<Own>,
+    /// What the server has said of late of a claim of another process.
+    sighting: Option<Sighting>,
     wait: Arc<Wait>,
     waiting: usize,
     /// A task looks, for all who wait.
     is_looked_at: bool,
 }
+
+/// A claim that runs elsewhere, as the server told a caller with this fingerprint.
+struct Sighting {
+    fingerprint: Option<[u8; 32]>,
+    at: Tick,
+    left: Duration,
+}
+
+/// For so long a sighting is as good as another question: who waits does not look sooner either.
+const FRESH: Duration = Duration::from_millis(25);
 
 struct Own {
     owner: u128,
@@ -64,20 +76,33 @@ impl Flights {
         self.0.iter().all(|flights| flights.is_empty())
     }
 
-    /// What the server would say, where that is known here: our own claim runs, and its lease is not over.
+    /// What the server would say, where that is known here: our own claim runs, and its lease is not over; or the server
+    /// has just said so of another one, for whose end somebody here waits.
     pub(super) fn answer(&self, request: &Request<'_>) -> Option<Claimed> {
         let flights = self.0.of(request.key);
         let flight = flights.get(&request.key)?;
-        let own = flight.own.as_ref().filter(|own| own.owner != request.owner)?;
-        let now = Tick::now();
-        if own.until <= now {
+        let (now, fence) = (Tick::now(), flight.fence);
+        let Some(own) = &flight.own else {
+            let seen = flight.sighting.as_ref().filter(|seen| seen.fingerprint == request.fingerprint)?;
+            let left = seen.left.saturating_sub(now.since(seen.at));
+            return (now < seen.at.after(FRESH)).then_some(Claimed::Running { fence, left });
+        };
+        if own.owner == request.owner || own.until <= now {
             return None;
         }
         Some(if own.fingerprint == request.fingerprint {
-            Claimed::Running { fence: flight.fence, left: own.until.since(now) }
+            Claimed::Running { fence, left: own.until.since(now) }
         } else {
             Claimed::Mismatch
         })
+    }
+
+    /// The server says that a claim of another process runs, and somebody here waits for its end.
+    pub(super) fn sighted(&self, claim: &Claim, fence: u64, left: Duration) {
+        let mut flights = self.0.of(claim.key);
+        if let Some(flight) = flights.get_mut(&claim.key).filter(|flight| flight.fence == fence) {
+            flight.sighting = Some(Sighting { fingerprint: claim.fingerprint, at: Tick::now(), left });
+        }
     }
 
     /// A claim of ours was granted, as asked for at `asked`.
@@ -169,7 +194,7 @@ impl Flights {
 
 impl Flight {
     fn of(fence: u64, own: Option<Own>) -> Self {
-        Self { fence, own, wait: Arc::default(), waiting: 0, is_looked_at: false }
+        Self { fence, own, sighting: None, wait: Arc::default(), waiting: 0, is_looked_at: false }
     }
 
     fn is_of(&self, owner: u128) -> bool {

@@ -196,8 +196,10 @@ impl<S: Store> Sender<S> {
         // What the store says is about the last time that it was sent.
         let failed = if claim.may_have_been_sent() { LedgerError::lasting } else { LedgerError::unsent };
         let answer = answer.map_err(|error| failed(error.why));
-        if let Ok(Claimed::Granted { fence }) = answer {
-            client.flights.begin(claim, fence, asked);
+        match answer {
+            Ok(Claimed::Granted { fence }) => client.flights.begin(claim, fence, asked),
+            Ok(Claimed::Running { fence, left }) => client.flights.sighted(claim, fence, left),
+            _ => {}
         }
         self.tell(answer);
     }

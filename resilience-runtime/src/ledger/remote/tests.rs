@@ -323,6 +323,23 @@ async fn claims_that_nobody_has_end_soon_after_an_outage() {
     assert!(ledger.client.flights.is_empty() && ledger.client.claims.is_empty());
 }
 
+/// Callers that give up under load leave claims behind faster than one at a time could be told of.
+#[tokio::test(start_paused = true)]
+async fn claims_are_taken_back_as_fast_as_callers_give_up() {
+    let ledger = remote();
+    ledger.client.store.slow_down_to(Duration::from_millis(100));
+    let key = op("given up").key;
+    for owner in 0..15_000 {
+        if owner % 150 == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        ledger.abandon(Hold { key, owner, fence: 1 }, false);
+    }
+    let start = Tick::now();
+    ledger.drain().await;
+    assert!(Tick::now().since(start) < Duration::from_millis(500), "{:?}", Tick::now().since(start));
+}
+
 /// Whoever is polled so often and then left alone, for ever: nobody else waits for it.
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_is_left_alone_keeps_nobody_waiting() {

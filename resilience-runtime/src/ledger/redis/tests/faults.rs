@@ -117,3 +117,23 @@ async fn the_fence_rises_over_a_clock_that_steps_back() {
     let entry = store.inspect(op.key).await.expect("it answers").expect("a record");
     assert_eq!(entry.attempt, 1, "forgotten is forgotten");
 }
+
+/// A round trip is long under load, and in it many more give up.
+#[tokio::test]
+async fn many_farewells_are_one_round_trip() {
+    need!(Redis);
+    let server = server();
+    let proxy = Proxy::start(server.port());
+    let store = store(&server.url_at(proxy.port())).await;
+    let key = op("given up").key;
+    let many: Vec<_> = (0..1_000).map(|owner| Farewell::Withdraw { key, owner }).collect();
+    store.part(&many[..1]).await.expect("it answers");
+    proxy.delay(Duration::from_millis(50));
+    let mut took = Vec::new();
+    for count in [1, 1_000] {
+        let start = Instant::now();
+        store.part(&many[..count]).await.expect("it answers");
+        took.push(start.elapsed());
+    }
+    assert!(took[1] < took[0] * 10, "{took:?}");
+}
