@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use crate::context::{self, Operation};
+use crate::context::{self, Context, Operation};
 use crate::edge::Outcome;
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::term::{Next, Term};
@@ -100,7 +100,7 @@ impl Lead {
         let in_time = !self.term.is_over(Tick::now());
         let until = Tick::now().after(self.term.patience());
         // A deadline that nobody else watches bounds this wait, too.
-        let deadline = context::with(|context| context.unwatched_deadline());
+        let deadline = context::with(Context::unwatched_deadline);
         let until = deadline.map_or(until, |deadline| deadline.min(until));
         let release = self.shared.ledger().release(self.hold);
         match tokio::time::timeout_at(until.instant(), release).await {
