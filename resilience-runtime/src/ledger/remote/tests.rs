@@ -535,3 +535,18 @@ fn whatever_becomes_of_the_runtime_of_the_first_caller_the_others_are_answered()
         assert_eq!(ledger.client.store.claims.load(SeqCst), 1, "one for both");
     }
 }
+
+/// Begun on one runtime, and awaited on another one after the first has ended.
+#[test]
+fn a_claim_may_outlive_the_runtime_that_it_was_begun_on() {
+    let ledger = remote();
+    ledger.client.store.slow_down_to(Duration::from_millis(100));
+    let op = op("moves");
+    let request = long(&op, 1);
+    let mut claim = ledger.claim(&request);
+    let first = runtime();
+    first.block_on(async { assert!(poll_once(&mut claim).is_pending()) });
+    drop(first);
+    let answer = runtime().block_on(claim);
+    assert!(matches!(answer, Ok(Claimed::Granted { .. })), "{answer:?}");
+}
