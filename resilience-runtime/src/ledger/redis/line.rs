@@ -148,7 +148,7 @@ fn cluster(settings: &Settings) -> RedisResult<ClusterClient> {
 }
 
 /// An error as those who read a log need it. What was worth it has been sent again.
-pub(crate) fn said(error: &RedisError) -> LedgerError {
+pub(crate) fn fault(error: &RedisError) -> LedgerError {
     LedgerError::lasting(words(error))
 }
 

@@ -71,7 +71,7 @@ scripts!(claim renew settle withdraw look inspect forget resolve);
 
 impl Redis {
     async fn open(settings: &Settings) -> Answer<Self> {
-        let line = Line::open(settings).await.map_err(|error| line::said(&error))?;
+        let line = Line::open(settings).await.map_err(|error| line::fault(&error))?;
         check(&line, settings).await?;
         let store =
             Self { line, prefix: settings.prefix.clone(), scripts: Scripts::new(), draw: Script::new(DRAW) };
@@ -120,7 +120,7 @@ impl Redis {
 /// Warns of a server that may forget; where results are required to last, it is refused.
 async fn check(line: &Line, settings: &Settings) -> Answer<()> {
     let mut risks = Vec::new();
-    for info in line.info().await.map_err(|error| line::said(&error))? {
+    for info in line.info().await.map_err(|error| line::fault(&error))? {
         match &info {
             Some(info) => {
                 let health = Health::of(info);

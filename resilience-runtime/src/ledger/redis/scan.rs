@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use redis::{Pipeline, Value};
 
-use super::line::{Node, said};
+use super::line::{Node, fault};
 use super::{Answer, Redis, row};
 use crate::key::IdempotencyKey;
 use crate::ledger::{Entry, LedgerError};
@@ -19,7 +19,7 @@ impl Redis {
         // A walk may come by a key twice.
         let mut entries = BTreeMap::new();
         let pattern = format!("{}*", escaped(&self.prefix));
-        for node in self.line.nodes().await.map_err(|error| said(&error))? {
+        for node in self.line.nodes().await.map_err(|error| fault(&error))? {
             let mut cursor = b"0".to_vec();
             loop {
                 let (next, keys) = self.step(&node, &cursor, &pattern).await?;
@@ -43,7 +43,7 @@ impl Redis {
     ) -> Answer<(Vec<u8>, Vec<IdempotencyKey>)> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(BATCH);
-        let answer = self.line.ask_at(node, scan).await.map_err(|error| said(&error))?;
+        let answer = self.line.ask_at(node, scan).await.map_err(|error| fault(&error))?;
         let (next, names): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(answer)
             .map_err(|error| LedgerError::new(format!("redis: an answer to SCAN that is none: {error}")))?;
         // Under the same prefix there may be other things of ours.
@@ -57,7 +57,7 @@ impl Redis {
         for key in keys {
             ask.cmd("GETRANGE").arg(self.name(*key)).arg(0).arg(row::WITHOUT_RESULT - 1);
         }
-        let mut answers = self.line.ask_all(node, ask).await.map_err(|error| said(&error))?.into_iter();
+        let mut answers = self.line.ask_all(node, ask).await.map_err(|error| fault(&error))?.into_iter();
         let time = answers.next().and_then(|time| redis::from_redis_value::<(u64, u64)>(time).ok());
         let Some((seconds, micros)) = time else {
             return Err(LedgerError::new("redis: an answer to TIME that is none".to_owned()));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
-use super::line::{Line, said, words};
+use super::line::{Line, fault, words};
 use crate::ledger::LedgerError;
 use crate::time;
 
@@ -55,10 +55,10 @@ impl Script {
         for _ in 1..tries {
             match self.send(line, key, args).await {
                 Err(error) if line.repeats(&error) => time::pause(PAUSE.mul_f64(fastrand::f64())).await,
-                answer => return answer.map_err(|error| said(&error)),
+                answer => return answer.map_err(|error| fault(&error)),
             }
         }
-        self.send(line, key, args).await.map_err(|error| said(&error))
+        self.send(line, key, args).await.map_err(|error| fault(&error))
     }
 
     /// One round trip; another one, with the code, for a server that does not know it, or not any more.

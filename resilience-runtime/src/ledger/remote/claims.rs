@@ -4,7 +4,6 @@
 //! again, keeps nobody else waiting, and what the server says of its claim is heard.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -13,7 +12,6 @@ use crate::key::IdempotencyKey;
 use crate::ledger::key_map::KeyMap;
 use crate::ledger::shards::Shards;
 use crate::ledger::{Claimed, Request};
-use crate::time::Tick;
 
 #[derive(Default)]
 pub(super) struct Claims(Shards<KeyMap<Operation>>);
@@ -35,7 +33,6 @@ impl Operation {
 /// A claim on its way.
 pub(super) struct InFlight {
     pub(super) claim: Claim,
-    since: Tick,
     state: Mutex<State>,
     answered: Notify,
 }
@@ -78,16 +75,12 @@ impl Claims {
         self.0.iter().all(|claims| claims.is_empty())
     }
 
-    /// Joins the claim that is on its way, unless it has been for longer than an answer may take: then its task stands
-    /// still.
-    pub(super) fn join(&self, request: &Request<'_>, longest: Duration) -> Joined {
+    /// Joins the claim that is on its way, or begins one.
+    pub(super) fn join(&self, request: &Request<'_>) -> Joined {
         let mut shard = self.0.of(request.key);
         let flights = &mut shard.entry(request.key).or_default().flights;
-        let (owner, now) = (request.owner, Tick::now());
-        let is_such = |flight: &&Arc<InFlight>| {
-            flight.claim.fingerprint == request.fingerprint && now < flight.since.after(longest)
-        };
-        for flight in flights.iter().filter(is_such) {
+        let owner = request.owner;
+        for flight in flights.iter().filter(|flight| flight.claim.fingerprint == request.fingerprint) {
             let mut state = flight.state();
             // One without callers may have been given up.
             if state.callers > 0 {
@@ -96,7 +89,7 @@ impl Claims {
             }
         }
         let state = Mutex::new(State { callers: 1, ..State::default() });
-        let flight = Arc::new(InFlight { claim: request.into(), since: now, state, answered: Notify::new() });
+        let flight = Arc::new(InFlight { claim: request.into(), state, answered: Notify::new() });
         flights.push(Arc::clone(&flight));
         Joined::First(Caller { flight, owner })
     }
@@ -159,7 +152,7 @@ impl Caller {
         Arc::clone(&self.flight)
     }
 
-    /// What the server says to this caller. Nothing, if the task that sent the claim ended without an answer.
+    /// What the server says to this caller.
     pub(super) async fn answer(self) -> Answer<Claimed> {
         loop {
             // Made before the look, so that no answer falls in between.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::FIRST_PAUSE;
 use super::store::Claim;
 use crate::key::IdempotencyKey;
 use crate::ledger::key_map::KeyMap;
@@ -38,9 +39,6 @@ struct Sighting {
     at: Tick,
     left: Duration,
 }
-
-/// For so long a sighting is as good as another question: who waits does not look sooner either.
-const FRESH: Duration = Duration::from_millis(25);
 
 struct Own {
     owner: u128,
@@ -85,7 +83,8 @@ impl Flights {
         let Some(own) = &flight.own else {
             let seen = flight.sighting.as_ref().filter(|seen| seen.fingerprint == request.fingerprint)?;
             let left = seen.left.saturating_sub(now.since(seen.at));
-            return (now < seen.at.after(FRESH)).then_some(Claimed::Running { fence, left });
+            // Who waits does not look sooner either.
+            return (now < seen.at.after(FIRST_PAUSE)).then_some(Claimed::Running { fence, left });
         };
         if own.owner == request.owner || own.until <= now {
             return None;

@@ -252,7 +252,7 @@ impl<S: Store> Ledger for Remote<S> {
             return Reply::now(Ok(answer));
         }
         Reply::later(async move {
-            let caller = match client.claims.join(request, client.timeout) {
+            let caller = match client.claims.join(request) {
                 Joined::First(caller) => {
                     let sender = Sender { client: Arc::clone(client), flight: caller.flight() };
                     client.background.spawn(sender.send());
