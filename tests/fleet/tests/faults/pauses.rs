@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Worker};
 
 crate::on_both!(paused_before_its_body paused_before_its_effect paused_after_its_effect);
 
@@ -17,10 +17,7 @@ fn paused_before_its_body(fleet: &Fleet) {
     let handle = late.handle();
     fleet.proxy.on_reply(1, move || handle.signal(Signal::STOP));
     late.call();
-    sleep(LONGER_THAN_THE_LEASE);
-    let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
-    late.handle().signal(Signal::CONT);
-    assert_eq!(late.outcome().as_deref(), Some("error LeaseLost"));
+    let next = overtaken(fleet, late);
     let history = fleet.history();
     let [(_, effect)] = history.effects(1) else { panic!("{history:?}") };
     assert_eq!(next, format!("ran {effect}"));
@@ -36,10 +33,7 @@ fn paused_before_its_effect(fleet: &Fleet) {
     granted.recv().expect("the server answers");
     sleep(Duration::from_millis(100));
     late.handle().signal(Signal::STOP);
-    sleep(LONGER_THAN_THE_LEASE);
-    let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
-    late.handle().signal(Signal::CONT);
-    assert_eq!(late.outcome().as_deref(), Some("error LeaseLost"));
+    let next = overtaken(fleet, late);
     let history = fleet.history();
     let [(first, effect), (second, _)] = history.effects(1) else { panic!("{history:?}") };
     assert!(second < first, "the late one has the lower token: {history:?}");
@@ -54,15 +48,21 @@ fn paused_after_its_effect(fleet: &Fleet) {
         sleep(Duration::from_millis(2));
     }
     late.handle().signal(Signal::STOP);
-    sleep(LONGER_THAN_THE_LEASE);
-    let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
-    late.handle().signal(Signal::CONT);
-    assert_eq!(late.outcome().as_deref(), Some("error LeaseLost"));
+    let next = overtaken(fleet, late);
     let history = fleet.history();
     let [(first, _), (second, effect)] = history.effects(1) else { panic!("{history:?}") };
     assert!(first < second, "{history:?}");
     assert_eq!(next, format!("ran {effect}"));
     keeps(fleet, *effect);
+}
+
+/// Stands still for longer than its lease, and goes on when another one has run. What that one says.
+fn overtaken(fleet: &Fleet, late: Worker) -> String {
+    sleep(LONGER_THAN_THE_LEASE);
+    let next = fleet.direct("one 1 dedup").ready().called().expect("it lives");
+    late.handle().signal(Signal::CONT);
+    assert_eq!(late.outcome().as_deref(), Some("error LeaseLost"));
+    next
 }
 
 /// The late one has overwritten nothing.
