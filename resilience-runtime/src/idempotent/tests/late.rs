@@ -112,3 +112,15 @@ async fn only_what_has_not_begun_is_held_back() {
         assert_eq!(called.map_err(|error| error.kind()), if harmless { Err(Kind::LeaseLost) } else { Ok(7) });
     }
 }
+
+/// Its renewals fail for longer than its lease, and nobody took it over: the term is looked at before the body begins only.
+#[tokio::test(start_paused = true)]
+async fn what_has_begun_goes_on_while_the_ledger_is_away() {
+    let runtime = Runtime::over(Arc::new(Flaky { renewals: u32::MAX.into(), ..Flaky::new() }));
+    let body = async {
+        pause(seconds(90)).await;
+        Ok(7)
+    };
+    assert_eq!(runtime.scope(call(body)).await, Ok(7));
+    assert_eq!(runtime.scope(call(not_run())).await, Ok(7), "it is kept");
+}
