@@ -21,7 +21,8 @@ usage: cargo xtask <command>
                      (with cargo-nextest if it is installed, with cargo test if not)
   servers            looks for PostgreSQL and Redis or Valkey, which tests start, and installs them
                      from the system's packages where it may (as root or by sudo, with apt-get)
-  ci                 servers, then fmt, clippy and docs with warnings as errors, then test
+  ci                 servers, then fmt, clippy and docs with warnings as errors, then test, then
+                     what only an optimised build can measure
   smoke              the checkout example: no order charged twice, none lost
   rules [--check]    writes docs/rules from the rule book, or compares them with it
   soak [SECONDS]     every policy at the machine's full rate, for ten minutes: nobody holds anything
@@ -131,6 +132,7 @@ fn ci() -> Vec<Step> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(tests(&[]));
+    steps.push(rates());
     steps
 }
 
@@ -159,6 +161,12 @@ fn peers(name: &'static str, command: &str) -> Step {
 fn soak(seconds: &str) -> Step {
     Step::cargo("soak", &["test", "--release", "--package=resilience", "--test=soak", "--", "--nocapture"])
         .env("RESILIENCE_SOAK_SECONDS", seconds)
+}
+
+/// What a build without optimisation cannot measure.
+fn rates() -> Step {
+    Step::cargo("rates", &["test", "--release", "--package=resilience-fleet", "--test=faults", "--"])
+        .args(&["callers_are_no_slower", "--test-threads=1"])
 }
 
 fn fleet(seconds: &str) -> Step {

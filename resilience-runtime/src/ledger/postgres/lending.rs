@@ -16,6 +16,8 @@ use crate::time::Tick;
 /// Between two attempts to connect to a server that refuses.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// In how many batches those who arrive within one limit are refused, where all of them are.
+const BATCHES: u32 = 16;
 
 pub(super) struct Lending<C, W> {
     /// Connections at a time.
@@ -236,12 +238,16 @@ impl<C: Breaks, W: Waits> Lending<C, W> {
         self.queues.iter_mut().find_map(|queue| next_of(queue, limit, now))
     }
 
-    /// Those in front whose time is over at this moment, or who have left.
+    /// Those in front whose time is over at this moment, or who have left. With the first of them goes who would be next:
+    /// to wake one task of the callers after the other costs more than all that is done for them here.
     fn let_go(&mut self, at: Tick, refused: &mut Vec<(W, Fault)>) {
+        let (limit, soon) = (self.limit, at.after(self.limit / BATCHES));
+        let is_over = |waiter: &mut Waiter<W>, at| waiter.who.has_left() || waiter.since.after(limit) <= at;
         for queue in &mut self.queues {
-            while let Some(first) =
-                queue.pop_front_if(|first| first.who.has_left() || first.since.after(self.limit) <= at)
-            {
+            if !queue.front_mut().is_some_and(|first| is_over(first, at)) {
+                continue;
+            }
+            while let Some(first) = queue.pop_front_if(|first| is_over(first, soon)) {
                 if !first.who.has_left() {
                     refused.push((first.who, busy(self.most)));
                 }

@@ -11,16 +11,18 @@ mod storm;
 
 /// The same test on both servers, and what else it needs.
 macro_rules! on_both {
-    ($($name:ident)*) => { $(crate::on_both! { @ $name })* };
+    ($($(#[$attr:meta])* $name:ident)*) => { $(crate::on_both! { @ $(#[$attr])* $name })* };
     ($name:ident, $($need:ident),+) => { crate::on_both! { @ $name $(, $need)+ } };
-    (@ $name:ident $(, $need:ident)*) => { mod $name {
+    (@ $(#[$attr:meta])* $name:ident $(, $need:ident)*) => { mod $name {
         #[test]
+        $(#[$attr])*
         fn on_postgres() {
             resilience_servers::need!(Postgres $(, $need)*);
             super::$name(&crate::fleet::Fleet::postgres());
         }
 
         #[test]
+        $(#[$attr])*
         fn on_redis() {
             resilience_servers::need!(Redis $(, $need)*);
             super::$name(&crate::fleet::Fleet::redis());

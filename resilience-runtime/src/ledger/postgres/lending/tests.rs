@@ -122,7 +122,86 @@ fn the_queue_holds_those_whose_time_is_not_over() {
         caller.1.set(ms % 2 == 0);
         assert!(waiting(&lending) <= 2_000, "{}", waiting(&lending));
     }
-    assert_eq!(refused, 4_000, "the others had left");
+    let over = 4_000; // the others had left
+    assert!((over..over + 1_000 / BATCHES as usize).contains(&refused), "{refused}");
+    let stays = lending.queues[Second as usize].iter().filter(|waiter| !waiter.who.has_left()).count();
+    assert_eq!(refused + stays, 5_000, "all of them are told, or wait");
+}
+
+/// So their tasks are not woken one by one. Nobody is refused much too early, or too late.
+#[test]
+fn those_whose_time_is_over_are_refused_in_batches() {
+    let mut lending = lending(1);
+    lending.arrive(Caller::new(0), Second, at(0));
+    lending.connected(Connection(1), at(0));
+    let mut batches = 0;
+    for ms in 1..10_000 {
+        let next = lending.arrive(Caller::new(u32::try_from(ms).expect("it fits")), Second, at(ms));
+        for (caller, _) in &next.refused {
+            let waited = ms - u64::from(caller.0);
+            assert!((2_000 - 2_000 / u64::from(BATCHES)..=2_000).contains(&waited), "{waited}");
+        }
+        batches += u32::from(!next.refused.is_empty());
+    }
+    assert!((4 * BATCHES - 1..=4 * BATCHES + 1).contains(&batches), "{batches} batches of four limits");
+}
+
+/// Calls that succeed in ten seconds: each claims, and writes its result. A caller whose call has ended begins another one
+/// at once. The server takes two milliseconds for a statement, and is asked over eight connections.
+fn successes(callers: u32) -> u32 {
+    const SERVICE: Duration = Duration::from_millis(2);
+    const LIMIT: Duration = Duration::from_millis(500);
+    let mut lending = Lending::new(8, LIMIT);
+    // What each of them asks, and since when.
+    let mut asked = vec![(Second, at(0)); callers as usize];
+    let mut is_withdrawn = vec![false; callers as usize];
+    // Not all at once: a crowd that comes and leaves together leaves nobody in between who is late.
+    let start = |caller| Tick::BASE.after(LIMIT * caller / callers);
+    let mut arrivals: VecDeque<_> = (0..callers).map(|caller| (start(caller), caller)).collect();
+    let mut answers: VecDeque<(Tick, u32, Connection)> = VecDeque::new();
+    let (mut now, mut connections, mut successes) = (at(0), 0, 0);
+    while now < at(10_000) {
+        let next =
+            if answers.front().is_none_or(|(then, ..)| arrivals.front().is_some_and(|(at, _)| at <= then)) {
+                let (then, caller) = arrivals.pop_front().expect("somebody waits, is served or arrives");
+                now = now.max(then);
+                asked[caller as usize].1 = now;
+                let next = lending.arrive(Caller::new(caller), asked[caller as usize].0, now);
+                if next.connect {
+                    connections += 1;
+                    lending.connected(Connection(100 + connections), now)
+                } else {
+                    next
+                }
+            } else {
+                let (then, caller, connection) = answers.pop_front().expect("it is there");
+                now = then;
+                let (precedence, since) = asked[caller as usize];
+                let was_withdrawn = is_withdrawn[caller as usize];
+                let is_late = now > since.after(LIMIT);
+                is_withdrawn[caller as usize] = is_late && precedence == Second;
+                successes += u32::from(precedence == First && !was_withdrawn && !is_late);
+                // A claim that was granted too late is taken back, which is as much work as a result.
+                asked[caller as usize].0 = if precedence == Second { First } else { Second };
+                arrivals.push_front((now, caller));
+                lending.returned(connection, SERVICE, now)
+            };
+        if let Some((caller, connection)) = next.hand {
+            answers.push_back((now.after(SERVICE), caller.0, connection));
+        }
+        for (caller, _) in next.refused {
+            asked[caller.0 as usize].0 = Second;
+            arrivals.push_front((now, caller.0));
+        }
+    }
+    successes
+}
+
+/// Also where they are more than can be served in time: those that are, are of use.
+#[test]
+fn many_callers_are_no_slower_than_few() {
+    let [few, many] = [300, 3_000].map(successes);
+    assert!(many * 20 >= few * 19, "{many} of many, {few} of few");
 }
 
 /// A server that takes nearly as long as a statement may: it is used all the same.
