@@ -56,7 +56,8 @@ async fn who_comes_back_does_not_disturb_his_successor() {
     assert_eq!(successor, Ok(2));
 }
 
-static BLOCKED: Exclusive = Exclusive::new("blocked").lease(Duration::from_millis(100));
+/// Long enough for a busy machine to begin the body before it is over.
+static BLOCKED: Exclusive = Exclusive::new("blocked").lease(Duration::from_secs(1));
 static NEXT: Exclusive = Exclusive::new("blocked").lease(Duration::from_mins(1)).waiting();
 
 /// A body that keeps its thread cannot be dropped. Two believe that they lead, and the token tells them apart.
