@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::backend::{Backend, OpenError};
 use crate::background::Background;
 use crate::ledger::memory::MemoryLedger;
-use crate::ledger::{Ledger, Operator};
+use crate::ledger::{Ledger, LedgerError, Operator, new_owner, new_owner_in_memory};
 use crate::quota::Quotas;
 use crate::site::manifest;
 use crate::time::Instant;
@@ -279,6 +279,11 @@ impl InUse {
 
     pub(crate) fn quotas(&self) -> Arc<dyn Quotas> {
         Arc::clone(&self.backend.quotas)
+    }
+
+    /// An owner for a claim in the ledger.
+    pub(crate) fn new_owner(&self) -> Result<u128, LedgerError> {
+        if self.backend.memory.is_some() { Ok(new_owner_in_memory()) } else { new_owner() }
     }
 
     /// The ledger, if it is the one in memory.

@@ -19,7 +19,7 @@ use crate::context;
 use crate::edge::{CarriesRejection, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Name, Namespace};
-use crate::ledger::{Asking, Claimed, Request, Unanswered, later, new_owner};
+use crate::ledger::{Asking, Claimed, Request, Unanswered, later};
 use crate::owner::{Owner, lasting, sane};
 use crate::runtime::{self, Alone, InUse};
 use crate::time::{self, Tick};
@@ -156,10 +156,11 @@ impl Exclusive {
         loop {
             // A new owner each time: a question whose answer was lost may still be granted later, and its lease would
             // count from a moment that nobody knows.
-            let request = self.request(names, key);
+            let failed = |error| reject(Kind::Store, site).because(error);
+            let request = self.request(names, key, shared.new_owner().map_err(failed)?);
             let sent = Tick::now();
             let claimed = Asking::of(shared.ledger(), &request).await.map_err(|why| match why {
-                Unanswered::Failed(error) => reject(Kind::Store, site).because(error),
+                Unanswered::Failed(error) => failed(error),
                 Unanswered::Late => reject(Kind::DeadlineExceeded, site),
             });
             match claimed? {
@@ -203,13 +204,13 @@ impl Exclusive {
         if is_late(now) { held(now) } else { Ok(()) }
     }
 
-    fn request<'a>(&self, names: &'a Names, key: &'a Encoded) -> Request<'a> {
+    fn request<'a>(&self, names: &'a Names, key: &'a Encoded, owner: u128) -> Request<'a> {
         let name = Name { namespace: &names.namespace, scope: None, key };
         Request {
             key: name.key(),
             site: names.site,
             name,
-            owner: new_owner(),
+            owner,
             fingerprint: None,
             version: 1,
             lease: self.params.lease,

@@ -24,7 +24,7 @@ use crate::context::{self, Context};
 use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Name, Namespace};
-use crate::ledger::{Body, Request, Stored as Record, new_owner};
+use crate::ledger::{Body, LedgerError, Request, Stored as Record};
 use crate::runtime::{self, Alone, InUse};
 use crate::time::Tick;
 use crate::{Error, Kind, Site};
@@ -90,13 +90,12 @@ impl SiteLedger {
 
     /// Asks for the right to run the operation.
     pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
-        match self.usable(names) {
-            Ok(usable) => {
-                let asked = Asked { shared: self.in_use(), request: self.request(usable) };
-                Question { site: self, asked: Ok(asked) }
-            }
-            Err(error) => Question { site: self, asked: Err(error) },
-        }
+        let asked = self.usable(names).and_then(|usable| {
+            let shared = self.in_use();
+            let request = self.request(usable, shared.new_owner())?;
+            Ok(Asked { shared, request })
+        });
+        Question { site: self, asked }
     }
 
     fn in_use(&'static self) -> InUse {
@@ -122,19 +121,24 @@ impl SiteLedger {
 
     /// What is asked for. Inline: it is large, and written where it stays.
     #[inline]
-    fn request<'a>(&'static self, usable: Usable<'a>) -> Request<'a> {
+    fn request<'a>(
+        &'static self,
+        usable: Usable<'a>,
+        owner: Result<u128, LedgerError>,
+    ) -> Result<Request<'a>, Error> {
+        let owner = owner.map_err(|error| self.store(error))?;
         let name = self.name(usable);
-        Request {
+        Ok(Request {
             key: name.key(),
             site: self.site.name(),
             name,
-            owner: new_owner(),
+            owner,
             fingerprint: usable.fingerprint.copied(),
             version: self.params.version,
             lease: self.params.lease,
             ttl: self.params.ttl,
             at_most_once: self.params.guarantee == Guarantee::AtMostOnce,
-        }
+        })
     }
 
     fn name<'a>(&'static self, Usable { key, scope, .. }: Usable<'a>) -> Name<'a> {

@@ -12,6 +12,7 @@ pub(crate) mod durable;
 mod key_map;
 pub(crate) mod memory;
 mod operator;
+mod owner;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod record;
@@ -32,9 +33,9 @@ use std::time::Duration;
 pub use answer::{Body, Claimed, Hold, LedgerError, Stored, Written};
 pub(crate) use asking::{Asking, Unanswered};
 pub use operator::{Entry, EntryState, Operator};
+pub(crate) use owner::{new_owner, new_owner_in_memory};
 pub use reply::Reply;
 pub use request::Request;
-pub(crate) use request::new_owner;
 #[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
 pub use table::POSTGRES_SCHEMA;
 

@@ -32,8 +32,3 @@ impl Request<'_> {
         self.name.to_string()
     }
 }
-
-/// Nobody else has it.
-pub(crate) fn new_owner() -> u128 {
-    u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..))
-}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::op::{A_WHILE, LEASE, Op, Suite, TTL, complete, lapse, leave, value};
-use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written};
+use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written, new_owner};
 
 /// Holds a ledger to what every ledger must do. It panics, and says at which claim or write.
 ///
@@ -17,7 +17,9 @@ use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written};
 /// # }
 /// ```
 pub async fn ledger_conformance(ledger: &dyn Ledger) {
-    let suite = Suite { ledger, run: fastrand::u64(..) };
+    // Keys of its own in a ledger that outlives the process, also where the program seeds its generators.
+    let run = new_owner().expect("the system gives randomness");
+    let suite = Suite { ledger, run };
     a_result_is_kept(&suite).await;
     a_running_claim_stands(&suite).await;
     a_lapsed_claim_is_taken_over(&suite).await;

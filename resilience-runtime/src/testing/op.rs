@@ -36,7 +36,7 @@ pub(crate) fn op(name: &str) -> Op {
 pub(super) struct Suite<'a> {
     pub(super) ledger: &'a dyn Ledger,
     /// Keeps this run apart from the ones before.
-    pub(super) run: u64,
+    pub(super) run: u128,
 }
 
 impl Suite<'_> {

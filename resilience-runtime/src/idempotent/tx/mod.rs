@@ -22,7 +22,7 @@ use crate::context::{self, Operation};
 use crate::edge::{Edge, Outcome, Returns, Stop};
 use crate::event::reject;
 use crate::key::IdempotencyKey;
-use crate::ledger::{Body, Claimed, Request, Stored as Record};
+use crate::ledger::{Body, Claimed, Request, Stored as Record, new_owner};
 use crate::{Class, Kind, time};
 
 /// What a type of transactions can do. It carries the bound, so that a missing one is reported once.
@@ -60,8 +60,8 @@ pub struct TxClaim {
 impl SiteLedger {
     /// Claims the operation in the transaction.
     pub async fn claim_in<T>(&'static self, in_tx: &InTx<T>, tx: &mut T, names: &Names) -> Entry<TxClaim> {
-        let request = match self.usable(names) {
-            Ok(usable) => self.request(usable),
+        let request = match self.usable(names).and_then(|usable| self.request(usable, new_owner())) {
+            Ok(request) => request,
             Err(error) => return Entry::Rejected(error),
         };
         let statements = Statements::of(&request);

@@ -5,6 +5,7 @@ mod fleet;
 mod pauses;
 mod replies;
 mod restarts;
+mod seeds;
 mod stalls;
 mod steps;
 mod storm;
