@@ -135,6 +135,6 @@ fn sixty_four_threads() {
             scope.spawn(move || work(thread));
         }
     });
-    let site = manifest().find(|site| site.name() == "crowds::call" && site.policies().len() == 6);
+    let site = manifest().find(|site| site.stored_name() == "crowds::call" && site.policies().len() == 6);
     assert_eq!(site.expect("a site").gauges(), Gauges::default());
 }

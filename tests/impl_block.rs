@@ -20,7 +20,7 @@ fn stack(name: &str) -> Vec<&'static str> {
 }
 
 fn site(name: &str) -> &'static Site {
-    resilience::manifest().find(|site| site.name() == name).unwrap_or_else(|| panic!("no site {name}"))
+    resilience::manifest().find(|site| site.stored_name() == name).unwrap_or_else(|| panic!("no site {name}"))
 }
 
 struct Client {
@@ -133,7 +133,7 @@ fn a_skipped_method_has_its_own_policies_only() {
     assert_eq!(stack("impl_block::skipped_with_its_own"), ["timeout"]);
     for name in ["skipped", "skipped_by_configuration", "marked_for_nothing", "places"] {
         let name = format!("impl_block::{name}");
-        assert!(resilience::manifest().all(|site| site.name() != name), "{name}");
+        assert!(resilience::manifest().all(|site| site.stored_name() != name), "{name}");
     }
 }
 

@@ -153,7 +153,7 @@ async fn nothing_is_held_after_a_call() {
     async fn call(name: &str, service: &Service) -> Reply {
         service.call().await
     }
-    let site = manifest().find(|site| site.name() == "keyed::call").expect("a site");
+    let site = manifest().find(|site| site.stored_name() == "keyed::call").expect("a site");
     let hang = Service::new([Hang]);
     let three = async { tokio::join!(call("a", &hang), call("a", &hang), call("b", &hang)) };
     let watch = async {

@@ -460,5 +460,5 @@ async fn case_20_one_state_per_function_whatever_its_name_and_types() {
     assert_eq!(word(&two::call(&good).await), "ok");
     let _ = generic([1_u8], &bad).await;
     assert_eq!(kind(generic(["a", "b"], &good).await), Kind::CircuitOpen);
-    assert_eq!(manifest().filter(|site| site.name() == "case 20").count(), 2);
+    assert_eq!(manifest().filter(|site| site.stored_name() == "case 20").count(), 2);
 }

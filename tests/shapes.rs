@@ -283,7 +283,7 @@ async fn the_manifest_knows_every_function() {
     for name in
         ["shapes::charge", "shapes::generic", "shapes::defaulted", "shapes::implemented", "shapes::boxed"]
     {
-        assert!(resilience::manifest().any(|site| site.name() == name), "{name}");
+        assert!(resilience::manifest().any(|site| site.stored_name() == name), "{name}");
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let returns = nameable(&body.returns);
     check_constants(function, stack)?;
     check_held(function, stack)?;
+    check_types(function, stack)?;
     transaction::check(function, stack)?;
     if needs.keeps {
         check_owned(&body.returns)?;
@@ -122,11 +123,13 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     imports.sort_by_key(|path| path.get_ident().map(ToString::to_string));
     imports.dedup_by_key(|path| path.get_ident().map(ToString::to_string));
     let imports = function.use_up(imports);
-    let name = match &stack.options.name {
-        Some(name) => quote!(#name),
+    let here = local("__here");
+    let names = match &stack.options.name {
+        Some(name) => quote!(#name, ::core::option::Option::None),
         None => {
             let name = function.sig.ident.unraw().to_string();
-            quote!(::core::concat!(::core::module_path!(), "::", #name))
+            let module = quote!(::core::module_path!());
+            quote!(::core::concat!(#module, "::", #name), ::core::option::Option::Some(#module))
         }
     };
     let rules = judge::item(stack, &function.sig.ident);
@@ -136,8 +139,11 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         #imports
         #(#params)*
         #rules
+        fn #here() -> &'static str {
+            ::core::any::type_name_of_val(&#here)
+        }
         static #site: #runtime::Site =
-            #runtime::Site::new(#name, ::core::file!(), ::core::line!(), #marker, &[#(&#gauges),*]);
+            #runtime::Site::new(#names, #here, ::core::file!(), ::core::line!(), #marker, &[#(&#gauges),*]);
         const _: () = {
             #[#runtime::linkme::distributed_slice(#runtime::RESILIENCE_SITES_0_1)]
             #[linkme(crate = #runtime::linkme)]
@@ -224,6 +230,21 @@ fn check_held(function: &Function, stack: &Stack) -> Result<()> {
             let wrong =
                 "a `&mut self` method lends all of `self` to its body, and the policy holds this meanwhile";
             errors.push(at(place, wrong, "take `&self`, or share a `static`"));
+        }
+    }
+    errors.finish(())
+}
+
+/// What is kept under a function's name would be one for all types that the function is generic over.
+fn check_types(function: &Function, stack: &Stack) -> Result<()> {
+    let mut errors = Errors::default();
+    if stack.layers.iter().any(|layer| layer.kind.needs().keeps && layer.kind.is_of_one_type()) {
+        if let Some(parameter) = function.type_parameters().first() {
+            let name = &function.sig.ident;
+            let wrong = format!("`{name}` is generic, and its types would get the results of each other");
+            let help =
+                "tell them apart, as by `scope = T::NAME`; or say that all are one operation: `scope = _`";
+            errors.push(at(parameter, wrong, help));
         }
     }
     errors.finish(())

@@ -261,7 +261,7 @@ impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
 #[diagnostic::on_unimplemented(
     message = "the state of this policy would be one for all who implement the trait",
     label = "this is a default method, and the policy keeps something",
-    note = "say whose state it is: `share = ...` or `key = ...`; at `#[idempotent]`, `scope = ...`",
+    note = "say whose state it is: `share = ...` or `key = ...`; at `#[idempotent]`, `scope = ...`, or `scope = _` for all of them",
     note = "or put the policy on the methods of the implementors"
 )]
 pub trait OneType {}

@@ -41,6 +41,9 @@ pub enum Kind {
     Held,
     /// The key is empty, missing or too long.
     InvalidKey,
+    /// Two functions would keep results under one name, or exclude each other, or a generic one does not say whether its types
+    /// are one operation. None of their calls run.
+    NameClash,
     /// The ledger, or the store of a fleet's limit, failed, or cannot read what it keeps.
     Store,
     /// A fault was injected on purpose.
@@ -64,6 +67,7 @@ impl Kind {
             Self::Conflict => "the transaction is in conflict with another one",
             Self::Held => "the exclusive right is held by another",
             Self::InvalidKey => "the key is not usable",
+            Self::NameClash => "another operation has the same name",
             Self::Store => "the store failed",
             Self::Injected => "a fault was injected",
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::circuit_breaker::State;
-use crate::{Class, Kind, Site};
+use crate::{Class, Kind, NameClash, Site};
 
 /// A decision, and where it fell.
 pub(crate) struct Event<'a> {
@@ -45,6 +45,8 @@ pub(crate) enum Decision<'a> {
     ClaimsLeft,
     /// Results are kept in memory because nobody chose a ledger.
     NoLedgerChosen,
+    /// Several operations have one name, and none of them runs.
+    NameClash(&'a NameClash),
     /// Something about a limit of the fleet.
     Fleet(Fleet<'a>),
     /// A ledger was opened on a server that may forget. It belongs to no site.
@@ -157,6 +159,9 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::LedgerAtRisk(risk) => emit_risk(risk),
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
         Decision::ClaimsLeft => emit_claims_left(),
+        Decision::NameClash(clash) => {
+            tracing::error!(target: "resilience", event = "name_clash", site, "none of their calls run: {clash}");
+        }
         Decision::Fleet(count) => emit_of_fleet(site, count),
         Decision::NoLedgerChosen => emit_unchosen(
             site,

@@ -23,9 +23,18 @@ impl Owner {
         Self::Site(without_function(&format!("{set}[{index}]")))
     }
 
+    /// For readers.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Site(site) => site.name(),
+            Self::Name(name, _) => name,
+        }
+    }
+
+    /// For what is kept under it.
+    pub(crate) fn stored_name(&self) -> &'static str {
+        match self {
+            Self::Site(site) => site.stored_name(),
             Self::Name(name, _) => name,
         }
     }

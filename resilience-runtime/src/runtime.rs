@@ -19,9 +19,9 @@ use crate::site::manifest;
 use crate::time::Instant;
 
 pub use builder::Builder;
-pub(crate) use names::Alone;
 pub use names::NameClash;
-use names::namesake;
+pub(crate) use names::SoleName;
+use names::clash;
 pub use scope::Scope;
 pub(crate) use scope::{scope_around, scoped, touch};
 
@@ -172,9 +172,10 @@ impl Runtime {
     }
 
     /// Makes this the runtime of the process. An error, if there is one already, if an annotated function has run,
-    /// or if two functions would keep results, or exclude each other, under one name.
+    /// if two functions would keep results, or exclude each other, under one name, or if a generic one does not say whether
+    /// its types are one operation.
     pub fn install(self) -> Result<(), InstallError> {
-        if let Some(clash) = manifest().find_map(namesake) {
+        if let Some(clash) = manifest().find_map(clash) {
             return Err(InstallError::NameClash(clash));
         }
         if scope::is_process_in_use() {
@@ -259,7 +260,7 @@ pub enum InstallError {
         "an annotated function has run already: install the runtime at the start of the program, before any call"
     )]
     TooLate,
-    /// Two functions would keep results, or exclude each other, under one name.
+    /// Two functions would keep results, or exclude each other, under one name, or one for all types of its `impl`.
     #[error(transparent)]
     NameClash(NameClash),
 }

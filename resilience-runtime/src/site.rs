@@ -1,10 +1,15 @@
 //! One annotated function, and the list of all of them that the linker builds.
 
+mod names;
+mod path;
+
 use std::fmt;
+use std::sync::OnceLock;
 
 use resilience_policy::Policy;
 
 use crate::gauges::{Gauged, Gauges};
+pub(crate) use path::Generics;
 
 /// Every annotated function of the program. The name carries the version, because a linker section is named after
 /// the static alone, and two versions of this crate in one binary must not share one.
@@ -13,7 +18,13 @@ pub static RESILIENCE_SITES_0_1: [&'static Site];
 
 /// One annotated function: its name, its place in the source, its stack of policies.
 pub struct Site {
-    name: &'static str,
+    stored_name: &'static str,
+    /// `None`: its name was given to it, and is shown as it is.
+    module: Option<&'static str>,
+    /// The path of an item in its body.
+    path: fn() -> &'static str,
+    /// Made when it is first read.
+    name: OnceLock<&'static str>,
     file: &'static str,
     line: u32,
     policies: &'static [Policy],
@@ -24,23 +35,40 @@ pub struct Site {
 impl Site {
     #[doc(hidden)]
     pub const fn new(
-        name: &'static str,
+        stored_name: &'static str,
+        module: Option<&'static str>,
+        path: fn() -> &'static str,
         file: &'static str,
         line: u32,
         policies: &'static [Policy],
         engines: &'static [&'static dyn Gauged],
     ) -> Self {
-        Self { name, file, line, policies, engines }
+        Self { stored_name, module, path, name: OnceLock::new(), file, line, policies, engines }
     }
 
     /// Something that has a name in rejections and events, and is no function.
     pub(crate) const fn without_function(name: &'static str) -> Self {
-        Self::new(name, "", 0, &[], &[])
+        Self::new(name, None, || "", "", 0, &[], &[])
     }
 
-    /// The module path and the function's name, or the name given by `#[policies(name = "...")]`.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// The name in rejections, events and gauges: the module path, the type of a method, and the function, such as
+    /// `shop::Gateway::charge`; or the name given by `#[policies(name = "...")]`.
+    ///
+    /// It is for readers. Two functions that would be called alike are told apart by `#2`, in the order of their places
+    /// in the source. Where the type has no name, as in an `impl` for a tuple, it is the [stored name](Self::stored_name).
+    pub fn name(&'static self) -> &'static str {
+        self.name.get_or_init(|| names::display(self))
+    }
+
+    /// The name under which results and counts are kept: the module path and the function's name, or the name given by
+    /// `#[policies(name = "...")]`. It has no type, and two methods of one module can have the same.
+    pub fn stored_name(&self) -> &'static str {
+        self.stored_name
+    }
+
+    /// What the `impl` around the function is generic over.
+    pub(crate) fn generics(&self) -> Generics {
+        path::generics((self.path)())
     }
 
     /// The source file.
@@ -68,6 +96,11 @@ impl Site {
         self.policies.iter().any(|policy| policy.facts().remembers.is_some())
     }
 
+    /// Whether its results would be one for all types that its function is generic over: nothing says otherwise.
+    pub(crate) fn is_of_one_type(&self) -> bool {
+        self.policies.iter().any(|policy| matches!(policy, Policy::Idempotent(it) if it.scope.is_empty()))
+    }
+
     /// Whether its runners exclude each other under its name.
     pub(crate) fn excludes(&self) -> bool {
         self.policies.iter().any(|policy| policy.facts().excludes.is_some())
@@ -76,9 +109,13 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, file, line, policies, engines: _ } = self;
+        let Self { stored_name, file, line, policies, .. } = self;
         let mut out = f.debug_struct("Site");
-        out.field("name", name).field("file", file).field("line", line).field("policies", policies).finish()
+        out.field("stored_name", stored_name)
+            .field("file", file)
+            .field("line", line)
+            .field("policies", policies)
+            .finish()
     }
 }
 

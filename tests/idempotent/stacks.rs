@@ -161,7 +161,7 @@ async fn two_functions_of_one_name_fail_closed_and_name_both_places() {
     for _ in 0..2 {
         for reply in [runtime.scope(settle_one()).await, runtime.scope(settle_two()).await] {
             let error = reply.expect_err("closed");
-            assert_eq!((error.kind(), error.may_have_run()), (Kind::Store, false));
+            assert_eq!((error.kind(), error.may_have_run()), (Kind::NameClash, false));
             let source = std::error::Error::source(&error).expect("the clash").to_string();
             assert!(source.contains("payments.settle"), "{source}");
             let place = |line: u32| format!("{}:{line}", file!());
@@ -173,8 +173,9 @@ async fn two_functions_of_one_name_fail_closed_and_name_both_places() {
 
 /// Where the two are, as the manifest has it.
 fn settle_lines() -> [u32; 2] {
-    let mut lines =
-        resilience::manifest().filter(|site| site.name() == "payments.settle").map(resilience::Site::line);
+    let mut lines = resilience::manifest()
+        .filter(|site| site.stored_name() == "payments.settle")
+        .map(resilience::Site::line);
     let found = [(); 2].map(|()| lines.next().expect("two of them"));
     assert_ne!(found[0], found[1]);
     found

@@ -116,8 +116,13 @@ fn a_method_has_the_policies_of_its_block_outside() {
                     attempts: 5u32,
                     ..__resilience::policy::retry::Retry::DEFAULT
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     "client.one",
+                    ::core::option::Option::None,
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,

@@ -8,7 +8,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Expr, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token,
-    Type, Visibility,
+    Type, TypeImplTrait, Visibility,
 };
 
 use crate::error::{Errors, at, at_span, attribute};
@@ -111,6 +111,22 @@ impl Function {
             }
         }
         found
+    }
+
+    /// What it is generic over, apart from lifetimes: its type and const parameters, and each `impl Trait` of an argument.
+    pub(crate) fn type_parameters(&self) -> Vec<TokenStream> {
+        struct Find(Vec<TokenStream>);
+        impl VisitMut for Find {
+            fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
+                self.0.push(ty.to_token_stream());
+            }
+        }
+        let generics = &self.sig.generics;
+        let types = generics.type_params().map(|param| param.ident.to_token_stream());
+        let consts = generics.const_params().map(|param| param.ident.to_token_stream());
+        let mut find = Find(types.chain(consts).collect());
+        self.sig.inputs.clone().iter_mut().for_each(|input| find.visit_fn_arg_mut(input));
+        find.0
     }
 
     /// Leaves the `mut`s on those arguments that a policy may change, or may not.

@@ -17,6 +17,8 @@ use crate::params::{Constant, Fields, source};
 use crate::paths::{item, local};
 
 struct Remember {
+    /// It says whether all types of a generic function are one operation.
+    is_scoped: bool,
     /// The argument expressions, in the order in which they were written.
     names: Vec<(&'static str, Expr)>,
     /// The transaction that the result is written in.
@@ -34,7 +36,14 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let text =
         key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), place: key.place });
     fields.set("key", text, false, |ledger, key| ledger.key = key);
-    let scope = args.read::<Expr>("scope");
+    let scope = args.value::<Expr>("scope");
+    let text = scope
+        .as_ref()
+        .map(|scope| Given { value: Value::Literal(source(Some(&scope.value))), place: scope.place });
+    fields.set("scope", text, false, |ledger, scope| ledger.scope = scope);
+    // `scope = _` says that there is none on purpose.
+    let is_scoped = scope.is_some();
+    let scope = scope.map(|scope| scope.value).filter(|scope| !matches!(scope, Expr::Infer(_)));
     let tx = tx::read(&mut args, &mut fields);
     let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
     fields.set("ttl", ttl, false, |ledger, ttl| ledger.ttl = ttl);
@@ -69,7 +78,13 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
     args.finish(Some((
         params,
-        Box::new(Remember { names, tx, store_errors: keeps_errors, asks: keeps_errors || at_most_once }) as _,
+        Box::new(Remember {
+            is_scoped,
+            names,
+            tx,
+            store_errors: keeps_errors,
+            asks: keeps_errors || at_most_once,
+        }) as _,
     )))
 }
 
@@ -131,7 +146,7 @@ impl Wrap for Remember {
     }
 
     fn is_of_one_type(&self) -> bool {
-        !self.names.iter().any(|(name, _)| *name == "scope")
+        !self.is_scoped
     }
 
     fn transaction(&self) -> Option<&Expr> {
@@ -191,7 +206,7 @@ impl Wrap for Remember {
         quote_spanned! {Span::mixed_site()=>
             #label: {
                 let mut #claim = {
-                    let #question = #ledger.ask(&#names);
+                    let #question = #ledger.ask(&#names, || ::core::any::type_name_of_val(&|| ()));
                     match #question.answer().await {
                         #runtime::Entry::Run(#claim) => #claim,
                         #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),

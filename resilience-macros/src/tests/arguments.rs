@@ -32,8 +32,13 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     when: "| error | error . may_pass (limit)",
                     ..__resilience::policy::retry::Retry::DEFAULT
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "send"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -105,8 +110,13 @@ fn attempts_that_overlap_share_the_arguments() {
                     repeatable: true,
                     ..__resilience::policy::hedge::Hedge::DEFAULT
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -185,8 +195,13 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 const __POLICY_2: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: ::core::time::Duration::from_millis(500u64),
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "report"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,

@@ -33,8 +33,13 @@ fn a_right_is_had_while_the_body_runs() {
                 const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: ::core::time::Duration::from_millis(500u64),
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "settle"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -93,8 +98,13 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                     tx: "unit . tx",
                     ..__resilience::policy::idempotent::Idempotent::DEFAULT
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "charge"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -122,9 +132,10 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                 };
                 let call = ::core::pin::pin!(
                     async { 'idempotent : { let claim = match __LEDGER_0.claim_in(& transaction, &
-                    mut unit.tx, & names). await { __resilience::Entry::Run(claim) => claim,
-                    __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
-                    record, & codec), __resilience::Entry::Rejected(rejection) => { break
+                    mut unit.tx, & names, || ::core::any::type_name_of_val(& || ())). await {
+                    __resilience::Entry::Run(claim) => claim, __resilience::Entry::Known(record) =>
+                    break 'idempotent __LEDGER_0.replay(& record, & codec),
+                    __resilience::Entry::Rejected(rejection) => { break
                     'idempotent::core::result::Result::Err(rejection.into()); } }; let outcome = edge
                     .attempt(async { if false { return __resilience::never:: < Result < u64, PayError
                     > > (); } let unit = & mut * unit; insert(unit, order). await }). await; claim

@@ -42,8 +42,13 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     answer: "| _ | Ok (name)",
                     when: "is_down",
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "load"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -111,8 +116,13 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                     answer: "| _ | None",
                     ..__resilience::policy::fallback::Fallback::DEFAULT
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "find"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,

@@ -65,8 +65,13 @@ fn the_headline() {
                 const __POLICY_4: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: ::core::time::Duration::from_millis(500u64),
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "charge"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -113,10 +118,11 @@ fn the_headline() {
                     }
                     let call = ::core::pin::pin!(
                         async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(&
-                        names); match question.answer(). await { __resilience::Entry::Run(claim) =>
-                        claim, __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0
-                        .replay(& record, & codec), __resilience::Entry::Rejected(rejection) => {
-                        break 'idempotent::core::result::Result::Err(rejection.into()); } } }; let
+                        names, || ::core::any::type_name_of_val(& || ())); match question.answer().
+                        await { __resilience::Entry::Run(claim) => claim,
+                        __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
+                        record, & codec), __resilience::Entry::Rejected(rejection) => { break
+                        'idempotent::core::result::Result::Err(rejection.into()); } } }; let
                         operation = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async {
                         { let mut retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let
                         outcome = 'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {

@@ -36,8 +36,13 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                         ::core::panic!("{}", found.message())
                     }
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "call"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,
@@ -151,8 +156,13 @@ fn a_weight_is_computed_before_any_policy_acts() {
                         ::core::panic!("{}", found.message())
                     }
                 };
+                fn __here() -> &'static str {
+                    ::core::any::type_name_of_val(&__here)
+                }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "insert"),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    __here,
                     ::core::file!(),
                     ::core::line!(),
                     __RESILIENCE_STACK,

@@ -21,7 +21,7 @@ use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, IdempotencyKey, Key, KeyError, Name, Namespace};
 use crate::ledger::{Asking, Claimed, Request, Unanswered, later};
 use crate::owner::{Owner, lasting, sane};
-use crate::runtime::{self, Alone, InUse};
+use crate::runtime::{self, InUse, SoleName};
 use crate::time::{self, Tick};
 use crate::{Error, Kind, Site};
 
@@ -51,8 +51,7 @@ pub struct Exclusive {
     owner: Owner,
     params: Params,
     names: OnceLock<Names>,
-    /// Nobody else excludes its runners under its name.
-    alone: Alone,
+    sole_name: SoleName,
     /// It has said that nobody chose a ledger.
     warned: AtomicBool,
 }
@@ -78,7 +77,13 @@ impl Exclusive {
     }
 
     const fn of(owner: Owner, params: Params) -> Self {
-        Self { owner, params, names: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
+        Self {
+            owner,
+            params,
+            names: OnceLock::new(),
+            sole_name: SoleName::new(),
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// How long the right stands without renewal (10 s).
@@ -148,7 +153,8 @@ impl Exclusive {
             .unwrap_or(&names.whole)
             .as_ref()
             .map_err(|why| reject(Kind::InvalidKey, site).because(*why))?;
-        self.alone.check(site)?;
+        // One right for all types of a generic function excludes more than it must, and nothing else.
+        self.sole_name.check(site, || "")?;
         let shared = runtime::in_use();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: site.name(), decision: Decision::NoFleet });
@@ -221,8 +227,8 @@ impl Exclusive {
 
     fn names(&self) -> &Names {
         self.names.get_or_init(|| {
-            let site = lasting(&format!("exclusive {}", self.owner.name()));
-            Names { namespace: Namespace::of(site), site, whole: Encoded::of(self.owner.name()) }
+            let site = lasting(&format!("exclusive {}", self.owner.stored_name()));
+            Names { namespace: Namespace::of(site), site, whole: Encoded::of(self.owner.stored_name()) }
         })
     }
 }

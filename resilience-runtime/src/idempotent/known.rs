@@ -18,9 +18,8 @@ impl SiteLedger {
     fn in_memory(&'static self, names: &Names) -> Option<Record> {
         let shared = runtime::in_use();
         let memory = shared.memory()?;
-        // What is wrong with them is said when the ledger is asked. That is also where two functions of one
-        // name are found out: neither of them ever keeps anything.
-        let usable = names.usable().ok()?;
-        memory.known(self.site.name(), &self.name(usable), usable.fingerprint)
+        // What is wrong with the names is said when the ledger is asked, which the first call does.
+        let usable = names.usable().ok().filter(|_| self.sole_name.is_known())?;
+        memory.known(self.site.stored_name(), &self.name(usable), usable.fingerprint)
     }
 }

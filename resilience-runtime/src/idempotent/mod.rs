@@ -25,7 +25,7 @@ use crate::edge::{Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::key::{Encoded, KeyError, Name, Namespace};
 use crate::ledger::{Body, LedgerError, Request, Stored as Record};
-use crate::runtime::{self, Alone, InUse};
+use crate::runtime::{self, InUse, SoleName};
 use crate::time::Tick;
 use crate::{Error, Kind, Site};
 use codec::Fault;
@@ -38,8 +38,7 @@ pub struct SiteLedger {
     site: &'static Site,
     params: &'static Idempotent,
     namespace: OnceLock<Namespace>,
-    /// Nobody else keeps results under its name.
-    alone: Alone,
+    sole_name: SoleName,
     /// It has said that nobody chose a ledger.
     warned: AtomicBool,
 }
@@ -85,12 +84,18 @@ pub enum Entry<C = Claim> {
 impl SiteLedger {
     /// Not used yet.
     pub const fn new(site: &'static Site, params: &'static Idempotent) -> Self {
-        Self { site, params, namespace: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
+        Self {
+            site,
+            params,
+            namespace: OnceLock::new(),
+            sole_name: SoleName::new(),
+            warned: AtomicBool::new(false),
+        }
     }
 
-    /// Asks for the right to run the operation.
-    pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
-        let asked = self.usable(names).and_then(|usable| {
+    /// Asks for the right to run the operation. `instance` names the types and values that the function is called with.
+    pub fn ask<'a>(&'static self, names: &'a Names, instance: fn() -> &'static str) -> Question<'a> {
+        let asked = self.usable(names, instance).and_then(|usable| {
             let shared = self.in_use();
             let request = self.request(usable, shared.new_owner())?;
             Ok(Asked { shared, request })
@@ -112,10 +117,14 @@ impl SiteLedger {
         Some(context::with(Context::deadline).map_or(until, |deadline| until.min(deadline)))
     }
 
-    /// The names, if all of them can be used and no other site has that of this one.
-    fn usable<'a>(&'static self, names: &'a Names) -> Result<Usable<'a>, Error> {
+    /// The names, if all of them can be used and that of the site is its own.
+    fn usable<'a>(
+        &'static self,
+        names: &'a Names,
+        instance: fn() -> &'static str,
+    ) -> Result<Usable<'a>, Error> {
         let usable = names.usable().map_err(|fault| reject(Kind::InvalidKey, self.site).because(fault))?;
-        self.alone.check(self.site)?;
+        self.sole_name.check(self.site, instance)?;
         Ok(usable)
     }
 
@@ -130,7 +139,7 @@ impl SiteLedger {
         let name = self.name(usable);
         Ok(Request {
             key: name.key(),
-            site: self.site.name(),
+            site: self.site.stored_name(),
             name,
             owner,
             fingerprint: usable.fingerprint.copied(),
@@ -142,7 +151,7 @@ impl SiteLedger {
     }
 
     fn name<'a>(&'static self, Usable { key, scope, .. }: Usable<'a>) -> Name<'a> {
-        let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.name()));
+        let namespace = self.namespace.get_or_init(|| Namespace::of(self.site.stored_name()));
         Name { namespace, scope, key }
     }
 

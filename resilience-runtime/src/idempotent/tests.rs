@@ -28,7 +28,7 @@ use crate::ledger::{
 use crate::{Error, Kind, Runtime, Site, Undrained};
 
 static PARAMS: Idempotent = Idempotent { wait: None, ..Idempotent::DEFAULT };
-static SITE: Site = Site::new("flaky", "tests.rs", 1, &[], &[]);
+static SITE: Site = Site::without_function("flaky");
 static LEDGER: SiteLedger = SiteLedger::new(&SITE, &PARAMS);
 
 async fn call(body: impl Future<Output = Result<u32, Error>>) -> Result<u32, Error> {
@@ -53,7 +53,7 @@ async fn call_with<R: Returns>(
 ) -> R::Written {
     let names = Names { key: Encoded::of("key"), scope: None, fingerprint: None };
     let run = pin!(async {
-        match site.ask(&names).answer().await {
+        match site.ask(&names, || "").answer().await {
             Answer::Run(mut claim) => {
                 let operation = pin!(below);
                 let outcome = claim.keep(operation).await;
@@ -277,7 +277,7 @@ async fn a_key_that_cannot_be_used_asks_for_no_ledger() {
     let (_guard, told) = listen("no_ledger_chosen");
     let ask = async |key| {
         let names = Names { key: Encoded::of(key), scope: None, fingerprint: None };
-        UNUSED.ask(&names).answer().await
+        UNUSED.ask(&names, || "").answer().await
     };
     let runtime = Runtime::builder().build();
     for (key, said) in [("", 0), ("7", 1), ("8", 1)] {

@@ -160,7 +160,7 @@ impl RateLimit {
                 Owner::Site(site) => number(site, &self.params),
                 Owner::Name(..) => 0,
             };
-            key::limit(self.owner.name(), number)
+            key::limit(self.owner.stored_name(), number)
         })
     }
 }

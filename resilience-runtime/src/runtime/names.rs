@@ -1,54 +1,140 @@
-//! Two functions must not keep results, or exclude each other, under one name.
+//! One name is one operation: two functions must not keep results, or exclude each other, under the same one, and a generic
+//! one says whether its types are one.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::event::reject;
-use crate::site::{Site, manifest};
+use crate::event::{Decision, Event, emit, reject};
+use crate::site::{Generics, Site, manifest};
 use crate::{Error, Kind};
 
-/// Two sites that would replay each other's results, or keep each other from running.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "two {what} functions are called `{name}`, at {one} and at {two}: give one of them a name of its own, \
-     `#[policies(name = \"...\")]`"
-)]
-pub struct NameClash {
-    what: &'static str,
-    name: &'static str,
-    one: String,
-    two: String,
+/// Several operations under one name: each would be given the results of the others, or keep them from running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameClash(Clash);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Clash {
+    Namesakes {
+        policy: &'static str,
+        sites: [Place; 2],
+    },
+    /// One function, in an `impl` that has parameters.
+    Generic(Place),
 }
 
-/// Another site that keeps results under the name of this one, or excludes its runners.
-pub(super) fn namesake(site: &'static Site) -> Option<NameClash> {
-    type Is = fn(&Site) -> bool;
-    let kinds: [(_, Is); 2] = [("idempotent", Site::remembers), ("exclusive", Site::excludes)];
-    kinds.into_iter().filter(|(_, is)| is(site)).find_map(|(what, is)| {
-        let same = |other: &&Site| !std::ptr::eq(*other, site) && other.name() == site.name() && is(other);
-        let other = manifest().find(same)?;
-        let place = |site: &Site| format!("{}:{}", site.file(), site.line());
-        Some(NameClash { what, name: site.name(), one: place(site), two: place(other) })
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    name: &'static str,
+    file: &'static str,
+    line: u32,
+}
+
+impl Place {
+    /// A site under the name that it keeps its results by.
+    fn stored(site: &Site) -> Self {
+        Self { name: site.stored_name(), file: site.file(), line: site.line() }
+    }
+}
+
+impl fmt::Display for NameClash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Clash::Namesakes { policy, sites: [one, two] } => write!(
+                f,
+                "two `#[{policy}]` functions are called `{}`: {}:{} and {}:{}; give one `#[policies(name = \"...\")]`",
+                one.name, one.file, one.line, two.file, two.line
+            ),
+            Clash::Generic(Place { name, file, line }) => write!(
+                f,
+                "`{name}` ({file}:{line}) is in an `impl` with parameters, and its results would be one for all types: \
+                 tell them apart by `#[idempotent(scope = ...)]`, or say that they are one by `scope = _`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NameClash {}
+
+/// What is wrong with the name of a site, as far as can be seen without a call.
+pub(super) fn clash(site: &'static Site) -> Option<NameClash> {
+    namesakes(site).or_else(|| {
+        let is_generic = site.is_of_one_type() && site.generics() == Generics::Types;
+        is_generic.then(|| generic(site))
     })
 }
 
-/// Whether a site is known to be alone under its name. It is looked up at its first call.
-pub(crate) struct Alone(AtomicBool);
+/// Another site that keeps results under the name of this one, or excludes its runners.
+fn namesakes(site: &'static Site) -> Option<NameClash> {
+    type Is = fn(&Site) -> bool;
+    let policies: [(_, Is); 2] = [("idempotent", Site::remembers), ("exclusive", Site::excludes)];
+    policies.into_iter().filter(|(_, is)| is(site)).find_map(|(policy, is)| {
+        let same = |other: &&Site| {
+            !std::ptr::eq(*other, site) && other.stored_name() == site.stored_name() && is(other)
+        };
+        let mut sites = [site, manifest().find(same)?].map(Place::stored);
+        sites.sort_by_key(|site| (site.file, site.line));
+        Some(NameClash(Clash::Namesakes { policy, sites }))
+    })
+}
 
-impl Alone {
+fn generic(site: &'static Site) -> NameClash {
+    NameClash(Clash::Generic(Place { name: site.name(), ..Place::stored(site) }))
+}
+
+/// Whether a site is one operation, and the only one of its name. It is looked up at its first call.
+pub(crate) struct SoleName {
+    state: AtomicU8,
+    /// The types and values of the first call, where they matter.
+    first: OnceLock<&'static str>,
+}
+
+/// Nobody has looked.
+const NEW: u8 = 0;
+const SOLE: u8 = 1;
+/// It is, as long as every call has the same values for the const parameters of the `impl`, if it has any.
+const SOLE_OF_ITS_VALUES: u8 = 2;
+const CLASHES: u8 = 3;
+
+impl SoleName {
     pub(crate) const fn new() -> Self {
-        Self(AtomicBool::new(false))
+        Self { state: AtomicU8::new(NEW), first: OnceLock::new() }
     }
 
-    pub(crate) fn check(&self, site: &'static Site) -> Result<(), Error> {
-        if self.0.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Whether a look at this call's types and values is not needed.
+    pub(crate) fn is_known(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == SOLE
+    }
+
+    /// Rejects a call of a site whose name is not its own. `instance` names the types and values that the function is
+    /// called with.
+    pub(crate) fn check(&self, site: &'static Site, instance: fn() -> &'static str) -> Result<(), Error> {
+        let clash = match self.state.load(Ordering::Relaxed) {
+            SOLE => return Ok(()),
+            CLASHES => clash(site).unwrap_or_else(|| generic(site)),
+            _ => match self.look(site, instance) {
+                None => return Ok(()),
+                Some(clash) => {
+                    if self.state.swap(CLASHES, Ordering::Relaxed) != CLASHES {
+                        emit(&Event { site: site.name(), decision: Decision::NameClash(&clash) });
+                    }
+                    clash
+                }
+            },
+        };
+        Err(reject(Kind::NameClash, site).because(clash))
+    }
+
+    fn look(&self, site: &'static Site, instance: fn() -> &'static str) -> Option<NameClash> {
+        let is_new = self.state.load(Ordering::Relaxed) == NEW;
+        if is_new && let Some(clash) = clash(site) {
+            return Some(clash);
         }
-        match namesake(site) {
-            Some(clash) => Err(reject(Kind::Store, site).because(clash)),
-            None => {
-                self.0.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-        }
+        let has_values = site.is_of_one_type() && site.generics() == Generics::PerhapsConst;
+        let state = if has_values { SOLE_OF_ITS_VALUES } else { SOLE };
+        // Another call may have found a clash meanwhile.
+        let _ = self.state.compare_exchange(NEW, state, Ordering::Relaxed, Ordering::Relaxed);
+        let instance = has_values.then(instance)?;
+        (*self.first.get_or_init(|| instance) != instance).then(|| generic(site))
     }
 }

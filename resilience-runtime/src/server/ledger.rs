@@ -39,7 +39,7 @@ pub(super) fn of(name: Name, params: Idempotent) -> &'static SiteLedger {
     }
     let (policies, kept): (&[Policy], &Idempotent) =
         (Box::leak(Box::new([Policy::Idempotent(params)])), Box::leak(Box::new(params)));
-    let site = Site::new(name.text, name.place.file(), name.place.line(), policies, &[]);
+    let site = Site::new(name.text, None, || "", name.place.file(), name.place.line(), policies, &[]);
     let ledger: &SiteLedger = Box::leak(Box::new(SiteLedger::new(Box::leak(Box::new(site)), kept)));
     all.push(Known { name: name.text, params, ledger });
     ledger

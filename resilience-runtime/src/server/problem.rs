@@ -147,6 +147,7 @@ fn of(kind: Kind) -> Problem {
         Kind::Held => (409, "held", "Somebody else is at work on this. Come again later."),
         Kind::InvalidKey => (400, "invalid-key", "The Idempotency-Key, or whose it is, cannot be told from this request."),
         Kind::Store => (503, "store", "The server cannot find out whether this request has run before, so it does not run it."),
+        Kind::NameClash => (500, "name-clash", "The server is not set up for this request: two of its operations have one name."),
         Kind::Injected => (503, "injected", "The server fails on purpose, to see what happens."),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -130,7 +130,7 @@ where
     let codec: Codec<Result<Answer, Unkept<S::Error>>> = codec();
     let call = pin!(async {
         let mut claim = {
-            let question = ledger.ask(&names);
+            let question = ledger.ask(&names, || "");
             match question.answer().await {
                 Entry::Run(claim) => claim,
                 Entry::Known(record) => return ledger.replay(&record, &codec).map(Answer::replayed),

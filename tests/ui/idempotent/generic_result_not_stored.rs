@@ -1,6 +1,6 @@
 use resilience::idempotent;
 
-#[idempotent(key = order)]
+#[idempotent(key = order, scope = _)]
 async fn charge<T: Default>(order: u64) -> std::io::Result<T> {
     println!("{order}");
     Ok(T::default())

@@ -63,7 +63,7 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>) -> TokenStream {
     let (record, rejection) = (local("record"), local("rejection"));
     quote_spanned! {Span::mixed_site()=>
         #label: {
-            let #claim = match #ledger.claim_in(&#transaction, #tx, &#names).await {
+            let #claim = match #ledger.claim_in(&#transaction, #tx, &#names, || ::core::any::type_name_of_val(&|| ())).await {
                 #runtime::Entry::Run(#claim) => #claim,
                 #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
                 #runtime::Entry::Rejected(#rejection) => {

@@ -59,8 +59,15 @@ pub struct TxClaim {
 
 impl SiteLedger {
     /// Claims the operation in the transaction.
-    pub async fn claim_in<T>(&'static self, in_tx: &InTx<T>, tx: &mut T, names: &Names) -> Entry<TxClaim> {
-        let request = match self.usable(names).and_then(|usable| self.request(usable, new_owner())) {
+    pub async fn claim_in<T>(
+        &'static self,
+        in_tx: &InTx<T>,
+        tx: &mut T,
+        names: &Names,
+        instance: fn() -> &'static str,
+    ) -> Entry<TxClaim> {
+        let request = match self.usable(names, instance).and_then(|usable| self.request(usable, new_owner()))
+        {
             Ok(request) => request,
             Err(error) => return Entry::Rejected(error),
         };
