@@ -38,6 +38,8 @@ pub(crate) enum Decision<'a> {
     InDoubt,
     /// The result was returned, but the ledger could not write it yet.
     Unrecorded,
+    /// The operation succeeded, and its result is not kept: no duplicate gets it.
+    NotKept,
     /// A full ledger let its oldest result go.
     Evicted,
     /// More claims have to be given up than are remembered while the server is away. It belongs to no site.
@@ -150,6 +152,10 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
+        Decision::NotKept => tracing::warn!(
+            target: "resilience", event = "not_kept", site,
+            "the result is returned and not kept: it is too long, a stream, or would not come back as it is"
+        ),
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }

@@ -88,6 +88,12 @@ impl SiteLedger {
         Self { site, params, namespace: OnceLock::new(), alone: Alone::new(), warned: AtomicBool::new(false) }
     }
 
+    /// Whose ledger it is.
+    #[cfg(feature = "axum")]
+    pub(crate) fn site(&self) -> &'static Site {
+        self.site
+    }
+
     /// Asks for the right to run the operation.
     pub fn ask<'a>(&'static self, names: &'a Names) -> Question<'a> {
         match self.usable(names) {
@@ -164,6 +170,14 @@ impl SiteLedger {
             }
             Err(error) => Err(self.store(error)),
         }
+    }
+
+    /// What is kept of a result.
+    fn record(&self, body: Body) -> Record {
+        if matches!(body, Body::NotKept) {
+            emit(&Event { site: self.site.name(), decision: Decision::NotKept });
+        }
+        Record { version: self.params.version, body }
     }
 
     /// Whether a record is of the version that this site reads.
