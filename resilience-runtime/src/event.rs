@@ -152,10 +152,7 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
-        Decision::NotKept => tracing::warn!(
-            target: "resilience", event = "not_kept", site,
-            "the result is returned and not kept: it is too long, a stream, or would not come back as it is"
-        ),
+        Decision::NotKept => emit_not_kept(site),
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
@@ -175,6 +172,13 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+fn emit_not_kept(site: &str) {
+    tracing::warn!(
+        target: "resilience", event = "not_kept", site,
+        "the result is returned and not kept: it is too long, a stream, or would not come back as it is"
+    );
 }
 
 #[cfg(feature = "redis")]

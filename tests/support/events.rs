@@ -66,7 +66,7 @@ pub fn take() -> Vec<String> {
 /// Every word of the events since the last look.
 pub fn words() -> String {
     let fields = RECORDED.take().into_iter().flatten();
-    fields.map(|(name, value)| format!("{name}={value}\n")).collect()
+    fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The sites that the events since the last look name.
