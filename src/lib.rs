@@ -123,5 +123,5 @@ pub mod propagation {
 #[cfg(feature = "axum")]
 pub mod server {
     #![doc = include_str!("../docs/http.md")]
-    pub use resilience_runtime::server::{Idempotency, IdempotencyLayer};
+    pub use resilience_runtime::server::{Idempotency, IdempotencyLayer, Scope};
 }

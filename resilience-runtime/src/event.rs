@@ -38,6 +38,8 @@ pub(crate) enum Decision<'a> {
     InDoubt,
     /// The result was returned, but the ledger could not write it yet.
     Unrecorded,
+    /// The operation succeeded, and its result is not kept: no duplicate gets it.
+    NotKept,
     /// A full ledger let its oldest result go.
     Evicted,
     /// More claims have to be given up than are remembered while the server is away. It belongs to no site.
@@ -152,6 +154,7 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
+        Decision::NotKept => emit_not_kept(site),
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }
@@ -174,6 +177,13 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+fn emit_not_kept(site: &str) {
+    tracing::warn!(
+        target: "resilience", event = "not_kept", site,
+        "the result is returned and not kept: it is too long, a stream, or would not come back as it is"
+    );
 }
 
 #[cfg(feature = "redis")]

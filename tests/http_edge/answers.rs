@@ -38,7 +38,7 @@ async fn every_kind_has_its_status() {
         let body = axum::body::to_bytes(response.into_body(), 9_999).await.expect("a body");
         let text = str::from_utf8(&body).expect("text");
         assert!(!text.contains("secret"), "{text}");
-        assert!(text.contains(&format!("/docs/http.md#{name}\"")), "{text}");
+        assert!(text.contains(&format!("\"urn:resilience:problem:{name}\"")), "{text}");
         let page = include_str!("../../docs/http.md");
         let line = format!("<a id=\"{name}\"></a>`{kind}`");
         let line = page.lines().find(|other| other.contains(&line)).expect("the page has a line for it");

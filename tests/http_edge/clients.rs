@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::{Server, header, is_replay, problem, runtime, server};
+use crate::{Server, everybody, header, is_replay, problem, runtime, server};
 
 /// Handlers stand in it until they are let through.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ const HEAD: &str = "POST /charges HTTP/1.1\r\nhost: a\r\n";
 #[tokio::test]
 async fn fifty_at_once_run_once() {
     for (name, wait) in [("all wait", true), ("none waits", false)] {
-        let mut layer = IdempotencyLayer::new(name);
+        let mut layer = everybody(name);
         if wait {
             layer = layer.wait(Duration::from_mins(1));
         }
@@ -83,7 +83,7 @@ async fn fifty_at_once_run_once() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_ends_nothing() {
-    let (server, gate) = gated(IdempotencyLayer::new("goes away")).await;
+    let (server, gate) = gated(everybody("goes away")).await;
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     let request = format!("{HEAD}idempotency-key: \"went\"\r\ncontent-length: 3\r\n\r\n250");
     stream.write_all(request.as_bytes()).await.expect("sent");
@@ -106,7 +106,7 @@ async fn a_client_that_goes_away_ends_nothing() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_sends_has_begun_nothing() {
-    let (server, gate) = gated(IdempotencyLayer::new("while it sends")).await;
+    let (server, gate) = gated(everybody("while it sends")).await;
     gate.open.add_permits(1);
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     let request = format!("{HEAD}idempotency-key: \"sends\"\r\ncontent-length: 3\r\n\r\n25");
@@ -122,7 +122,7 @@ async fn a_client_that_goes_away_while_it_sends_has_begun_nothing() {
 #[tokio::test]
 async fn a_panic_leaves_it_in_doubt() {
     for (name, key, at_most_once) in [("panics", "panic1", false), ("panics once", "panic2", true)] {
-        let layer = IdempotencyLayer::new(name);
+        let layer = everybody(name);
         let layer = if at_most_once { layer.at_most_once() } else { layer };
         let server = server(layer, |run| async move {
             assert_ne!(run, 1, "on purpose");

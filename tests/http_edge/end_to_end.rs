@@ -13,13 +13,12 @@ use axum::routing::post;
 use http::HeaderMap;
 use resilience::propagation::Protocol::Http;
 use resilience::propagation::SendInContext;
-use resilience::server::IdempotencyLayer;
 use resilience::{Failure, context, idempotent, retry, timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::{Runs, client, serve};
+use crate::{Runs, client, everybody, serve};
 
 #[derive(Debug, thiserror::Error, Failure)]
 enum Fault {
@@ -127,7 +126,7 @@ async fn shop(name: &'static str) -> (Shop, SocketAddr) {
     let shop = Shop::default();
     let app = Router::new()
         .route("/charges", post(handler))
-        .layer(IdempotencyLayer::new(name))
+        .layer(everybody(name))
         .layer(axum::middleware::from_fn_with_state(shop.clone(), look))
         .with_state(shop.clone());
     (shop, serve(app).await)

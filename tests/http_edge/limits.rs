@@ -2,15 +2,15 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Bytes, Frame};
-use resilience::server::IdempotencyLayer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{Server, answer, is_replay, problem, server, soon};
+use crate::{Server, answer, everybody, is_replay, problem, server, soon};
 
 /// Pieces whose number nobody knows before; forever, or until one that fails.
 struct Pieces {
@@ -50,7 +50,7 @@ fn pieces(kind: &'static str, left: usize, then: Then) -> Response {
 }
 
 async fn small(name: &'static str) -> Server {
-    let layer = IdempotencyLayer::new(name).request_limit(100);
+    let layer = everybody(name).request_limit(100);
     server(layer, |_| async { "done".into_response() }).await
 }
 
@@ -104,7 +104,7 @@ async fn a_long_response_passes_and_is_not_kept() {
     {
         let body = std::sync::Mutex::new(Some(body));
         let body = std::sync::Arc::new(body);
-        let layer = IdempotencyLayer::new(name).response_limit(100);
+        let layer = everybody(name).response_limit(100);
         let server = server(layer, move |_| {
             let body = body.lock().unwrap().take();
             async move { body.expect("it runs once").into_response() }
@@ -123,8 +123,7 @@ async fn a_long_response_passes_and_is_not_kept() {
 /// Also where it is within the limit of the layer, and too long as it is kept.
 #[tokio::test]
 async fn the_ledger_has_a_limit_of_its_own() {
-    let server =
-        server(IdempotencyLayer::new("its own"), |_| async { vec![0xff; 200 * 1024].into_response() }).await;
+    let server = server(everybody("its own"), |_| async { vec![0xff; 200 * 1024].into_response() }).await;
     assert_eq!(server.ask("\"a\"").await.bytes().await.unwrap().len(), 200 * 1024);
     assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));
     assert_eq!(server.runs.count(), 1);
@@ -132,7 +131,7 @@ async fn the_ledger_has_a_limit_of_its_own() {
 
 #[tokio::test]
 async fn a_response_of_unknown_length_is_kept_if_it_fits() {
-    let layer = IdempotencyLayer::new("fits").response_limit(100);
+    let layer = everybody("fits").response_limit(100);
     let server = server(layer, |_| async { pieces("text/plain", 10, Then::End) }).await;
     let first = server.ask("\"a\"").await.bytes().await.unwrap();
     let second = server.ask("\"a\"").await;
@@ -143,10 +142,14 @@ async fn a_response_of_unknown_length_is_kept_if_it_fits() {
 /// It begins at once, although it does not end.
 #[tokio::test]
 async fn a_stream_of_events_passes() {
-    let kinds = ["text/event-stream; charset=utf-8", "Multipart/X-Mixed-Replace", "application/grpc+proto"];
-    for (name, kind) in ["events", "pictures", "calls"].into_iter().zip(kinds) {
-        let server =
-            server(IdempotencyLayer::new(name), move |_| async move { pieces(kind, 1, Then::Wait) }).await;
+    for (name, kind) in [
+        ("events", "text/event-stream; charset=utf-8"),
+        ("pictures", "Multipart/X-Mixed-Replace"),
+        ("calls", "application/grpc+proto"),
+        ("lines", "application/x-ndjson"),
+        ("lines again", "application/jsonl; charset=utf-8"),
+    ] {
+        let server = server(everybody(name), move |_| async move { pieces(kind, 1, Then::Wait) }).await;
         let mut stream = soon(server.ask("\"a\"")).await;
         assert_eq!(stream.chunk().await.unwrap().unwrap(), "0123456789");
         assert_eq!(problem(server.ask("\"a\"").await).await, (410, "result-not-kept".to_owned()));
@@ -154,9 +157,34 @@ async fn a_stream_of_events_passes() {
     }
 }
 
+/// It has been made already, so nobody waits for it.
+#[tokio::test]
+async fn a_stream_of_known_length_is_kept() {
+    let lines = || ([("content-type", "application/x-ndjson")], "{}\n{}\n").into_response();
+    let server = server(everybody("of known length"), move |_| async move { lines() }).await;
+    assert_eq!(server.ask("\"a\"").await.text().await.unwrap(), "{}\n{}\n");
+    let again = server.ask("\"a\"").await;
+    assert!(is_replay(&again));
+    assert_eq!(again.text().await.unwrap(), "{}\n{}\n");
+}
+
+#[tokio::test]
+async fn a_request_that_stands_still_is_answered() {
+    let layer = everybody("stands still").request_time(Duration::from_millis(50));
+    let server = server(layer, |_| async { "done".into_response() }).await;
+    let head = "POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: \"a\"\r\ncontent-length: 3\r\n";
+    let status = soon(raw(&server, format!("{head}\r\n25").as_bytes())).await;
+    assert!(status.contains("408"), "{status}");
+    let hurried = format!("{head}request-timeout-ms: 10\r\n\r\n25");
+    let status = soon(raw(&server, hurried.as_bytes())).await;
+    assert!(status.contains("504"), "{status}");
+    assert_eq!(server.runs.count(), 0);
+    assert!(raw(&server, format!("{head}\r\n250").as_bytes()).await.contains("200"));
+}
+
 #[tokio::test]
 async fn a_response_that_breaks_off_is_no_result() {
-    let server = server(IdempotencyLayer::new("breaks off"), |run| async move {
+    let server = server(everybody("breaks off"), |run| async move {
         pieces("text/plain", 1, if run == 1 { Then::Fail } else { Then::End })
     })
     .await;

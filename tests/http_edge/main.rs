@@ -8,7 +8,10 @@ mod clients;
 mod end_to_end;
 mod limits;
 mod replays;
+mod scopes;
+mod secrets;
 mod statuses;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod time;
@@ -22,7 +25,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::any;
 use resilience::Runtime;
-use resilience::server::IdempotencyLayer;
+use resilience::server::{IdempotencyLayer, Scope};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -48,6 +51,11 @@ impl Runs {
     fn one_more(&self) -> usize {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
+}
+
+/// A layer of this name, for tests that have one client.
+fn everybody(name: &'static str) -> IdempotencyLayer {
+    IdempotencyLayer::new(name, Scope::everybody())
 }
 
 /// Listens on a port of its own until the test is over.
@@ -115,8 +123,9 @@ async fn problem(response: reqwest::Response) -> (u16, String) {
     assert_eq!(json["status"], status);
     assert!(json["title"].is_string() && json["detail"].as_str().is_some_and(|text| text.ends_with('.')));
     let kind = json["type"].as_str().expect("a type");
-    let (page, name) = kind.rsplit_once('#').expect("a place on a page");
-    assert!(page.ends_with("/docs/http.md"), "{kind}");
+    let name = kind.strip_prefix("urn:resilience:problem:").expect("a name that leads nowhere");
+    let place = format!("<a id=\"{name}\"></a>");
+    assert!(include_str!("../../docs/http.md").contains(&place), "the page has a line for {name}");
     (status, name.to_owned())
 }
 

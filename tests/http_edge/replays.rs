@@ -3,10 +3,9 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
-use resilience::server::IdempotencyLayer;
 use resilience::{Error, bulkhead, idempotent, timeout};
 
-use crate::{header, is_replay, server};
+use crate::{everybody, header, is_replay, server};
 
 fn response(status: u16, body: impl Into<Body>) -> Response {
     Response::builder().status(status).body(body.into()).expect("a response")
@@ -30,7 +29,7 @@ async fn status_headers_and_body_come_back_as_they_were() {
         b"\r\n\"\\",
         &[0; 999],
     ];
-    let server = server(IdempotencyLayer::new("as they were"), move |run| async move {
+    let server = server(everybody("as they were"), move |run| async move {
         let mut response = response([200, 201, 302, 404, 422, 418][run - 1], bodies[run - 1]);
         let headers = response.headers_mut();
         headers.append("x-many", HeaderValue::from_static("one"));
@@ -55,7 +54,7 @@ async fn status_headers_and_body_come_back_as_they_were() {
 
 #[tokio::test]
 async fn what_is_for_one_client_or_one_connection_is_not_kept() {
-    let server = server(IdempotencyLayer::new("not kept"), |_| async {
+    let server = server(everybody("not kept"), |_| async {
         let mut response = response(200, "done");
         for (name, value) in [
             ("set-cookie", "session=secret"),
@@ -86,7 +85,7 @@ async fn what_is_for_one_client_or_one_connection_is_not_kept() {
 async fn a_failure_of_the_server_is_no_result() {
     for (index, status) in [500, 502, 503, 504, 401, 408, 421, 425, 429].into_iter().enumerate() {
         let name = ["a", "b", "c", "d", "e", "f", "g", "h", "i"][index];
-        let server = server(IdempotencyLayer::new(name), move |run| async move {
+        let server = server(everybody(name), move |run| async move {
             response(if run == 1 { status } else { 200 }, run.to_string())
         })
         .await;
@@ -104,7 +103,7 @@ async fn under_at_most_once_only_what_did_not_begin_runs_again() {
     for (name, status, word) in
         [("1", 429, "429"), ("2", 401, "401"), ("3", 500, "outcome-unknown"), ("4", 403, "403")]
     {
-        let layer = IdempotencyLayer::new(name).at_most_once();
+        let layer = everybody(name).at_most_once();
         let server = server(layer, move |_| async move { response(status, "") }).await;
         assert_eq!(server.ask("\"a\"").await.status(), status);
         let second = server.ask("\"a\"").await;
@@ -135,7 +134,7 @@ async fn a_rejection_in_the_handler_is_no_result() {
         Ok(())
     }
     for (name, status) in [("slow", 504), ("held", 503), ("keyed", 400)] {
-        let server = server(IdempotencyLayer::new(name), move |run| async move {
+        let server = server(everybody(name), move |run| async move {
             let done = match (run, name) {
                 (1, "slow") => slow().await,
                 (1, "held") => held(1).await,

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use axum::response::IntoResponse;
 use http::Method;
-use resilience::server::IdempotencyLayer;
 use resilience::{Error, idempotent};
 use tokio::sync::Notify;
 use tower_service::Service;
 
 use crate::support::events;
-use crate::{Server, answer, client, header, is_replay, problem, server};
+use crate::{Server, answer, client, everybody, header, is_replay, problem, server};
 
 async fn plain(name: &'static str) -> Server {
-    server(IdempotencyLayer::new(name), |run| async move { format!("run {run}").into_response() }).await
+    server(everybody(name), |run| async move { format!("run {run}").into_response() }).await
 }
 
 #[tokio::test]
@@ -39,7 +38,7 @@ async fn a_key_is_needed_where_it_counts() {
 
 #[tokio::test]
 async fn methods_and_keys_can_be_chosen() {
-    let layer = IdempotencyLayer::new("chosen").methods([Method::PUT]).optional();
+    let layer = everybody("chosen").methods([Method::PUT]).optional();
     let server = server(layer, |run| async move { run.to_string().into_response() }).await;
     let url = format!("http://{}/", server.address);
     let put = |key: Option<&'static str>| {
@@ -93,7 +92,7 @@ async fn a_duplicate_of_a_running_request_comes_too_early() {
     let gate = Arc::new(Notify::new());
     let entered = Arc::new(Notify::new());
     let (inside, door) = (Arc::clone(&entered), Arc::clone(&gate));
-    let server = server(IdempotencyLayer::new("running"), move |_| {
+    let server = server(everybody("running"), move |_| {
         let (inside, door) = (Arc::clone(&inside), Arc::clone(&door));
         async move {
             inside.notify_one();
@@ -153,23 +152,6 @@ async fn another_request_under_the_key_is_refused() {
 }
 
 #[tokio::test]
-async fn tenants_do_not_share_their_keys() {
-    let tenant =
-        |request: &http::request::Parts| request.headers.get("x-tenant")?.to_str().ok().map(str::to_owned);
-    let layer = IdempotencyLayer::new("tenants").scope(tenant);
-    let server = server(layer, |run| async move { run.to_string().into_response() }).await;
-    let ask = |tenant| answer(server.post("/", "\"a\"").header("x-tenant", tenant));
-    assert_eq!(ask("one").await.text().await.unwrap(), "1");
-    assert_eq!(ask("two").await.text().await.unwrap(), "2");
-    let again = ask("one").await;
-    assert!(is_replay(&again));
-    assert_eq!(again.text().await.unwrap(), "1");
-    let nobody = answer(server.post("/", "\"a\"")).await;
-    assert_eq!(problem(nobody).await, (400, "invalid-key".to_owned()));
-    assert_eq!(server.runs.count(), 2);
-}
-
-#[tokio::test]
 async fn without_its_ledger_it_fails_closed() {
     #[idempotent(key = key)]
     #[resilience::policies(name = "a function")]
@@ -203,7 +185,7 @@ impl Service<axum::extract::Request> for Broken {
 #[tokio::test]
 async fn a_service_that_is_no_router_can_fail() {
     crate::runtime();
-    let mut service = tower_layer::Layer::layer(&IdempotencyLayer::new("broken"), Broken);
+    let mut service = tower_layer::Layer::layer(&everybody("broken"), Broken);
     for _ in 0..2 {
         let request =
             http::Request::post("/").header("idempotency-key", "\"a\"").body(axum::body::Body::empty());

@@ -6,10 +6,12 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, extract};
-use resilience::server::IdempotencyLayer;
+use resilience::server::{IdempotencyLayer, Scope};
 use resilience::{Error, IdempotencyKey, context, retry, timeout};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
+
+use crate::everybody;
 
 fn request(key: &str, left: Option<u64>) -> extract::Request {
     let mut request = http::Request::post("/").header("idempotency-key", key);
@@ -41,7 +43,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test(start_paused = true)]
 async fn the_claim_stands_for_as_long_as_the_handler_runs() {
-    let app = slow(IdempotencyLayer::new("renewed"), 10 * MINUTE);
+    let app = slow(everybody("renewed"), 10 * MINUTE);
     let running = tokio::spawn({
         let app = app.clone();
         async move { ask(&app, "\"a\"", None).await }
@@ -56,7 +58,7 @@ async fn the_claim_stands_for_as_long_as_the_handler_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_waits_no_longer_than_its_client() {
-    let app = slow(IdempotencyLayer::new("waits").wait(MINUTE), 3 * MINUTE);
+    let app = slow(everybody("waits").wait(MINUTE), 3 * MINUTE);
     let first = tokio::spawn({
         let app = app.clone();
         async move { ask(&app, "\"a\"", None).await }
@@ -83,8 +85,9 @@ async fn the_handler_knows_key_and_deadline() {
         format!("{before} {:?}", cut.kind()).into_response()
     }
     crate::runtime();
-    let layer = IdempotencyLayer::new("knows").scope(|_| "tenant").optional();
-    let app = Router::new().route("/", post(handler)).layer(layer);
+    let scope = Scope::extension(|tenant: &&'static str| *tenant);
+    let layer = IdempotencyLayer::new("knows", scope).optional();
+    let app = Router::new().route("/", post(handler)).layer(layer).layer(extract::Extension("tenant"));
     let key = IdempotencyKey::of("knows", Some("tenant"), "a").expect("a good key");
     let start = Instant::now();
     let said = text(ask(&app, "\"a\"", Some(9_000)).await).await;
@@ -118,7 +121,7 @@ async fn a_retry_that_has_given_up_says_so() {
         }
     }
     crate::runtime();
-    let app = Router::new().route("/", post(handler).put(handler)).layer(IdempotencyLayer::new("given up"));
+    let app = Router::new().route("/", post(handler).put(handler)).layer(everybody("given up"));
     for method in [http::Method::POST, http::Method::PUT] {
         let mut request = request("\"a\"", None);
         *request.method_mut() = method;
@@ -132,7 +135,7 @@ async fn a_retry_that_has_given_up_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_is_forgotten_after_its_time() {
-    let layer = IdempotencyLayer::new("forgotten").ttl(5 * MINUTE).lease(MINUTE);
+    let layer = everybody("forgotten").ttl(5 * MINUTE).lease(MINUTE);
     let app = slow(layer, Duration::from_millis(1));
     let replayed = async || ask(&app, "\"a\"", None).await.headers().contains_key("idempotent-replayed");
     assert!(!replayed().await && replayed().await);
@@ -143,7 +146,7 @@ async fn a_response_is_forgotten_after_its_time() {
 #[test]
 #[should_panic(expected = "a `ttl` of zero remembers nothing")]
 fn a_setting_that_makes_no_sense_panics() {
-    let _ = IdempotencyLayer::new("no sense").ttl(Duration::ZERO);
+    let _ = everybody("no sense").ttl(Duration::ZERO);
 }
 
 /// The task in which a request runs is a part of the request, also for those who trace it.
@@ -153,7 +156,7 @@ async fn the_span_around_is_there() {
     crate::support::events::record();
     crate::runtime();
     let handler = async || format!("{:?}", Span::current().id());
-    let app = Router::new().route("/", post(handler)).layer(IdempotencyLayer::new("traced"));
+    let app = Router::new().route("/", post(handler)).layer(everybody("traced"));
     let span = info_span!("a request");
     let around = format!("{:?}", span.id());
     assert_eq!(text(ask(&app, "\"a\"", None).instrument(span).await).await, around);

@@ -63,6 +63,12 @@ pub fn take() -> Vec<String> {
     all.iter().map(line).collect()
 }
 
+/// Every word of the events since the last look.
+pub fn words() -> String {
+    let fields = RECORDED.take().into_iter().flatten();
+    fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n")
+}
+
 /// The sites that the events since the last look name.
 pub fn sites() -> Vec<String> {
     RECORDED

@@ -16,7 +16,7 @@ use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::term::Term;
-use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
+use crate::ledger::{Body, Hold, Ledger, Request, Written};
 use crate::runtime::InUse;
 use crate::time::Tick;
 use crate::{Class, Kind};
@@ -130,7 +130,7 @@ impl Claim {
         let end = self.judge(&outcome, edge, codec);
         let result = match end {
             End::InDoubt => return outcome, // said by the drop of the claim
-            End::Keep(body) => Some(Record { version: self.site.params.version, body }),
+            End::Keep(body) => Some(self.site.record(body)),
             End::Release => None,
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.

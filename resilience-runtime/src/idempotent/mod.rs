@@ -93,6 +93,12 @@ impl SiteLedger {
         }
     }
 
+    /// Whose ledger it is.
+    #[cfg(feature = "axum")]
+    pub(crate) fn site(&self) -> &'static Site {
+        self.site
+    }
+
     /// Asks for the right to run the operation. `instance` names the types and values that the function is called with.
     pub fn ask<'a>(&'static self, names: &'a Names, instance: fn() -> &'static str) -> Question<'a> {
         let asked = self.usable(names, instance).and_then(|usable| {
@@ -177,6 +183,14 @@ impl SiteLedger {
             }
             Err(error) => Err(self.store(error)),
         }
+    }
+
+    /// What is kept of a result.
+    fn record(&self, body: Body) -> Record {
+        if matches!(body, Body::NotKept) {
+            emit(&Event { site: self.site.name(), decision: Decision::NotKept });
+        }
+        Record { version: self.params.version, body }
     }
 
     /// Whether a record is of the version that this site reads.

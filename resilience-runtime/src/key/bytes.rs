@@ -1,17 +1,26 @@
 //! The parts of a key as bytes, each after its length.
 
+use std::fmt;
+
 /// Most keys fit without the heap.
 const SHORT: usize = 64;
 /// A part's length, in front of it.
 const LENGTH: usize = size_of::<u64>();
 
 /// Room for a key. (A vector that begins on the stack does the same, in two calls for each part of every key.)
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Bytes {
     short: [u8; SHORT],
     length: usize,
     /// All of a key that is not short.
     long: Vec<u8>,
+}
+
+/// Not a part of the key, which no text repeats.
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.length)
+    }
 }
 
 impl Default for Bytes {
@@ -63,6 +72,15 @@ mod tests {
             bytes.push("");
             assert_eq!(bytes.as_slice().len(), length + 2 * LENGTH);
             assert_eq!(&bytes.as_slice()[LENGTH..LENGTH + length], part.as_bytes());
+        }
+    }
+
+    #[test]
+    fn no_text_repeats_a_key() {
+        for part in ["s3cret", &"s3cret".repeat(20)] {
+            let mut bytes = Bytes::default();
+            bytes.push(part);
+            assert_eq!(format!("{bytes:?}"), format!("{} bytes", LENGTH + part.len()));
         }
     }
 

@@ -4,11 +4,12 @@ use std::fmt;
 
 use http::HeaderValue;
 
-/// A header of a request that makes no sense, or has no time left. It names the header, and says what is wrong with it.
+/// A header of a request that makes no sense, or has no time left. It names the header, and says what is wrong with it; its
+/// value comes from a stranger and may be a secret, so it is in no text.
 ///
 /// A server answers such a request without running it: with 400 or `INVALID_ARGUMENT`, and where no
 /// [time is left](Problem::NoTimeLeft) with 504 or `DEADLINE_EXCEEDED`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HeaderError {
     header: &'static str,
     problem: Problem,
@@ -31,9 +32,6 @@ pub enum Problem {
     NoTimeLeft,
 }
 
-/// The longest value that a message repeats: it goes into logs, and comes from a stranger.
-const SHOWN: usize = 40;
-
 impl HeaderError {
     pub(super) fn new(header: &'static str, problem: Problem, value: HeaderValue) -> Self {
         Self { header, problem, value }
@@ -49,7 +47,7 @@ impl HeaderError {
         self.problem
     }
 
-    /// Its value as it came; of a header that comes more than once, the second.
+    /// Its value as it came, which may be a secret; of a header that comes more than once, the second.
     pub fn value(&self) -> &HeaderValue {
         &self.value
     }
@@ -59,16 +57,22 @@ impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the header {}", self.header)?;
         match self.problem {
-            Problem::Repeated => return f.write_str(" comes more than once"),
-            Problem::TooLong(limit) => return write!(f, " is longer than {limit} bytes"),
-            _ if self.value.len() <= SHOWN => write!(f, " is {:?}", self.value)?,
-            _ => write!(f, " is {} bytes long", self.value.len())?,
+            Problem::Repeated => f.write_str(" comes more than once"),
+            Problem::NotAscii => f.write_str(" should be printable ASCII"),
+            Problem::TooLong(limit) => write!(f, " is longer than {limit} bytes"),
+            Problem::Malformed(form) => write!(f, " should be {form}"),
+            Problem::NoTimeLeft => f.write_str(" says that no time is left"),
         }
-        match self.problem {
-            Problem::Malformed(form) => write!(f, ", and should be {form}"),
-            Problem::NoTimeLeft => f.write_str(": no time is left"),
-            _ => f.write_str(", and should be printable ASCII"),
-        }
+    }
+}
+
+impl fmt::Debug for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { header, problem, .. } = self;
+        f.debug_struct("HeaderError")
+            .field("header", header)
+            .field("problem", problem)
+            .finish_non_exhaustive()
     }
 }
 

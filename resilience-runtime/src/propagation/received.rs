@@ -1,5 +1,6 @@
 //! What came with a request, and what goes back with its response.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -13,12 +14,24 @@ use crate::time::{Instant, Tick};
 
 /// What a request says of the call that sent it. It comes from outside: the key is a text that the client chose, and the
 /// deadline is the nearest that it can hope for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Received {
     protocol: Protocol,
     key: Option<Box<str>>,
     deadline: Option<Tick>,
     attempt: Option<u32>,
+}
+
+/// Without the key, which no text repeats.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, deadline, attempt, .. } = self;
+        f.debug_struct("Received")
+            .field("protocol", protocol)
+            .field("deadline", deadline)
+            .field("attempt", attempt)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Received {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
@@ -17,14 +18,14 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::octets::Octets;
-use super::{problem, request};
+use super::{patience, problem, request};
 use crate::{Class, Error, Failure};
 
 /// A response that says how the operation ended.
 pub(super) enum Answer {
     /// As it is kept.
     Whole { head: response::Parts, body: Bytes },
-    /// Too long to be kept, or without an end in sight.
+    /// Too long to be kept, or without an end in sight: it goes out as it comes.
     Passing(Response),
 }
 
@@ -47,42 +48,50 @@ const COME_AGAIN: [StatusCode; 5] = [
     StatusCode::TOO_MANY_REQUESTS,
 ];
 
-/// What the service said. A body that fits is read to its end.
-pub(super) async fn of<E>(answer: Result<Response, E>, limit: usize) -> Result<Answer, Unkept<E>> {
+/// What the service said. A body that fits, and comes in time, is read to its end.
+pub(super) async fn of<E>(
+    answer: Result<Response, E>,
+    limit: usize,
+    time: Duration,
+) -> Result<Answer, Unkept<E>> {
     let response = answer.map_err(Unkept::Service)?;
     let status = response.status();
     let rejected = response.extensions().get::<Error>().is_some();
     if rejected || status.is_server_error() || COME_AGAIN.contains(&status) {
         return Err(Unkept::Response(response));
     }
-    if status.is_informational() || has_no_end(response.headers()) {
+    if status.is_informational() || is_stream(&response) {
         return Ok(Answer::Passing(response));
     }
     let (head, mut body) = response.into_parts();
     let mut read = Read::default();
-    while read.bytes.len().saturating_add(request::least(&body)) <= limit {
-        match body.frame().await {
-            None => return Ok(Answer::Whole { head, body: read.bytes.freeze() }),
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => read.bytes.extend_from_slice(&data),
-                Err(trailers) => {
-                    read.trailers = Some(trailers);
-                    break;
-                }
-            },
-            Some(Err(_)) => return Err(Unkept::Response(problem::broken_response().into_response())),
+    match patience::within(|| patience::after(time), read.fill(&mut body, limit)).await {
+        Some(End::Whole) => Ok(Answer::Whole { head, body: read.bytes.freeze() }),
+        Some(End::Broken) => Err(Unkept::Response(problem::broken_response().into_response())),
+        Some(End::Unkeepable) | None => {
+            Ok(Answer::Passing(Response::from_parts(head, Body::new(Rejoined { read, rest: body }))))
         }
     }
-    Ok(Answer::Passing(Response::from_parts(head, Body::new(Rejoined { read, rest: body }))))
 }
 
-/// Whoever reads such a body to its end before he sends it sends nothing.
-fn has_no_end(headers: &HeaderMap) -> bool {
-    let is = |kind: &str| ["text/event-stream", "multipart/x-mixed-replace"].contains(&kind);
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+/// What comes piece by piece, each for its own sake.
+const STREAMS: [&str; 6] = [
+    "application/json-seq",
+    "application/jsonl",
+    "application/ndjson",
+    "application/x-ndjson",
+    "multipart/x-mixed-replace",
+    "text/event-stream",
+];
+
+/// Whoever waits for the end of such a body before its head is sent may send nothing. One whose length is known has been
+/// made already.
+fn is_stream(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|value| value.split(';').next()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
-    is(&kind) || kind.starts_with("application/grpc")
+    let is_kind = STREAMS.contains(&&*kind) || kind.starts_with("application/grpc");
+    is_kind && http_body::Body::size_hint(response.body()).exact().is_none()
 }
 
 /// What was read of a body that is passed on after all.
@@ -90,6 +99,34 @@ fn has_no_end(headers: &HeaderMap) -> bool {
 struct Read {
     bytes: BytesMut,
     trailers: Option<Frame<Bytes>>,
+}
+
+/// How the reading of a body ended.
+enum End {
+    Whole,
+    Broken,
+    /// It is too long, or has trailers.
+    Unkeepable,
+}
+
+impl Read {
+    /// Reads on. Whoever drops it loses nothing of what was read.
+    async fn fill(&mut self, body: &mut Body, limit: usize) -> End {
+        while self.bytes.len().saturating_add(request::least(body)) <= limit {
+            match body.frame().await {
+                None => return End::Whole,
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.bytes.extend_from_slice(&data),
+                    Err(trailers) => {
+                        self.trailers = Some(trailers);
+                        break;
+                    }
+                },
+                Some(Err(_)) => return End::Broken,
+            }
+        }
+        End::Unkeepable
+    }
 }
 
 /// The body as it was, the part that was read first.
@@ -219,7 +256,7 @@ struct Kept<'a> {
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self::Whole { head, body } = self else {
-            return Err(ser::Error::custom("a body that is too long to be kept"));
+            return Err(ser::Error::custom("a body that is too long to be kept, or a stream"));
         };
         let kept = head.headers.iter().filter(|(name, _)| is_kept(name, &head.headers));
         let headers =
@@ -233,7 +270,8 @@ impl<'de> Deserialize<'de> for Answer {
         fn unknown<E: de::Error>(what: &str) -> E {
             E::custom(format!("the {what} of a kept response is not readable"))
         }
-        let kept = Kept::deserialize(deserializer)?;
+        // The words of serde repeat what they have found.
+        let kept = Kept::deserialize(deserializer).map_err(|_| unknown("form"))?;
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::from_u16(kept.status).map_err(|_| unknown("status"))?;
         for (name, value) in kept.headers {

@@ -5,29 +5,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use http::request::Parts;
 use resilience_policy::Policy;
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 use tower_layer::Layer;
 
 use super::ledger::{self, Name};
+use super::scope::Scope;
 use super::service::Idempotency;
 use crate::idempotent::{MOST_BYTES, SiteLedger};
-use crate::key::{Encoded, Key, KeyError};
 use crate::owner::sane;
 
 /// As much as the extractors of axum take.
 const REQUEST_LIMIT: usize = 2 * 1024 * 1024;
+/// As long as hyper gives to the head of a request.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// A body that is made before it is sent is there at once.
+const RESPONSE_TIME: Duration = Duration::from_secs(1);
 
 /// Remembers the response to a request by its `Idempotency-Key`: the layer of a server, such as an axum `Router`.
 ///
 /// ```
-/// use resilience_runtime::server::IdempotencyLayer;
+/// # use resilience_runtime as resilience;
+/// use resilience::server::{IdempotencyLayer, Scope};
 /// # #[derive(Clone)]
 /// # struct Tenant { id: String }
 ///
-/// let layer = IdempotencyLayer::new("payments")
-///     .scope(|request| request.extensions.get::<Tenant>().map(|tenant| tenant.id.clone()));
+/// let layer = IdempotencyLayer::new("payments", Scope::extension(|tenant: &Tenant| tenant.id.clone()));
+/// ```
+///
+/// Without a scope it does not compile:
+///
+/// ```compile_fail,E0061
+/// # use resilience_runtime as resilience;
+/// # use resilience::server::{IdempotencyLayer, Scope};
+/// let layer = IdempotencyLayer::new("payments");
 /// ```
 ///
 /// A value that `#[idempotent]` would refuse panics.
@@ -38,53 +49,41 @@ pub struct IdempotencyLayer {
     rules: Rules,
 }
 
-type Scope = Arc<dyn Fn(&Parts) -> Result<Encoded, KeyError> + Send + Sync>;
-
 /// What it asks of a request and of a response.
 #[derive(Clone)]
 pub(super) struct Rules {
     methods: Arc<[Method]>,
     /// A request without a key is refused.
     pub(super) required: bool,
-    scope: Option<Scope>,
+    pub(super) scope: Scope,
     pub(super) request_limit: usize,
+    pub(super) request_time: Duration,
     pub(super) response_limit: usize,
+    pub(super) response_time: Duration,
 }
 
 impl Rules {
     pub(super) fn covers(&self, method: &Method) -> bool {
         self.methods.contains(method)
     }
-
-    /// Whose key it is.
-    pub(super) fn scope(&self, request: &Parts) -> Option<Result<Encoded, KeyError>> {
-        self.scope.as_ref().map(|scope| scope(request))
-    }
 }
 
 impl IdempotencyLayer {
     /// A layer that keeps its responses under this name: for `POST` and `PATCH`, for 24 hours, and it refuses them
-    /// without a key. Two layers of one name share their keys.
+    /// without a key. Two layers of one name share their keys within a scope.
     #[track_caller]
-    pub fn new(name: &'static str) -> Self {
+    pub fn new(name: &'static str, scope: Scope) -> Self {
         let params = Idempotent { key: "idempotency-key", wait: None, ..Idempotent::DEFAULT };
         let rules = Rules {
             methods: Arc::new([Method::POST, Method::PATCH]),
             required: true,
-            scope: None,
+            scope,
             request_limit: REQUEST_LIMIT,
+            request_time: REQUEST_TIME,
             response_limit: MOST_BYTES,
+            response_time: RESPONSE_TIME,
         };
         Self { name: Name::here(name), params, rules }
-    }
-
-    /// Whose key it is: the tenant, from what a layer further out has put into the extensions once it knew who asks. Two
-    /// tenants may choose the same key, so **a server with several of them must say it**: without it, one can be given
-    /// the response of another. `None` is refused with 400.
-    #[must_use]
-    pub fn scope<K: Key>(mut self, scope: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
-        self.rules.scope = Some(Arc::new(move |request| Encoded::of(&scope(request))));
-        self
     }
 
     /// The methods that need a key (`POST` and `PATCH`). All others pass, with a key or without.
@@ -153,6 +152,29 @@ impl IdempotencyLayer {
         self
     }
 
+    /// How long the body of a request may take to arrive (30 s), from the moment its head is read. A slower one gets 408;
+    /// one that outlasts the `request-timeout-ms` of its request gets 504 before. Nothing has run then.
+    ///
+    /// # Panics
+    ///
+    /// Where it is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn request_time(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a `request_time` of zero lets no body arrive");
+        self.rules.request_time = time;
+        self
+    }
+
+    /// How long the body of a response is waited for before its head is sent (1 s). One that takes longer is a stream:
+    /// it goes out as it comes, and what is kept is that the request succeeded: a duplicate gets 410. At zero, only what
+    /// is there at once is kept.
+    #[must_use]
+    pub fn response_time(mut self, time: Duration) -> Self {
+        self.rules.response_time = time;
+        self
+    }
+
     /// The longest body of a response that is kept, in bytes (256 KiB, which no ledger exceeds). A longer one is sent,
     /// and what is kept is that the request succeeded: a duplicate gets 410.
     #[must_use]
@@ -175,10 +197,11 @@ impl IdempotencyLayer {
 
 impl fmt::Debug for IdempotencyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, params, .. } = self;
+        let Self { name, params, rules } = self;
         f.debug_struct("IdempotencyLayer")
             .field("name", &name.text)
             .field("params", params)
+            .field("scope", &rules.scope)
             .finish_non_exhaustive()
     }
 }

@@ -5,11 +5,14 @@ mod answer;
 mod layer;
 mod ledger;
 mod octets;
+mod patience;
 mod problem;
 mod request;
+mod scope;
 mod service;
 #[cfg(test)]
 mod tests;
 
 pub use layer::IdempotencyLayer;
+pub use scope::Scope;
 pub use service::Idempotency;

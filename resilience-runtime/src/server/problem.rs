@@ -9,11 +9,13 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::event::reject;
 use crate::propagation::{self, HeaderError, Protocol};
-use crate::{Error, Kind};
+use crate::{Error, Kind, Site};
 
-/// The page that tells of each kind of problem.
-const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/docs/http.md#");
+/// What the type of each problem begins with. It is a name and leads nowhere: clients compare it, so it must outlast any
+/// place where the page is read.
+const TYPE: &str = "urn:resilience:problem:";
 
 /// How soon a duplicate of a running request comes again. What its error says is the end of a lease that is renewed, and
 /// so the latest moment; most requests take less than this.
@@ -23,7 +25,7 @@ const SOON: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
-    /// Its place on the page.
+    /// The end of its type, and its place on the page.
     name: &'static str,
     title: Cow<'static, str>,
     /// What it means for the client.
@@ -52,7 +54,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let json = Json {
-            r#type: format!("{PAGE}{}", self.name),
+            r#type: format!("{TYPE}{}", self.name),
             title: &self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
@@ -82,6 +84,22 @@ pub(super) fn too_long(limit: usize) -> Problem {
         "the body of the request is too long",
         format!("A request with an Idempotency-Key is read to its end before it runs, up to {limit} bytes."),
     )
+}
+
+pub(super) fn too_slow() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "body-too-slow",
+        "the body of the request takes too long",
+        "Nothing was run. Send the request again, with the same Idempotency-Key.",
+    )
+}
+
+/// Nobody knows whose key it is, so nobody may be given what is kept under it.
+pub(super) fn without_scope(site: &'static Site, why: String) -> Response {
+    let error = reject(Kind::InvalidKey, site).because(why);
+    tell(&error);
+    error.into_response()
 }
 
 pub(super) fn broken_request() -> Problem {
@@ -120,7 +138,6 @@ impl IntoResponse for HeaderError {
                 StatusCode::BAD_REQUEST,
                 "bad-header",
                 "a header of the request is not usable",
-                // It repeats a value that came from the client, and goes back to it alone.
                 format!("Nothing was run: {self}."),
             )
             .into_response(),
@@ -154,14 +171,21 @@ fn of(kind: Kind) -> Problem {
     Problem { status, name, title: Cow::Owned(kind.to_string()), detail: Cow::Borrowed(detail) }
 }
 
+/// Tells whoever runs the server what stood behind a rejection: its response does not, and nobody else sees it.
+fn tell(error: &Error) {
+    if let Some(source) = std::error::Error::source(error) {
+        let (site, kind) = (error.site(), error.kind());
+        tracing::warn!(target: "resilience", event = "answered", site, kind = ?kind, error = %source);
+    }
+}
+
 /// The rejection as its client sees it: neither where it happened nor what stood behind it. The response carries the error
 /// in its extensions, for the layers around.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let kind = self.kind();
-        if let (Kind::Store, Some(source)) = (kind, std::error::Error::source(&self)) {
-            // The response does not tell, and nobody else sees it.
-            tracing::warn!(target: "resilience", event = "answered", site = self.site(), kind = ?kind, error = %source);
+        if kind == Kind::Store {
+            tell(&self);
         }
         let mut response = of(kind).into_response();
         let headers = response.headers_mut();

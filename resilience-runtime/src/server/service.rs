@@ -4,21 +4,23 @@ use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+use axum_core::body::Body;
 use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
 use tower_service::Service;
 use tracing::Instrument;
 
 use super::answer::{self, Answer, Unkept};
 use super::layer::Rules;
-use super::{problem, request};
+use super::{patience, problem, request};
 use crate::call::enter;
 use crate::edge::{Edge, edge};
+use crate::event::reject;
 use crate::idempotent::{Codec, Entry, Names, SiteLedger, codec};
 use crate::key::Encoded;
-use crate::propagation::{Protocol, RetryAdvice};
-use crate::runtime;
-use crate::spawn;
+use crate::propagation::{Protocol, Received, RetryAdvice};
+use crate::{Kind, runtime, spawn, time};
 
 /// The service that [`IdempotencyLayer`](super::IdempotencyLayer) makes of another one.
 #[derive(Clone)]
@@ -88,16 +90,20 @@ where
         return result.map(|response| advised(response, advice));
     };
     let (head, body) = request.into_parts();
-    let body = match request::read(body, rules.request_limit).await {
+    let scope = match rules.scope.of(&head) {
+        Ok(scope) => scope,
+        Err(why) => return Ok(problem::without_scope(ledger.site(), why)),
+    };
+    let body = match read(ledger, &rules, &received, body).await {
         Ok(body) => body,
-        Err(problem) => return Ok(problem.into_response()),
+        Err(response) => return Ok(response),
     };
     let names = Names {
         key: Encoded::of(key),
-        scope: rules.scope(&head),
+        scope: scope.map(Ok),
         fingerprint: Some(Ok(request::fingerprint(&head, &body))),
     };
-    let operation = once(ledger, names, rules.response_limit, service, request::whole(head, body));
+    let operation = once(ledger, names, rules, service, request::whole(head, body));
     let running = runtime::in_use().background.begin();
     let operation = async move {
         let _running = running;
@@ -113,11 +119,32 @@ where
     }
 }
 
+/// The body of a request that comes in time: within that of the layer, and as long as the client waits.
+async fn read(
+    ledger: &SiteLedger,
+    rules: &Rules,
+    received: &Received,
+    body: Body,
+) -> Result<Bytes, Response> {
+    let deadline = received.deadline();
+    let until = || {
+        let latest = patience::after(rules.request_time);
+        deadline.map_or(latest, |deadline| deadline.min(latest))
+    };
+    match patience::within(until, request::read(body, rules.request_limit)).await {
+        Some(read) => read.map_err(IntoResponse::into_response),
+        None if deadline.is_some_and(|deadline| deadline <= time::now()) => {
+            Err(reject(Kind::DeadlineExceeded, ledger.site()).into_response())
+        }
+        None => Err(problem::too_slow().into_response()),
+    }
+}
+
 /// Runs the service, unless the ledger knows better: what `#[idempotent]` makes of a function.
 async fn once<S>(
     ledger: &'static SiteLedger,
     names: Names,
-    limit: usize,
+    rules: Rules,
     mut service: S,
     request: Request,
 ) -> Result<Response, S::Error>
@@ -137,7 +164,9 @@ where
                 Entry::Rejected(rejection) => return Err(rejection.into()),
             }
         };
-        let operation = pin!(edge.attempt(async { answer::of(service.call(request).await, limit).await }));
+        let (limit, time) = (rules.response_limit, rules.response_time);
+        let operation =
+            pin!(edge.attempt(async { answer::of(service.call(request).await, limit, time).await }));
         let outcome = claim.keep(operation).await;
         claim.settle(outcome, &edge, &codec).await
     });

@@ -1,5 +1,7 @@
 //! How a response is kept, without a network and without a ledger.
 
+use std::time::Duration;
+
 use axum_core::body::Body;
 use axum_core::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
@@ -10,13 +12,15 @@ use super::answer::{self, Answer};
 use super::octets::Octets;
 use super::request;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 fn now<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 /// What the ledger would give back.
 fn kept_and_read(response: Response) -> Result<Response, serde_json::Error> {
-    let answer = now(answer::of::<()>(Ok(response), 1 << 20)).unwrap_or_else(|_| panic!("a result"));
+    let answer = now(answer::of::<()>(Ok(response), 1 << 20, SECOND)).unwrap_or_else(|_| panic!("a result"));
     let json = serde_json::to_string(&answer)?;
     Ok(serde_json::from_str::<Answer>(&json)?.into_response())
 }
@@ -39,22 +43,28 @@ fn the_form_of_a_kept_response_is_pinned() {
     let mut response = Response::new(Body::from("{}"));
     *response.status_mut() = StatusCode::CREATED;
     response.headers_mut().insert("location", HeaderValue::from_static("/7"));
-    let answer = now(answer::of::<()>(Ok(response), 9)).unwrap_or_else(|_| panic!("a result"));
+    let answer = now(answer::of::<()>(Ok(response), 9, SECOND)).unwrap_or_else(|_| panic!("a result"));
     let json = r#"{"status":201,"headers":[["location",{"text":"/7"}]],"body":{"text":"{}"}}"#;
     assert_eq!(serde_json::to_string(&answer).expect("kept"), json);
 }
 
+/// It is told what cannot be read, and nothing of what is there.
 #[test]
 fn what_nobody_has_written_is_refused() {
-    for bad in [
-        r#"{"status":99,"headers":[],"body":{"text":""}}"#,
-        r#"{"status":200,"headers":[["a b",{"text":""}]],"body":{"text":""}}"#,
-        r#"{"status":200,"headers":[["a",{"text":"\n"}]],"body":{"text":""}}"#,
-        r#"{"status":200,"headers":[],"body":{"base64":"?"}}"#,
-        r#"{"status":200,"headers":[]}"#,
-        r#""a result of a function""#,
+    for (bad, what) in [
+        (r#"{"status":4711,"headers":[],"body":{"text":""}}"#, "status"),
+        (r#"{"status":200,"headers":[["4711 ",{"text":""}]],"body":{"text":""}}"#, "headers"),
+        (r#"{"status":200,"headers":[["a",{"text":"4711\n"}]],"body":{"text":""}}"#, "headers"),
+        (r#"{"status":200,"headers":[],"body":{"base64":"4711?"}}"#, "body"),
+        (r#"{"status":200,"headers":[],"body":{"4711":""}}"#, "form"),
+        (r#"{"status":"4711","headers":[],"body":{"text":""}}"#, "form"),
+        (r#"{"status":200,"headers":[]}"#, "form"),
+        (r#""4711, a result of a function""#, "form"),
     ] {
-        assert!(serde_json::from_str::<Answer>(bad).is_err(), "{bad}");
+        let Err(error) = serde_json::from_str::<Answer>(bad) else { panic!("{bad} is read") };
+        let text = format!("{error} {error:?}");
+        assert!(text.starts_with(&format!("the {what} of a kept response is not readable")), "{text}");
+        assert!(!text.contains("4711"), "{text}");
     }
 }
 
@@ -79,7 +89,7 @@ fn a_body_with_trailers_passes_whole() {
     let trailers = HeaderMap::from_iter([(HeaderName::from_static("sum"), HeaderValue::from_static("7"))]);
     let with = trailers.clone();
     let body = Full::from("some").with_trailers(async move { Some(Ok(with)) });
-    let answer = now(answer::of::<()>(Ok(Response::new(Body::new(body))), 99));
+    let answer = now(answer::of::<()>(Ok(Response::new(Body::new(body))), 99, SECOND));
     let answer = answer.unwrap_or_else(|_| panic!("a result"));
     assert!(serde_json::to_string(&answer).is_err(), "JSON has no place for it");
     let read = now(answer.into_response().into_body().collect()).expect("whole");

@@ -22,7 +22,7 @@ use crate::context::{self, Operation};
 use crate::edge::{Edge, Outcome, Returns, Stop};
 use crate::event::reject;
 use crate::key::IdempotencyKey;
-use crate::ledger::{Body, Claimed, Request, Stored as Record, new_owner};
+use crate::ledger::{Body, Claimed, Request, new_owner};
 use crate::{Class, Kind, time};
 
 /// What a type of transactions can do. It carries the bound, so that a missing one is reported once.
@@ -158,9 +158,8 @@ impl TxClaim {
                 return outcome;
             }
         };
-        let params = self.site.params;
-        let result = Record { version: params.version, body };
-        let complete = statements::complete(self.key.as_bytes(), &self.owner, &result, params.ttl);
+        let (result, ttl) = (self.site.record(body), self.site.params.ttl);
+        let complete = statements::complete(self.key.as_bytes(), &self.owner, &result, ttl);
         let Err(fault) = (in_tx.script)(tx, complete).await else { return outcome };
         in_tx.undo(tx, &self.owner).await;
         match outcome {
