@@ -14,6 +14,8 @@ pub(crate) mod memory;
 mod operator;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(any(feature = "durable", feature = "postgres", feature = "redis"))]
+mod query;
 pub(crate) mod record;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
