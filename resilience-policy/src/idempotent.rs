@@ -12,6 +12,8 @@ use crate::{Facts, Text, Violation};
 pub struct Idempotent {
     /// The key, as written.
     pub key: &'static str,
+    /// A call without a key runs once, unprotected.
+    pub optional: bool,
     /// The transaction that the result is written in, as written; empty for none. A claim in a transaction lasts as long
     /// as it does: lease, guarantee and wait mean nothing there.
     pub tx: &'static str,
@@ -48,6 +50,7 @@ impl Idempotent {
     /// What stands where nothing is written.
     pub const DEFAULT: Self = Self {
         key: "",
+        optional: false,
         tx: "",
         ttl: Duration::from_hours(24),
         lease: Duration::from_mins(1),
@@ -83,6 +86,7 @@ impl Idempotent {
 
     pub(crate) const fn same(&self, other: &Self) -> bool {
         same_str(self.key, other.key)
+            && self.optional == other.optional
             && same_str(self.tx, other.tx)
             && same(self.ttl, other.ttl)
             && same(self.lease, other.lease)
