@@ -35,7 +35,8 @@ static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
 /// function runs:
 ///
 /// ```
-/// # use resilience_runtime::Runtime;
+/// # use resilience_runtime as resilience;
+/// # use resilience::Runtime;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// Runtime::from_env().await?.install()?; // RESILIENCE_BACKEND=memory:
 /// # Ok(())
@@ -45,7 +46,8 @@ static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
 /// A test runs under a runtime of its own, which sees nothing of the rest:
 ///
 /// ```
-/// # use resilience_runtime::Runtime;
+/// # use resilience_runtime as resilience;
+/// # use resilience::Runtime;
 /// # async fn charge() {}
 /// # async fn example() {
 /// Runtime::builder().build().scope(charge()).await;
@@ -204,8 +206,9 @@ impl Runtime {
     /// what was not goes on. So it does where the future is dropped.
     ///
     /// ```
+    /// # use resilience_runtime as resilience;
     /// # use std::time::{Duration, Instant};
-    /// # use resilience_runtime::Runtime;
+    /// # use resilience::Runtime;
     /// # async fn serve() {}
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let runtime = Runtime::from_env().await?;
