@@ -104,17 +104,17 @@ async fn no_hedge_starts_beside_it() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_above_it_is_not_hedged() {
     #[hedge(after = "50ms")]
-    #[bulkhead(max = 1, queue = 8)]
+    #[bulkhead(max = 2, queue = 8)]
     #[idempotent(key = key, optional)]
     async fn queued(service: &Service, key: Option<u64>) -> Reply {
         service.call().await
     }
 
     let (service, runtime) = (Service::new([after(200, Good)]), alone());
-    let both = async { tokio::join!(queued(&service, None), queued(&service, None)) };
-    let (first, second) = runtime.scope(both).await;
-    assert_eq!((first, second), (Ok(1), Ok(2)));
-    assert_eq!(service.executions(), 2);
+    let call = || queued(&service, None);
+    let (first, second, third) = runtime.scope(async { tokio::join!(call(), call(), call()) }).await;
+    assert_eq!((first, second, third), (Ok(1), Ok(2), Ok(3)));
+    assert_eq!(service.executions(), 3);
 }
 
 /// What says so gets over to the threads of a pool.
