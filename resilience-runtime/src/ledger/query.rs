@@ -1,8 +1,6 @@
 //! The options of a URL, and what is said of those that are wrong: the name, and what is expected. Never a value, and
 //! never a name that nobody knows: both may be a part of a password that is not written as a URL wants it.
 
-use std::time::Duration;
-
 /// What an `@` in an unexpected place means.
 pub(super) const AN_AT: &str = "an `@` behind the `?`; a `?` in a user or a password is written `%3F`";
 
@@ -27,6 +25,7 @@ pub(super) fn wrong(name: &str, expected: &str) -> String {
 }
 
 /// What the value of an option stands for.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(super) fn decoded(name: &str, value: &str) -> Result<String, String> {
     // As in the URLs of some other programs, where the next option would follow.
     if value.contains(';') {
@@ -35,6 +34,7 @@ pub(super) fn decoded(name: &str, value: &str) -> Result<String, String> {
     plain(value).ok_or_else(|| wrong(name, "a value as in a URL: a `%` of its own is written `%25`"))
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 fn plain(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -53,13 +53,16 @@ fn plain(text: &str) -> Option<String> {
 }
 
 /// A time as in the attributes.
-pub(super) fn time(name: &str, value: &str) -> Result<Duration, String> {
+#[cfg(any(feature = "durable", feature = "redis"))]
+pub(super) fn time(name: &str, value: &str) -> Result<std::time::Duration, String> {
     let time = resilience_policy::literal(value).ok().filter(|time| !time.is_zero());
     time.ok_or_else(|| wrong(name, "a time above zero, with its unit, such as `500ms` or `2s`"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "durable", feature = "redis"))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
