@@ -96,8 +96,10 @@ fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'
     let mut ats: Vec<_> = names.collect();
     let once: Vec<_> = ats.iter().zip(&stack.layers).filter_map(|(at, layer)| layer.kind.once(at)).collect();
     if !once.is_empty() {
-        ats.iter_mut()
-            .for_each(|at| at.once = Some(quote_spanned!(Span::mixed_site()=> .once_if(#(#once)||*))));
+        let once = quote_spanned!(Span::mixed_site()=> .once_if(#(#once)||*));
+        for at in &mut ats {
+            at.once = Some(once.clone());
+        }
     }
     ats
 }

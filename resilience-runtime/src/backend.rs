@@ -254,11 +254,8 @@ mod tests {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
         let Err(error) = tokio.block_on(Backend::open(url)) else { panic!("{url} opened") };
         let mut said = format!("{error} {error:?} {error:#?}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            said += &format!("{cause} {cause:?}");
-            source = cause.source();
-        }
+        let sources = std::iter::successors(error.source(), |&cause| cause.source());
+        said.extend(sources.map(|cause| format!("{cause} {cause:?}")));
         for part in [&secret[..secret.len().min(5)], "s3cr", "3t"] {
             assert!(!said.contains(part), "{url}: {said}");
         }

@@ -253,10 +253,10 @@ mod tests {
 
     #[test]
     fn a_tuple_has_up_to_eight_parts() {
-        let parts = (1, 'b', "c", 4_u64, String::from("e"), &6, Some("g"), 8_i8);
-        let (a, b, c, d, e, f, g, _) = &parts;
-        assert_ne!(of(&parts), of(&(a, b, c, d, e, f, g)));
-        assert_ne!(of(&(a, b, c, d, e, f)), of(&(a, b, c, d, e)));
+        let eight = (1, 2, 3, 4, 5, 6, 7, 8);
+        assert_eq!(of(&eight), of(&("1", "2", "3", "4", "5", "6", "7", "8")));
+        assert_ne!(of(&eight), of(&(1, 2, 3, 4, 5, 6, 7)));
+        assert_ne!(of(&(1, 2, 3, 4, 5, 6)), of(&(1, 2, 3, 4, 5)));
     }
 
     #[test]
