@@ -111,10 +111,13 @@ impl Folder {
 /// Makes what is missing of a path, and sees to it that a power failure does not take it back.
 fn make_folder(path: &Path) -> io::Result<()> {
     let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).count();
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+    match (private::make_folder(path), path.parent()) {
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(parent)?;
+            private::make_folder(path)?;
+        }
+        (made, _) => made?,
     }
-    private::make_folder(path)?;
     for parent in path.ancestors().skip(1).take(missing) {
         sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
     }
