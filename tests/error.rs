@@ -96,5 +96,26 @@ async fn a_rejection_is_a_failure_of_its_own_class() {
 #[test]
 fn kinds_speak() {
     assert_eq!(Kind::Timeout.to_string(), "timed out");
-    assert_eq!(Kind::OutcomeUnknown.to_string().split(' ').next(), Some("an"));
+    for (kind, words) in [
+        (Kind::DeadlineExceeded, "the deadline that its caller set has passed"),
+        (Kind::CircuitOpen, "the circuit breaker is open"),
+        (Kind::BulkheadFull, "the bulkhead is full: too many calls run or wait already"),
+        (Kind::RateLimited, "the rate limit is used up for now"),
+        (Kind::BudgetExhausted, "the budget for repeats is used up"),
+        (Kind::InProgress, "a call with the same key is still running"),
+        (Kind::KeyReused, "the key was used before with other values"),
+        (Kind::OutcomeUnknown, "an earlier call with this key was interrupted and may have taken effect"),
+        (Kind::ResultNotKept, "an earlier call with this key succeeded, but its result was not kept"),
+        (
+            Kind::LeaseLost,
+            "the right to run was lost: another call took it over, or it could not be renewed in time",
+        ),
+        (Kind::Conflict, "another transaction stands against this one, which is to be run again"),
+        (Kind::Held, "the exclusive right is held by another"),
+        (Kind::InvalidKey, "the key of this call cannot be used"),
+        (Kind::Store, "what is kept for this call could not be read or written"),
+        (Kind::Injected, "a fault was injected on purpose"),
+    ] {
+        assert_eq!(kind.to_string(), words);
+    }
 }

@@ -29,7 +29,7 @@ fn the_store_refuses_the_one_that_stood_still() {
         "south  leads, with token 134",
         "north  goes on, and believes that it leads",
         "north  wants to settle account 2: the store refuses token 70, it has seen 134",
-        "north  stops: leader::replica::lead: the claim was lost while this call ran (it may have run)",
+        "north  stops: leader::replica::lead: the right to run was lost: another call took it over, or it could not be renewed in time (it may have run)",
     ];
     assert!(late.iter().map(|line| place(line)).is_sorted(), "{story}");
     assert!(story.contains("4 accounts settled, each once"), "{story}");

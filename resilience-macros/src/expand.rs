@@ -92,8 +92,17 @@ fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'
         earns: earns(stack, index),
         again: mention::again(function, stack, index),
         transaction: transaction::lend(function, &stack.layers[index]),
+        once: None,
     });
-    names.collect()
+    let mut ats: Vec<_> = names.collect();
+    let once: Vec<_> = ats.iter().zip(&stack.layers).filter_map(|(at, layer)| layer.kind.once(at)).collect();
+    if !once.is_empty() {
+        let once = quote_spanned!(Span::mixed_site()=> .once_if(#(#once)||*));
+        for at in &mut ats {
+            at.once = Some(once.clone());
+        }
+    }
+    ats
 }
 
 /// A call earns its share of a budget once, also where several of its policies spend from the same one: the first does.

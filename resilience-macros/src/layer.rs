@@ -47,6 +47,11 @@ pub(crate) trait Wrap {
         None
     }
 
+    /// A `bool`, known once it is prepared: this call is not to be repeated.
+    fn once(&self, _: &At<'_>) -> Option<Ident> {
+        None
+    }
+
     /// Whether it keeps something that would be one for all who implement a trait, in a default method.
     fn is_of_one_type(&self) -> bool {
         self.engine().is_some_and(Engine::is_own)
@@ -149,6 +154,8 @@ pub(crate) struct At<'a> {
     pub(crate) again: TokenStream,
     /// A borrow of its transaction, where it has one.
     pub(crate) transaction: TokenStream,
+    /// In front of the repeats of a stack whose calls may have to run once: says whether this one does.
+    pub(crate) once: Option<TokenStream>,
 }
 
 impl At<'_> {

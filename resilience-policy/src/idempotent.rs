@@ -14,6 +14,8 @@ pub struct Idempotent {
     pub key: &'static str,
     /// The scope, as written; `_` where all types of a generic function are one operation, empty for none.
     pub scope: &'static str,
+    /// A call without a key runs once, unprotected.
+    pub optional: bool,
     /// The transaction that the result is written in, as written; empty for none. A claim in a transaction lasts as long
     /// as it does: lease, guarantee and wait mean nothing there.
     pub tx: &'static str,
@@ -51,6 +53,7 @@ impl Idempotent {
     pub const DEFAULT: Self = Self {
         key: "",
         scope: "",
+        optional: false,
         tx: "",
         ttl: Duration::from_hours(24),
         lease: Duration::from_mins(1),
@@ -87,6 +90,7 @@ impl Idempotent {
     pub(crate) const fn same(&self, other: &Self) -> bool {
         same_str(self.key, other.key)
             && same_str(self.scope, other.scope)
+            && self.optional == other.optional
             && same_str(self.tx, other.tx)
             && same(self.ttl, other.ttl)
             && same(self.lease, other.lease)

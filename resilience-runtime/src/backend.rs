@@ -41,7 +41,7 @@ impl Backend {
     }
 
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
-        let because = |why: String| OpenError { variable: None, url: without_password(url), why };
+        let because = |why: String| OpenError { variable: None, url: shown(url), why };
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY)),
             Some(("file", path)) => {
@@ -95,7 +95,8 @@ async fn in_background<T: Send + 'static>(
     open: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     let opened = crate::background::spawn(open).await;
-    opened.unwrap_or_else(|ended| Err(LedgerError::new(format!("the task that opens it has ended: {ended}"))))
+    // What a panic says may hold a part of the URL.
+    opened.unwrap_or_else(|_| Err(LedgerError::new("the task that opens it has panicked")))
 }
 
 #[cfg(feature = "postgres")]
@@ -128,18 +129,26 @@ async fn redis(_: &str) -> Result<Backend, LedgerError> {
     Err(LedgerError::new("this program was built without the feature `redis` of `resilience`".to_owned()))
 }
 
-/// A password has no place in a message. Where it is an option, the whole rest goes: what it holds, nobody knows. A path
-/// may have an `@`.
-fn without_password(url: &str) -> String {
-    match (url.split_once(':'), url.rsplit_once('@')) {
-        (Some((scheme, rest)), _) if scheme != "file" && rest.contains("password=") => {
-            format!("{scheme}://***")
-        }
-        (Some((scheme, rest)), Some((_, host))) if scheme != "file" && rest.contains('@') => {
-            format!("{scheme}{}***@{host}", if rest.starts_with("//") { "://" } else { ":" })
-        }
-        _ => url.to_owned(),
+/// What a message shows of a URL: the scheme, and the path of a folder. All else may be a password, or a part of one that
+/// has a `?`, a `/` or an `@` of its own.
+fn shown(url: &str) -> String {
+    match url.split_once(':') {
+        _ if url.is_empty() => String::new(),
+        Some(("file", path)) if folder(path).is_ok() => match path.split_once('?') {
+            Some((path, _)) => format!("file:{path}?***"),
+            None => url.to_owned(),
+        },
+        Some((scheme, rest)) if is_known(scheme) => match rest {
+            "" => url.to_owned(),
+            _ if rest.starts_with("//") => format!("{scheme}://***"),
+            _ => format!("{scheme}:***"),
+        },
+        _ => "***".to_owned(),
     }
+}
+
+fn is_known(scheme: &str) -> bool {
+    matches!(scheme, "memory" | "file" | "postgres" | "postgresql") || is_redis(scheme)
 }
 
 /// The backend of a runtime could not be opened. Nothing that it keeps was changed.
@@ -154,7 +163,103 @@ pub struct OpenError {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// A password, wherever somebody may have put it. Nothing listens at that port.
+    const PLACES: [&str; 34] = [
+        "{scheme}://u:{secret}@127.0.0.1:1/d",
+        "{scheme}://{secret}:@127.0.0.1:1/d",
+        "{scheme}://{secret}@127.0.0.1:1",
+        "{scheme}://:{secret}@127.0.0.1:1",
+        "{scheme}://{secret}",
+        "{scheme}://{secret}:1/d",
+        "{scheme}://127.0.0.1:{secret}/d",
+        "{scheme}://127.0.0.1,{secret}:1/d",
+        "{scheme}://127.0.0.1:1/{secret}",
+        "{scheme}://127.0.0.1:1/d#{secret}",
+        "{scheme}://u:a?{secret}=b@127.0.0.1:1",
+        "{scheme}://127.0.0.1:1?{secret}",
+        "{scheme}://127.0.0.1:1/d?{secret}=x",
+        "{scheme}://127.0.0.1:1/d?passwd={secret}",
+        "{scheme}://127.0.0.1:1/d?password={secret}",
+        "{scheme}://127.0.0.1:1/d?user={secret}",
+        "{scheme}://127.0.0.1:1/d?auth={secret}&timeout=1s",
+        "{scheme}://127.0.0.1:1/d?timeout=1s&pwd={secret}",
+        "{scheme}://127.0.0.1:1/d?pool_max=1;password={secret}",
+        "{scheme}://127.0.0.1:1/d?timeout={secret}",
+        "{scheme}://127.0.0.1:1/d?connect_timeout={secret}",
+        "{scheme}://127.0.0.1:1/d?prepare={secret}",
+        "{scheme}://127.0.0.1:1/d?create={secret}",
+        "{scheme}://127.0.0.1:1/d?durable={secret}",
+        "{scheme}://127.0.0.1:1/d?sslmode={secret}",
+        "{scheme}://127.0.0.1:1?sslmode=verify-full&sslrootcert={secret}",
+        "{scheme}://127.0.0.1:1?sslrootcert={secret}",
+        "{scheme}://127.0.0.1:1/d?target_session_attrs={secret}",
+        "{scheme}://127.0.0.1:1/d?hostaddr={secret}&port={secret}",
+        "{scheme}:{secret}=x",
+        "{scheme}:host=127.0.0.1 port=1 user=u password={secret}",
+        "host=127.0.0.1 user=u password={secret}",
+        "{secret}",
+        "jdbc:{scheme}://127.0.0.1:1/d?user=u&pwd={secret}",
+    ];
+    const SCHEMES: [&str; 9] = [
+        "postgres",
+        "postgresql",
+        "redis",
+        "rediss",
+        "redis+cluster",
+        "valkey",
+        "mysql",
+        "memory",
+        "{secret}",
+    ];
+    /// What may stand in a password, and means something in a URL.
+    const BEFORE: &str = "[a:/?#@;&=%,\\[ \"]{0,2}";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn no_message_holds_a_part_of_a_password(
+            place in prop::sample::select(&PLACES),
+            scheme in prop::sample::select(&SCHEMES),
+            before in BEFORE,
+            secret in prop::sample::select(&["s3cr3t", "s%33cr3t", "%73%33%63%723t"]),
+        ) {
+            let url = place.replace("{scheme}", scheme).replace("{secret}", &format!("{before}{secret}"));
+            says_nothing(&url, secret);
+        }
+
+        /// The path of a folder is shown. What follows it is not, and nothing before it.
+        #[test]
+        fn no_message_holds_an_option_of_a_folder(
+            place in prop::sample::select(&[
+                "file://u:{secret}@host/x",
+                "file:/nowhere?{secret}",
+                "file:/nowhere?password={secret}",
+                "file:/nowhere?timeout={secret}",
+                "file:/nowhere?timeout=1s;password={secret}",
+            ]),
+            before in "[a:/#@;&=%]{0,2}",
+        ) {
+            says_nothing(&place.replace("{secret}", &format!("{before}s3cr3t")), "s3cr3t");
+        }
+    }
+
+    fn says_nothing(url: &str, secret: &str) {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+        let Err(error) = tokio.block_on(Backend::open(url)) else { panic!("{url} opened") };
+        let mut said = format!("{error} {error:?} {error:#?}");
+        let sources = std::iter::successors(error.source(), |&cause| cause.source());
+        said.extend(sources.map(|cause| format!("{cause} {cause:?}")));
+        for part in [&secret[..secret.len().min(5)], "s3cr", "3t"] {
+            assert!(!said.contains(part), "{url}: {said}");
+        }
+    }
 
     async fn refused(url: &str) -> String {
         match Backend::open(url).await {
@@ -167,13 +272,13 @@ mod tests {
     async fn bad_urls_are_told_apart() {
         for (url, said) in [
             ("", "``: expected `memory:`"),
-            ("memory", "`memory`: expected `memory:`"),
-            ("memory:1", "`memory:1`: expected `memory:`"),
-            ("mysql://root:secret@host/x", "`mysql://***@host/x`: expected `memory:`"),
-            ("mysql:root:secret@host/x", "`mysql:***@host/x`: expected `memory:`"),
+            ("memory", "`***`: expected `memory:`"),
+            ("memory:1", "`memory:***`: expected `memory:`"),
+            ("mysql://root:secret@host/x", "`***`: expected `memory:`"),
+            ("redis+x://root:secret@host/x", "`***`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
-            ("file://", "`file://`: a ledger on disk is on this machine"),
-            ("file://host/x", "`file://host/x`: a ledger on disk is on this machine"),
+            ("file://", "`file://***`: a ledger on disk is on this machine"),
+            ("file://user:secret@host/x", "`file://***`: a ledger on disk is on this machine"),
         ] {
             let error = refused(url).await;
             assert!(error.starts_with(said), "{error}");
@@ -201,11 +306,11 @@ mod tests {
         for (rest, said) in [
             (
                 "/x?timout=1s",
-                "unknown option `timout`: a folder has `timeout`; a path with a `?` of its own ends",
+                "/x?***`: option 1 behind the `?` is unknown; expected one of `timeout`; a path with a `?` of its own ends",
             ),
-            ("/w?at", "unknown option `at`"),
-            ("/x?timeout=2", "`timeout`: the duration \"2\" has no unit"),
-            ("/x?timeout=0s", "`timeout` is zero"),
+            ("/w?at", "option 1 behind the `?` is unknown"),
+            ("/x?timeout=2", "`timeout`: expected a time above zero, with its unit"),
+            ("/x?timeout=0s", "`timeout`: expected a time above zero"),
         ] {
             let error = refused(&url(rest)).await;
             assert!(error.contains(said), "{error}");

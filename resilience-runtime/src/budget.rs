@@ -13,7 +13,8 @@ const ONE: u64 = 1_000;
 /// a budget of 20 % it adds a fifth.
 ///
 /// ```
-/// use resilience_runtime::RetryBudget;
+/// # use resilience_runtime as resilience;
+/// use resilience::RetryBudget;
 ///
 /// static GATEWAY_BUDGET: RetryBudget = RetryBudget::new().share(0.1).floor(5).burst(50);
 /// ```

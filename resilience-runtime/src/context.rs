@@ -193,7 +193,8 @@ pub(crate) fn attempt_had_no_effect() {
 /// around it and of [`with_deadline`].
 ///
 /// ```
-/// # use resilience_runtime::context;
+/// # use resilience_runtime as resilience;
+/// # use resilience::context;
 /// # use tokio::time::Instant;
 /// # async fn call() {
 /// if let Some(at) = context::deadline() {
@@ -227,7 +228,8 @@ pub fn fencing_token() -> Option<u64> {
 /// annotated itself, with a `#[timeout]` for instance.
 ///
 /// ```
-/// # use resilience_runtime::context;
+/// # use resilience_runtime as resilience;
+/// # use resilience::context;
 /// # struct Page { price: u32, degraded: bool }
 /// # async fn price() -> u32 { 7 }
 /// # async fn page() -> Page {
@@ -246,8 +248,9 @@ pub fn degraded() -> bool {
 /// a `#[retry]` does not sleep past it. Accepts a `tokio` or a `std` instant. Dropping it drops `future`.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// # use std::time::{Duration, Instant};
-/// # use resilience_runtime::context;
+/// # use resilience::context;
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// let at = Instant::now() + Duration::from_millis(200);
 /// context::with_deadline(at, async {

@@ -54,22 +54,24 @@ impl Kind {
     fn words(self) -> &'static str {
         match self {
             Self::Timeout => "timed out",
-            Self::DeadlineExceeded => "the deadline of the caller has passed",
+            Self::DeadlineExceeded => "the deadline that its caller set has passed",
             Self::CircuitOpen => "the circuit breaker is open",
-            Self::BulkheadFull => "the bulkhead is full",
-            Self::RateLimited => "the rate limit is used up",
-            Self::BudgetExhausted => "the retry budget is used up",
+            Self::BulkheadFull => "the bulkhead is full: too many calls run or wait already",
+            Self::RateLimited => "the rate limit is used up for now",
+            Self::BudgetExhausted => "the budget for repeats is used up",
             Self::InProgress => "a call with the same key is still running",
             Self::KeyReused => "the key was used before with other values",
             Self::OutcomeUnknown => "an earlier call with this key was interrupted and may have taken effect",
             Self::ResultNotKept => "an earlier call with this key succeeded, but its result was not kept",
-            Self::LeaseLost => "the claim was lost while this call ran",
-            Self::Conflict => "the transaction is in conflict with another one",
+            Self::LeaseLost => {
+                "the right to run was lost: another call took it over, or it could not be renewed in time"
+            }
+            Self::Conflict => "another transaction stands against this one, which is to be run again",
             Self::Held => "the exclusive right is held by another",
-            Self::InvalidKey => "the key is not usable",
-            Self::NameClash => "another operation has the same name",
-            Self::Store => "the store failed",
-            Self::Injected => "a fault was injected",
+            Self::InvalidKey => "the key of this call cannot be used",
+            Self::NameClash => "several operations have one name",
+            Self::Store => "what is kept for this call could not be read or written",
+            Self::Injected => "a fault was injected on purpose",
         }
     }
 }

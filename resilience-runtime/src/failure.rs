@@ -21,7 +21,8 @@ pub enum Class {
 /// What the user's own error means. `#[derive(Failure)]` writes it for an enum.
 ///
 /// ```
-/// use resilience_runtime::{Class, Failure};
+/// # use resilience_runtime as resilience;
+/// use resilience::{Class, Failure};
 ///
 /// struct Busy;
 ///

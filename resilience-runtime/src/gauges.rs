@@ -3,7 +3,8 @@
 /// What the policies of a function, or of an engine, hold at this moment. All of it is zero when no call is under way.
 ///
 /// ```
-/// for site in resilience_runtime::manifest() {
+/// # use resilience_runtime as resilience;
+/// for site in resilience::manifest() {
 ///     println!("{}: {:?}", site.name(), site.gauges());
 /// }
 /// ```

@@ -26,7 +26,8 @@ impl IdempotencyKey {
     /// The key under which the site called `name` keeps the operation `key`, with the `scope` if the site has one.
     ///
     /// ```
-    /// # use resilience_runtime::IdempotencyKey;
+    /// # use resilience_runtime as resilience;
+    /// # use resilience::IdempotencyKey;
     /// let key = IdempotencyKey::of("payments.charge", Some(&"tenant-7"), &42).unwrap();
     /// assert_eq!(key.to_string().len(), 64);
     /// assert!(IdempotencyKey::of("payments.charge", None::<&str>, "").is_err());
@@ -146,12 +147,13 @@ pub enum ParseKeyError {
     Length(usize),
 }
 
-/// Something that names an operation: strings, integers, UUIDs, and tuples of them.
+/// Something that names an operation: strings, integers, UUIDs, and tuples of up to eight of them.
 ///
 /// A type of your own names its parts:
 ///
 /// ```
-/// use resilience_runtime::{Key, KeyParts};
+/// # use resilience_runtime as resilience;
+/// use resilience::{Key, KeyParts};
 ///
 /// struct OrderId(u64);
 ///
@@ -204,6 +206,10 @@ keys!(inner [T: Key + ToOwned + ?Sized] Cow<'_, T>);
 keys!(tuple A B);
 keys!(tuple A B C);
 keys!(tuple A B C D);
+keys!(tuple A B C D E);
+keys!(tuple A B C D E F);
+keys!(tuple A B C D E F G);
+keys!(tuple A B C D E F G H);
 
 impl Key for char {
     fn write(&self, parts: &mut KeyParts) {
@@ -243,6 +249,14 @@ mod tests {
         assert_ne!(of("7"), IdempotencyKey::of("other", None::<&str>, "7").expect("good"));
         assert_eq!(of(&7u32), of(&7i64), "the width of an integer is no part of the key");
         assert_eq!(of(&Some("x")), of(&String::from("x")));
+    }
+
+    #[test]
+    fn a_tuple_has_up_to_eight_parts() {
+        let eight = (1, 2, 3, 4, 5, 6, 7, 8);
+        assert_eq!(of(&eight), of(&("1", "2", "3", "4", "5", "6", "7", "8")));
+        assert_ne!(of(&eight), of(&(1, 2, 3, 4, 5, 6, 7)));
+        assert_ne!(of(&(1, 2, 3, 4, 5, 6)), of(&(1, 2, 3, 4, 5)));
     }
 
     #[test]
@@ -291,7 +305,12 @@ mod tests {
     fn bad_keys_are_refused() {
         let long = "x".repeat(513);
         assert_eq!(Encoded::of("").err(), Some(KeyError::Empty));
-        assert_eq!(Encoded::of(&("tenant", "")).err(), Some(KeyError::Empty));
+        for blank in ["", " ", "\t \n", "\u{a0}\u{3000}"] {
+            assert_eq!(Encoded::of(blank).err(), Some(KeyError::Empty), "{blank:?}");
+            assert_eq!(Encoded::of(&("tenant", blank)).err(), Some(KeyError::Empty), "{blank:?}");
+        }
+        assert_eq!(Encoded::of(&' ').err(), Some(KeyError::Empty));
+        assert!(Encoded::of(" 7").is_ok());
         assert_eq!(Encoded::of(&None::<&str>).err(), Some(KeyError::Missing));
         assert_eq!(Encoded::of(&(1, None::<u8>)).err(), Some(KeyError::Missing));
         assert_eq!(Encoded::of(&long).err(), Some(KeyError::TooLong(513)));

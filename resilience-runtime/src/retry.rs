@@ -20,9 +20,10 @@ use crate::{Failure, Site};
 /// A retry for code without a function.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::{Backoff, Retry, RetryBudget};
-/// # use resilience_runtime::Error;
+/// use resilience::{Backoff, Retry, RetryBudget};
+/// # use resilience::Error;
 ///
 /// static BUDGET: RetryBudget = RetryBudget::new();
 /// static PRICES: Retry = Retry::new("prices", "it only reads")
@@ -147,7 +148,7 @@ impl Retry {
     #[doc(hidden)]
     pub fn start(&self) -> Attempts<'_> {
         let start = self.params.max_elapsed.is_some().then(Tick::now);
-        Attempts { retry: self, attempt: 0, start }
+        Attempts { retry: self, attempt: 0, start, once: false }
     }
 }
 
@@ -157,6 +158,8 @@ pub struct Attempts<'a> {
     attempt: u32,
     /// Read only where `max_elapsed` needs it.
     start: Option<Tick>,
+    /// The call has no key, and so is not repeated.
+    once: bool,
 }
 
 /// What follows an attempt.
@@ -179,6 +182,8 @@ struct After {
     verdict: Verdict,
     /// A retry further inside has given up on this very attempt.
     exhausted: bool,
+    /// The call must not be repeated.
+    once: bool,
     /// Time since the first attempt, where `max_elapsed` is given.
     elapsed: Duration,
     /// Time up to the deadline of the call, if it has one.
@@ -196,6 +201,9 @@ fn decide(retry: &Params, after: After) -> Next {
     };
     if after.exhausted && !retry.nested {
         return Next::Nested;
+    }
+    if after.once {
+        return Next::Stop("a call without a key is not repeated");
     }
     if after.attempt >= retry.attempts {
         return Next::Stop("the attempts are used up");
@@ -219,6 +227,12 @@ fn vary(jitter: Jitter, wait: Duration, random: f64) -> Duration {
 }
 
 impl Attempts<'_> {
+    /// Makes one attempt, where the call must not be repeated.
+    #[must_use]
+    pub fn once_if(self, once: bool) -> Self {
+        Self { once, ..self }
+    }
+
     /// An attempt begins.
     pub fn begin(&mut self) {
         self.attempt += 1;
@@ -230,7 +244,7 @@ impl Attempts<'_> {
 
     /// Whether no other attempt can follow the one that runs now.
     pub fn last(&self) -> bool {
-        self.attempt >= self.retry.params.attempts
+        self.once || self.attempt >= self.retry.params.attempts
     }
 
     /// After an attempt: how long to wait for the next one, if there is one.
@@ -247,6 +261,7 @@ impl Attempts<'_> {
                 attempt: self.attempt,
                 verdict,
                 exhausted: exhausted.is_some(),
+                once: self.once,
                 elapsed: now.zip(self.start).map_or(Duration::ZERO, |(now, start)| now.since(start)),
                 left: now.zip(deadline).map(|(now, deadline)| deadline.since(now)),
                 random: fastrand::f64(),
@@ -273,7 +288,7 @@ impl Attempts<'_> {
     /// No other attempt follows; with `inner`, because its retry has given up.
     fn stop(&self, why: &'static str, inner: Option<&'static Site>) {
         // A retry that never repeats has not used anything up.
-        if self.retry.params.attempts > 1 {
+        if self.retry.params.attempts > 1 && !self.once {
             context::with(|context| context.give_up(inner.unwrap_or(self.retry.owner.site())));
         }
         self.tell(Decision::RetryStopped { attempt: self.attempt, why, inner: inner.map(Site::name) });
@@ -299,6 +314,7 @@ mod tests {
         attempt: 1,
         verdict: Verdict::Transient,
         exhausted: false,
+        once: false,
         elapsed: Duration::ZERO,
         left: None,
         random: 0.0,
@@ -315,6 +331,7 @@ mod tests {
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Success, ..FIRST }), Next::Done);
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
         assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
+        assert!(matches!(decide(&FIXED, After { once: true, ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Nested);
         assert_eq!(decide(&Params { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
         let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };

@@ -35,7 +35,8 @@ static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
 /// function runs:
 ///
 /// ```
-/// # use resilience_runtime::Runtime;
+/// # use resilience_runtime as resilience;
+/// # use resilience::Runtime;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// Runtime::from_env().await?.install()?; // RESILIENCE_BACKEND=memory:
 /// # Ok(())
@@ -45,7 +46,8 @@ static INSTALLED: OnceLock<Arc<Shared>> = OnceLock::new();
 /// A test runs under a runtime of its own, which sees nothing of the rest:
 ///
 /// ```
-/// # use resilience_runtime::Runtime;
+/// # use resilience_runtime as resilience;
+/// # use resilience::Runtime;
 /// # async fn charge() {}
 /// # async fn example() {
 /// Runtime::builder().build().scope(charge()).await;
@@ -117,7 +119,10 @@ impl Runtime {
     /// | `timeout` | 2 s | how long a call waits for the disk; what it has asked for is written all the same |
     ///
     /// A server that cannot be reached or used, or whose tables are of a newer library, is an error at once, and nothing is
-    /// half made. No message holds a password.
+    /// half made. An error shows the scheme of its URL and the path of a folder, and names what it knows: never a value, and
+    /// no name that is unknown, which may be a part of a password.
+    ///
+    /// In a query the next option follows a `&`; a `;` or a `%` of a value's own is written `%3B` or `%25`.
     ///
     /// To PostgreSQL, as the query of the URL (`?pool_max=16&timeout=1s`):
     ///
@@ -126,7 +131,7 @@ impl Runtime {
     /// | `pool_max` | 8 | connections for calls; two more serve operators and the removal of what has expired |
     /// | `timeout` | 2 s | an answer that takes longer is as good as none, the wait for a connection included; the server gives up too |
     /// | `connect_timeout` | 5 s | for each host |
-    /// | `schema` | the search path | where the tables are, or are made; a schema that is not there is made |
+    /// | `schema` | the search path | where the tables are, or are made; a schema that is not there is made; 63 bytes at most |
     /// | `create` | `on` | `never`: tables that are not there are an error |
     /// | `prepare` | `on` | `off`: nothing is kept in a session, for a pooler that hands sessions around, such as PgBouncer |
     /// | `application_name` | `resilience` | for the eyes of whoever watches the server |
@@ -202,8 +207,9 @@ impl Runtime {
     /// what was not goes on. So it does where the future is dropped.
     ///
     /// ```
+    /// # use resilience_runtime as resilience;
     /// # use std::time::{Duration, Instant};
-    /// # use resilience_runtime::Runtime;
+    /// # use resilience::Runtime;
     /// # async fn serve() {}
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let runtime = Runtime::from_env().await?;

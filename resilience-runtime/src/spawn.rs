@@ -18,8 +18,9 @@ use crate::runtime;
 /// annotated functions in the task keep it. Dropping the handle does not stop the task.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// # use std::time::Duration;
-/// use resilience_runtime::{context, spawn};
+/// use resilience::{context, spawn};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// # let soon = tokio::time::Instant::now() + Duration::from_secs(1);
 /// context::with_deadline(soon, async {

@@ -18,8 +18,9 @@ use crate::{Kind, Site};
 /// A timeout for code without a function.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// # use std::time::Duration;
-/// # use resilience_runtime::{Error, Kind, Timeout};
+/// # use resilience::{Error, Kind, Timeout};
 /// static SCAN: Timeout = Timeout::new("scan", Duration::from_millis(10));
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {

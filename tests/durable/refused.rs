@@ -192,8 +192,13 @@ async fn no_right_to_write() {
     copy(folder.path(), &around.path().join("ledger"));
     fs::create_dir(around.path().join("empty")).expect("it can be made");
     // Somebody else may look, and that is all; so may we, if we are not root.
-    for (path, mode) in [("ledger/resilience.lock", 0o444), ("ledger", 0o555), ("empty", 0o555), ("", 0o555)]
-    {
+    for (path, mode) in [
+        ("ledger/resilience.lock", 0o444),
+        ("ledger/format", 0o444),
+        ("ledger", 0o555),
+        ("empty", 0o555),
+        ("", 0o555),
+    ] {
         fs::set_permissions(around.path().join(path), Permissions::from_mode(mode)).expect("it is ours");
     }
     let before = snapshot(around.path());

@@ -1,6 +1,7 @@
 //! What `#[exclusive]` does, in paused time and over the ledger in memory.
 #![allow(missing_docs)]
 
+mod daily;
 mod disk;
 mod elect;
 mod engine;

@@ -5,6 +5,7 @@ mod doubt;
 mod duplicates;
 mod keys;
 mod operators;
+mod optional;
 mod results;
 mod stacks;
 #[path = "../support/mod.rs"]

@@ -37,3 +37,40 @@ fn a_missing_piece_is_named() {
     assert_eq!(found, ["#[hedge] lacks its reference page: docs/policies/hedge.md"]);
     assert_eq!(missing("hedge", |_| false).len(), 6);
 }
+
+/// The line by which an example of the runtime speaks of the crate that people depend on. Nobody sees it.
+const FACADE: &str = "# use resilience_runtime as resilience;";
+
+/// The lines of examples that a reader could not use: what he depends on is `resilience`.
+fn foreign(source: &str) -> Vec<&str> {
+    let docs = source.lines().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim)
+    });
+    docs.filter(|line| line.contains("resilience_runtime") && *line != FACADE).collect()
+}
+
+#[test]
+fn examples_speak_of_the_crate_that_people_depend_on() {
+    let sources = crate::root().join("resilience-runtime/src");
+    let mut found = Vec::new();
+    // The example of this one changes with what its layer takes.
+    for file in files(&sources).into_iter().filter(|file| !file.ends_with("server/layer.rs")) {
+        let source = std::fs::read_to_string(&file).expect("a source");
+        found.extend(foreign(&source).into_iter().map(|line| format!("{}: {line}", file.display())));
+    }
+    assert!(found.is_empty(), "write `resilience::`, below a line `{FACADE}`:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_line_that_a_reader_cannot_use_is_named() {
+    let source = "/// use resilience_runtime::Retry;\n  /// # use resilience_runtime as resilience;\nuse resilience_runtime::X;\n";
+    assert_eq!(foreign(source), ["use resilience_runtime::Retry;"]);
+    assert_eq!(foreign("//! # use resilience_runtime::Retry;"), ["# use resilience_runtime::Retry;"]);
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}

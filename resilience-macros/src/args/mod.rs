@@ -1,5 +1,6 @@
 //! The arguments of an attribute: read one by one by name, each with its place in the source.
 
+mod key;
 mod number;
 mod value;
 mod word;

@@ -116,13 +116,13 @@ impl Wrap for Race {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, hedge) = (inner.future(), item("HEDGE", at.index));
         let (make, first) = (at.local("make"), at.local("first"));
-        let (earn, budget) = (earn(self.budget.as_ref(), at), budget(self.budget.as_ref()));
+        let (earn, budget, once) = (earn(self.budget.as_ref(), at), budget(self.budget.as_ref()), &at.once);
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
             #earn
             let #make = || #inner;
             let #first = ::core::pin::pin!(::core::option::Option::Some(#make()));
-            #hedge.race(#first, #make, #budget).await
+            #hedge.race(#first, #make, #budget) #once.await
         }}
     }
 

@@ -2,7 +2,7 @@
 
 mod tx;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::idempotent::{Guarantee, Idempotent};
@@ -21,6 +21,8 @@ struct Remember {
     is_scoped: bool,
     /// The argument expressions, in the order in which they were written.
     names: Vec<(&'static str, Expr)>,
+    /// A call without a key runs once, unprotected.
+    optional: bool,
     /// The transaction that the result is written in.
     tx: Option<Expr>,
     store_errors: bool,
@@ -36,11 +38,16 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let text =
         key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), place: key.place });
     fields.set("key", text, false, |ledger, key| ledger.key = key);
+    args.check_key(key.as_ref().map(|key| &key.value));
+    let optional = args.value::<Bare>("optional").map(|given| given.map(|_| Value::Literal(true)));
+    let is_optional = optional.is_some();
+    fields.set("optional", optional, false, |ledger, optional| ledger.optional = optional);
     let scope = args.value::<Expr>("scope");
     let text = scope
         .as_ref()
         .map(|scope| Given { value: Value::Literal(source(Some(&scope.value))), place: scope.place });
     fields.set("scope", text, false, |ledger, scope| ledger.scope = scope);
+    args.check_key(scope.as_ref().map(|scope| &scope.value));
     // `scope = _` says that there is none on purpose.
     let is_scoped = scope.is_some();
     let scope = scope.map(|scope| scope.value).filter(|scope| !matches!(scope, Expr::Infer(_)));
@@ -76,16 +83,9 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     names.extend(fingerprint.map(|values| ("fingerprint", values)));
     names.sort_by_key(|(name, _)| order.iter().position(|written| written == name));
     let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
-    args.finish(Some((
-        params,
-        Box::new(Remember {
-            is_scoped,
-            names,
-            tx,
-            store_errors: keeps_errors,
-            asks: keeps_errors || at_most_once,
-        }) as _,
-    )))
+    let asks = keeps_errors || at_most_once;
+    let remember = Remember { is_scoped, names, optional: is_optional, tx, store_errors: keeps_errors, asks };
+    args.finish(Some((params, Box::new(remember) as _)))
 }
 
 /// `wait = "10s"` or `reject`
@@ -123,7 +123,7 @@ impl FromArg for Guarantee {
 impl Constant for Guarantee {
     fn constant(&self) -> TokenStream {
         let runtime = crate::paths::runtime();
-        let name = proc_macro2::Ident::new(&format!("{self:?}"), Span::mixed_site());
+        let name = Ident::new(&format!("{self:?}"), Span::mixed_site());
         quote!(#runtime::policy::idempotent::Guarantee::#name)
     }
 }
@@ -143,6 +143,10 @@ impl Wrap for Remember {
     fn known(&self, at: &At<'_>) -> Option<TokenStream> {
         let (ledger, names, codec) = (item("LEDGER", at.index), at.local("names"), at.local("codec"));
         self.tx.is_none().then(|| quote_spanned!(Span::mixed_site()=> #ledger.known(&#names, &#codec)))
+    }
+
+    fn once(&self, at: &At<'_>) -> Option<Ident> {
+        self.optional.then(|| at.local("once"))
     }
 
     fn is_of_one_type(&self) -> bool {
@@ -186,16 +190,20 @@ impl Wrap for Remember {
             quote_spanned!(Span::mixed_site()=> #field: ::core::option::Option::None)
         });
         let transaction = self.tx.as_ref().map(|place| tx::prepare(place, at));
+        let once =
+            self.once(at).map(|once| quote_spanned!(Span::mixed_site()=> let #once = #names.lacks_key();));
         quote_spanned! {Span::mixed_site()=>
             #transaction
             let #codec = #codec_call;
             let #names = #runtime::Names { #(#given,)* #(#missing),* };
+            #once
         }
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let once = self.once(at);
         if self.tx.is_some() {
-            return tx::wrap(inner, at);
+            return tx::wrap(inner, at, once.as_ref());
         }
         let label = at.label("idempotent");
         let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
@@ -203,22 +211,39 @@ impl Wrap for Remember {
         let (question, operation) = (at.local("question"), at.local("operation"));
         let (record, rejection) = (local("record"), local("rejection"));
         let (outcome, edge) = (local("outcome"), local("edge"));
-        quote_spanned! {Span::mixed_site()=>
-            #label: {
-                let mut #claim = {
-                    let #question = #ledger.ask(&#names, || ::core::any::type_name_of_val(&|| ()));
-                    match #question.answer().await {
-                        #runtime::Entry::Run(#claim) => #claim,
-                        #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
-                        #runtime::Entry::Rejected(#rejection) => {
-                            break #label ::core::result::Result::Err(#rejection.into());
-                        }
-                    }
-                };
-                let #operation = ::core::pin::pin!(#inner);
-                let #outcome = #claim.keep(#operation).await;
-                #claim.settle(#outcome, &#edge, &#codec).await
+        let claimed = quote_spanned! {Span::mixed_site()=> {
+            let #question = #ledger.ask(&#names, || ::core::any::type_name_of_val(&|| ()));
+            match #question.answer().await {
+                #runtime::Entry::Run(#claim) => #claim,
+                #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+                #runtime::Entry::Rejected(#rejection) => {
+                    break #label ::core::result::Result::Err(#rejection.into());
+                }
             }
+        }};
+        let pinned = quote_spanned!(Span::mixed_site()=> let #operation = ::core::pin::pin!(#inner););
+        let kept = quote_spanned! {Span::mixed_site()=>
+            let #outcome = #claim.keep(#operation).await;
+            #claim.settle(#outcome, &#edge, &#codec).await
+        };
+        match once {
+            None => {
+                quote_spanned!(Span::mixed_site()=> #label: { let mut #claim = #claimed; #pinned #kept })
+            }
+            Some(once) => quote_spanned! {Span::mixed_site()=>
+                #label: {
+                    let #claim = if #once {
+                        ::core::option::Option::None
+                    } else {
+                        ::core::option::Option::Some(#claimed)
+                    };
+                    #pinned
+                    match #claim {
+                        ::core::option::Option::Some(mut #claim) => { #kept }
+                        ::core::option::Option::None => #operation.await,
+                    }
+                }
+            },
         }
     }
 }

@@ -73,9 +73,9 @@ impl Wrap for Repeat {
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         let earn = earn(self.budget.as_ref(), at);
-        let budget = budget(self.budget.as_ref());
+        let (budget, once) = (budget(self.budget.as_ref()), &at.once);
         quote_spanned! {Span::mixed_site()=> {
-            let mut #retry = #policy.start();
+            let mut #retry = #policy.start() #once;
             #earn
             loop {
                 #retry.begin();

@@ -28,8 +28,9 @@ use crate::state::{Home, InUse};
 /// A bulkhead that many functions share: so many calls of one dependency at a time.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::Bulkhead;
+/// use resilience::Bulkhead;
 ///
 /// static DATABASE: Bulkhead = Bulkhead::new("database", 32).queue(64).max_wait(Duration::from_millis(100));
 /// ```
@@ -95,7 +96,8 @@ impl Bulkhead {
     /// Runs `body` in a place of this bulkhead, at once or after a wait, or rejects it.
     ///
     /// ```
-    /// # use resilience_runtime::{Bulkhead, Error};
+    /// # use resilience_runtime as resilience;
+    /// # use resilience::{Bulkhead, Error};
     /// # static DATABASE: Bulkhead = Bulkhead::new("database", 32);
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// let rows: Result<u32, Error> = DATABASE.run(async || Ok(7)).await;

@@ -22,7 +22,8 @@ const USUAL_THREADS: u32 = 2;
 /// A bulkhead with threads of its own: what runs in it can block them or keep them busy, and nobody else.
 ///
 /// ```
-/// use resilience_runtime::Pool;
+/// # use resilience_runtime as resilience;
+/// use resilience::Pool;
 ///
 /// static REPORTS: Pool = Pool::new("reports").threads(2).queue(16);
 /// ```
@@ -108,7 +109,8 @@ impl Pool {
     /// Runs `body` on a thread of this pool, at once or after a wait, or rejects it.
     ///
     /// ```
-    /// # use resilience_runtime::{Error, Pool};
+    /// # use resilience_runtime as resilience;
+    /// # use resilience::{Error, Pool};
     /// static REPORTS: Pool = Pool::new("reports");
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// let title = String::from("sales");

@@ -31,8 +31,9 @@ use sync::cells;
 /// A circuit breaker that many functions share: one opinion on one dependency.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::CircuitBreaker;
+/// use resilience::CircuitBreaker;
 ///
 /// static GATEWAY: CircuitBreaker =
 ///     CircuitBreaker::new("gateway").failure_rate(0.3).open_for(Duration::from_secs(10));
@@ -181,7 +182,8 @@ impl CircuitBreaker {
     /// Runs `body` under this breaker, as one call: rejected while it is open, recorded by what its error means.
     ///
     /// ```
-    /// # use resilience_runtime::{CircuitBreaker, Error};
+    /// # use resilience_runtime as resilience;
+    /// # use resilience::{CircuitBreaker, Error};
     /// # static GATEWAY: CircuitBreaker = CircuitBreaker::new("gateway");
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// let reply: Result<u32, Error> = GATEWAY.run(async || Ok(7)).await;

@@ -31,8 +31,9 @@ const REMEMBERED: Duration = Duration::from_hours(24);
 /// A right that one runner in the fleet has at a time, for code without a function: the leader of several replicas.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::{Error, Exclusive, context};
+/// use resilience::{Error, Exclusive, context};
 ///
 /// static REPORTS: Exclusive = Exclusive::new("reports").lease(Duration::from_secs(30)).waiting();
 ///

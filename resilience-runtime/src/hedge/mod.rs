@@ -26,9 +26,10 @@ use latencies::Latencies;
 /// A hedge for code without a function.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::Hedge;
-/// # use resilience_runtime::Error;
+/// use resilience::Hedge;
+/// # use resilience::Error;
 ///
 /// static SEARCH: Hedge = Hedge::new("search", "it only reads").after(Duration::from_millis(50));
 ///
@@ -194,6 +195,12 @@ fn may_start(left: u32, at: Tick, deadline: Option<Tick>) -> bool {
 }
 
 impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
+    /// Makes one attempt, where the call must not be repeated.
+    pub fn once_if(mut self, once: bool) -> Self {
+        self.left = if once { 0 } else { self.left };
+        self
+    }
+
     /// The first attempt is number 0.
     fn poll_attempt(&mut self, number: usize, cx: &mut task::Context<'_>) -> Option<Outcome<T, E>> {
         match number.checked_sub(1) {

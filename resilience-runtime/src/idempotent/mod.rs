@@ -62,6 +62,11 @@ struct Usable<'a> {
 }
 
 impl Names {
+    /// Whether there is no key at all. With `optional` such a call runs once, and nothing is asked or kept.
+    pub fn lacks_key(&self) -> bool {
+        matches!(self.key, Err(KeyError::Missing))
+    }
+
     /// The names, if all of them can be used.
     fn usable(&self) -> Result<Usable<'_>, Fault> {
         let key = self.key.as_ref().map_err(|&error| error)?;

@@ -16,9 +16,10 @@ pub struct KeyParts {
 }
 
 impl KeyParts {
-    /// Adds a part. An empty one spoils the key: two operations that both lack their name are not the same.
+    /// Adds a part. An empty one, or one of blanks, spoils the key: two operations that both lack their name are not the
+    /// same.
     pub fn push(&mut self, part: &str) {
-        if part.is_empty() {
+        if part.trim_start().is_empty() {
             self.problem.get_or_insert(KeyError::Empty);
         }
         self.bytes.push(part);
@@ -45,8 +46,8 @@ impl KeyParts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A part of the key is empty.
-    #[error("the key, or a part of it, is empty: it would name every operation")]
+    /// A part of the key is empty, or of blanks.
+    #[error("the key, or a part of it, is empty or blank: it would name every operation")]
     Empty,
     /// A part of the key is `None`.
     #[error("the key, or a part of it, is `None`: it would name every operation")]

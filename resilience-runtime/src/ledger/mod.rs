@@ -15,6 +15,8 @@ mod operator;
 mod owner;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(any(feature = "durable", feature = "postgres", feature = "redis"))]
+mod query;
 pub(crate) mod record;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;

@@ -53,7 +53,8 @@ pub enum EntryState {
 /// Looks into the ledger of a [`Runtime`](crate::Runtime), and decides what the program cannot.
 ///
 /// ```
-/// # use resilience_runtime::{Runtime, LedgerError};
+/// # use resilience_runtime as resilience;
+/// # use resilience::{Runtime, LedgerError};
 /// # async fn example(runtime: &Runtime) -> Result<(), LedgerError> {
 /// for entry in runtime.operator().in_doubt(100).await? {
 ///     println!("{} {}: nobody knows", entry.site, entry.text);

@@ -14,7 +14,8 @@ mod sealed {
 /// Sends a request of reqwest in the context of the call that runs now.
 ///
 /// ```no_run
-/// use resilience_runtime::propagation::SendInContext;
+/// # use resilience_runtime as resilience;
+/// use resilience::propagation::SendInContext;
 ///
 /// # async fn example(client: &reqwest::Client) -> Result<(), reqwest::Error> {
 /// client.post("https://payments.example/charges").body("250").send_in_context().await?.error_for_status()?;

@@ -29,8 +29,9 @@ use count::Count;
 /// A rate limit that many functions share: so many calls of one dependency per time.
 ///
 /// ```
+/// # use resilience_runtime as resilience;
 /// use std::time::Duration;
-/// use resilience_runtime::RateLimit;
+/// use resilience::RateLimit;
 ///
 /// static API: RateLimit = RateLimit::new("api", 100).burst(20).max_wait(Duration::from_millis(100));
 /// ```
@@ -116,7 +117,8 @@ impl RateLimit {
     /// Runs `body` for one permit, at once or after a wait, or rejects it.
     ///
     /// ```
-    /// # use resilience_runtime::{Error, RateLimit};
+    /// # use resilience_runtime as resilience;
+    /// # use resilience::{Error, RateLimit};
     /// # static API: RateLimit = RateLimit::new("api", 100);
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// let reply: Result<u32, Error> = API.run(async || Ok(7)).await;

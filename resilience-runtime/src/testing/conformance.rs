@@ -12,8 +12,9 @@ use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written, new_owner}
 /// ledger that has a clock of its own.
 ///
 /// ```
-/// # async fn example(my_ledger: impl resilience_runtime::ledger::Ledger) {
-/// resilience_runtime::testing::ledger_conformance(&my_ledger).await;
+/// # use resilience_runtime as resilience;
+/// # async fn example(my_ledger: impl resilience::ledger::Ledger) {
+/// resilience::testing::ledger_conformance(&my_ledger).await;
 /// # }
 /// ```
 pub async fn ledger_conformance(ledger: &dyn Ledger) {

@@ -1,6 +1,6 @@
 //! `#[idempotent(key = order.id, tx = tx)]`: the result is written in a transaction of the caller's.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use resilience_policy::idempotent::Idempotent;
 use syn::Expr;
@@ -54,24 +54,46 @@ pub(super) fn prepare(place: &Expr, at: &At<'_>) -> TokenStream {
 }
 
 /// The body has given the transaction back when its result is written.
-pub(super) fn wrap(inner: &Code, at: &At<'_>) -> TokenStream {
+pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStream {
     let label = at.label("idempotent");
     let (runtime, inner, ledger) = (&at.runtime, inner.outcome(), item("LEDGER", at.index));
     let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
     let (transaction, tx) = (at.local("transaction"), &at.transaction);
     let (outcome, edge) = (local("outcome"), local("edge"));
     let (record, rejection) = (local("record"), local("rejection"));
-    quote_spanned! {Span::mixed_site()=>
-        #label: {
-            let #claim = match #ledger.claim_in(&#transaction, #tx, &#names, || ::core::any::type_name_of_val(&|| ())).await {
-                #runtime::Entry::Run(#claim) => #claim,
-                #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
-                #runtime::Entry::Rejected(#rejection) => {
-                    break #label ::core::result::Result::Err(#rejection.into());
-                }
-            };
-            let #outcome = #inner;
-            #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec).await
+    let claimed = quote_spanned! {Span::mixed_site()=>
+        match #ledger.claim_in(&#transaction, #tx, &#names, || ::core::any::type_name_of_val(&|| ())).await {
+            #runtime::Entry::Run(#claim) => #claim,
+            #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+            #runtime::Entry::Rejected(#rejection) => {
+                break #label ::core::result::Result::Err(#rejection.into());
+            }
         }
+    };
+    let settled = quote_spanned! {Span::mixed_site()=>
+        #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec).await
+    };
+    match once {
+        None => quote_spanned! {Span::mixed_site()=>
+            #label: {
+                let #claim = #claimed;
+                let #outcome = #inner;
+                #settled
+            }
+        },
+        Some(once) => quote_spanned! {Span::mixed_site()=>
+            #label: {
+                let #claim = if #once {
+                    ::core::option::Option::None
+                } else {
+                    ::core::option::Option::Some(#claimed)
+                };
+                let #outcome = #inner;
+                match #claim {
+                    ::core::option::Option::Some(#claim) => #settled,
+                    ::core::option::Option::None => #outcome,
+                }
+            }
+        },
     }
 }

@@ -5,12 +5,16 @@
 //! format           which version wrote it; written last, so a folder without it was never in use
 //! records/         the store
 //! ```
+//!
+//! All of it is for its owner alone. The store makes files whenever it likes, as the process makes files: nobody else comes
+//! to them, since `records` is closed. A folder that was there before keeps the rights that somebody gave it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::lock::{Lock, Refused};
+use super::private;
 use crate::ledger::LedgerError;
 
 const LOCK: &str = "resilience.lock";
@@ -66,14 +70,19 @@ impl Folder {
             LedgerError::new(why)
         };
         let records = self.path.join(RECORDS);
-        match contents(&self.path)? {
+        let store = match contents(&self.path)? {
             Contents::Ledger if !records.join(STORE).exists() => Err(incomplete()),
             Contents::Ledger => open(&records, Contents::Ledger)?.ok_or_else(incomplete),
             Contents::New => {
                 let made = self.make(&records, |path| open(path, Contents::New)?.ok_or_else(incomplete));
                 made.map_err(|error| LedgerError::new(format!("it cannot be made: {error}")))
             }
+        }?;
+        // Also those that an earlier version, or a copy, left open.
+        for part in [LOCK, FORMAT, RECORDS] {
+            private::close(&self.path.join(part));
         }
+        Ok(store)
     }
 
     fn make<T>(
@@ -85,12 +94,13 @@ impl Folder {
         if records.exists() {
             fs::remove_dir_all(records).map_err(io)?;
         }
+        private::make_folder(records).map_err(io)?;
         // With its lock, so that what a power failure leaves is known for ours.
         sync_folder(&self.path).map_err(io)?;
         let store = open(records)?;
         // Complete or not there.
         let draft = self.path.join(DRAFT);
-        let mut file = File::create(&draft).map_err(io)?;
+        let mut file = private::file().truncate(true).open(&draft).map_err(io)?;
         writeln!(file, "{TITLE}{VERSION}").and_then(|()| file.sync_all()).map_err(io)?;
         fs::rename(&draft, self.path.join(FORMAT)).map_err(io)?;
         sync_folder(&self.path).map_err(io)?;
@@ -101,7 +111,13 @@ impl Folder {
 /// Makes what is missing of a path, and sees to it that a power failure does not take it back.
 fn make_folder(path: &Path) -> io::Result<()> {
     let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).count();
-    fs::create_dir_all(path)?;
+    match (private::make_folder(path), path.parent()) {
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(parent)?;
+            private::make_folder(path)?;
+        }
+        (made, _) => made?,
+    }
     for parent in path.ancestors().skip(1).take(missing) {
         sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
     }

@@ -1,9 +1,11 @@
 //! A folder has one owner at a time, and says who it is.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
+
+use super::private;
 
 /// A process that was just killed gives its lock back when the system has cleared it away.
 const TRIES: u32 = 10;
@@ -22,13 +24,7 @@ pub(super) enum Refused {
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, Refused> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(Refused::Io)?;
+        let mut file = private::file().read(true).truncate(false).open(path).map_err(Refused::Io)?;
         for attempt in 1.. {
             match file.try_lock() {
                 Ok(()) => break,

@@ -15,6 +15,7 @@ mod layout;
 mod lock;
 mod mend;
 mod options;
+mod private;
 mod read;
 mod reader;
 mod recent;

@@ -1,4 +1,6 @@
 mod left;
+#[cfg(unix)]
+mod private;
 mod slow;
 
 use std::future::poll_fn;

@@ -36,9 +36,10 @@ impl Fault {
         Self { why, kind: Kind::Unsent }
     }
 
-    /// There is no connection, and so nothing has happened.
+    /// There is no connection, and so nothing has happened. What the server quotes then was in the URL.
     pub(super) fn connecting(error: &Error) -> Self {
-        Self { kind: Kind::Unsent, ..Self::from_error(error) }
+        let Self { why, .. } = Self::from_error(error);
+        Self { kind: Kind::Unsent, why: without_quotes(&why) }
     }
 
     pub(super) fn state(&self) -> Option<&SqlState> {
@@ -103,6 +104,15 @@ fn words(said: &DbError) -> String {
     words
 }
 
+/// All from the first quotation mark to the last is left out: what is quoted may hold one.
+fn without_quotes(words: &str) -> String {
+    const MARKS: [char; 6] = ['"', '«', '»', '„', '“', '”'];
+    match words.split_once(MARKS).and_then(|(before, rest)| Some((before, rest.rsplit_once(MARKS)?.1))) {
+        Some((before, after)) => format!("{before}***{after}"),
+        None => words.to_owned(),
+    }
+}
+
 /// A prepared statement was looked for on a connection that has not seen it, or the pooler knows no settings of a session.
 fn pooled(said: &DbError) -> bool {
     [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(said.code())
@@ -139,5 +149,28 @@ impl From<Fault> for LedgerError {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_quotes_is_left_out() {
+        for (said, told) in [
+            (
+                "password authentication failed for user \"s3cr\" (28P01)",
+                "password authentication failed for user *** (28P01)",
+            ),
+            (
+                "no entry for host \"h\", user \"a\"s3cr\", no encryption",
+                "no entry for host ***, no encryption",
+            ),
+            ("Datenbank »s3cr« existiert nicht", "Datenbank *** existiert nicht"),
+            ("no connection", "no connection"),
+        ] {
+            assert_eq!(without_quotes(said), told);
+        }
     }
 }

@@ -1,15 +1,30 @@
 //! What the URL of a server says: where it is, and how the ledger uses it.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 use super::fault::Fault;
+use crate::ledger::query;
+
+const EXPECTED: &str = "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+/// A longer name is cut by the server, and then it is another one.
+const LONGEST_NAME: usize = 63;
 
 /// Read here.
-const OURS: &str =
-    "pool_max, timeout, connect_timeout, prepare, schema, create, application_name, sslmode, sslrootcert";
+const OURS: [&str; 9] = [
+    "pool_max",
+    "timeout",
+    "connect_timeout",
+    "prepare",
+    "schema",
+    "create",
+    "application_name",
+    "sslmode",
+    "sslrootcert",
+];
 /// As every program with such a URL reads them.
 const THEIRS: [&str; 9] = [
     "user",
@@ -49,9 +64,12 @@ pub(crate) enum Tls {
 
 impl Options {
     pub(crate) fn parse(url: &str) -> Result<Self, Fault> {
-        let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let mut options = Self {
+        let (place, options) = url.split_once('?').unwrap_or((url, ""));
+        // Without it the client would read words and values.
+        if !place.contains("://") {
+            return Err(Fault::new(EXPECTED.to_owned()));
+        }
+        let mut settings = Self {
             config: Config::new(),
             pool_max: 8,
             timeout: Duration::from_secs(2),
@@ -63,37 +81,32 @@ impl Options {
         };
         let (mut application, mut sslmode, mut roots) = ("resilience".to_owned(), None, None);
         let mut theirs = Vec::new();
-        for pair in pairs {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if name.contains('@') {
-                return Err(Fault::new("a `?` in a user or a password is written `%3F`".to_owned()));
-            }
+        for (name, value) in query::pairs(options) {
             if THEIRS.contains(&name) {
-                theirs.push(pair);
+                theirs.push(format!("{name}={value}"));
                 continue;
             }
-            let value = decoded(value).ok_or_else(|| {
-                Fault::new(format!("`{name}` is not written as in a URL: a `%` and two digits"))
-            })?;
+            if !OURS.contains(&name) {
+                return Err(Fault::new(query::unknown(options, name, &[OURS, THEIRS].concat())));
+            }
+            let value = query::decoded(name, value).map_err(Fault::new)?;
             match name {
-                "pool_max" => options.pool_max = count(name, &value)?,
-                "timeout" => options.timeout = time(name, &value)?,
-                "connect_timeout" => options.connect_timeout = time(name, &value)?,
-                "prepare" => options.prepare = one_of(name, &value, [("on", true), ("off", false)])?,
-                "create" => options.create = one_of(name, &value, [("on", true), ("never", false)])?,
-                "schema" if value.is_empty() => return Err(wrong(name, &value, "the name of a schema")),
-                "schema" => options.schema = Some(value),
+                "pool_max" => settings.pool_max = count(name, &value)?,
+                "timeout" => settings.timeout = time(name, &value)?,
+                "connect_timeout" => settings.connect_timeout = time(name, &value)?,
+                "prepare" => settings.prepare = one_of(name, &value, [("on", true), ("off", false)])?,
+                "create" => settings.create = one_of(name, &value, [("on", true), ("never", false)])?,
+                "schema" => settings.schema = Some(schema(name, value)?),
                 "application_name" => application = value,
                 "sslmode" => sslmode = Some(value),
-                "sslrootcert" => roots = Some(value),
-                _ => return Err(unknown(name)),
+                _ => roots = Some(value),
             }
         }
         let place = format!("{place}?{}", theirs.join("&"));
-        options.config = place.parse().map_err(Fault::from)?;
-        options.secure(sslmode.as_deref(), roots)?;
-        options.set_up(&application);
-        Ok(options)
+        settings.config = place.parse().map_err(|error| misread(&error))?;
+        settings.secure(sslmode.as_deref(), roots)?;
+        settings.set_up(&application);
+        Ok(settings)
     }
 
     fn secure(&mut self, sslmode: Option<&str>, roots: Option<String>) -> Result<(), Fault> {
@@ -101,10 +114,7 @@ impl Options {
             Some("disable") => SslMode::Disable,
             Some("require" | "verify-full") => SslMode::Require,
             None | Some("prefer") => SslMode::Prefer,
-            Some(other) => {
-                let known = "`disable`, `prefer`, `require` or `verify-full`";
-                return Err(wrong("sslmode", other, known));
-            }
+            Some(_) => return Err(wrong("sslmode", "`disable`, `prefer`, `require` or `verify-full`")),
         };
         if mode == SslMode::Require && cfg!(not(feature = "tls")) {
             let why = "it asks for TLS, and this program was built without the feature `tls` of `resilience`";
@@ -134,51 +144,41 @@ impl Options {
     }
 }
 
-fn unknown(name: &str) -> Fault {
-    let (ours, theirs) = (OURS, THEIRS.join(", "));
-    Fault::new(format!("unknown option `{name}`; it knows {ours}, and {theirs}"))
+/// What the client says of a URL may hold a part of it. Only the name of an option that it knows is taken over.
+fn misread(error: &tokio_postgres::Error) -> Fault {
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    let option = THEIRS.iter().find(|name| said.contains(&format!("option `{name}`")));
+    option.map_or_else(|| Fault::new(EXPECTED.to_owned()), |name| wrong(name, "a value that it can have"))
 }
 
-fn wrong(name: &str, value: &str, expected: &str) -> Fault {
-    Fault::new(format!("`{name}={value}`: expected {expected}"))
+fn wrong(name: &str, expected: &str) -> Fault {
+    Fault::new(query::wrong(name, expected))
 }
 
 fn one_of<const N: usize>(name: &str, value: &str, known: [(&str, bool); N]) -> Result<bool, Fault> {
     let found = known.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| wrong(name, value, &known.map(|(word, _)| format!("`{word}`")).join(" or ")))
+    found.ok_or_else(|| wrong(name, &known.map(|(word, _)| format!("`{word}`")).join(" or ")))
 }
 
 fn count(name: &str, value: &str) -> Result<usize, Fault> {
     match value.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
-        _ => Err(wrong(name, value, "a number of connections, from 1 to 10000")),
+        _ => Err(wrong(name, "a number of connections, from 1 to 10000")),
     }
+}
+
+fn schema(name: &str, value: String) -> Result<String, Fault> {
+    if (1..=LONGEST_NAME).contains(&value.len()) {
+        return Ok(value);
+    }
+    Err(wrong(name, &format!("the name of a schema, of 1 to {LONGEST_NAME} bytes")))
 }
 
 /// As in the attributes; a bare number is seconds, as in URLs for other programs.
 fn time(name: &str, value: &str) -> Result<Duration, Fault> {
-    let time = match value.parse() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => resilience_policy::literal(value).map_err(|why| wrong(name, value, &why)),
-    }?;
+    let seconds = value.parse().ok().map(Duration::from_secs);
+    let time = seconds.or_else(|| resilience_policy::literal(value).ok());
     let sane = Duration::from_millis(10)..=Duration::from_hours(1);
-    if sane.contains(&time) { Ok(time) } else { Err(wrong(name, value, "10 ms to an hour")) }
-}
-
-/// What a part of a URL stands for.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        bytes.push(match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
-                rest = after;
-                u8::from_str_radix(std::str::from_utf8(&[*high, *low]).ok()?, 16).ok()?
-            }
-            (b'%', _) => return None,
-            (byte, _) => *byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    let time = time.filter(|time| sane.contains(time));
+    time.ok_or_else(|| wrong(name, "a time such as `500ms` or `2s`: 10 ms to an hour"))
 }

@@ -37,7 +37,7 @@ mod certificates {
 
     pub(super) fn of(file: &str) -> RedisResult<TlsCertificates> {
         let refused = |why: String| {
-            let why = format!("`sslrootcert={file}`: {why}");
+            let why = format!("`sslrootcert`: {why}");
             RedisError::from((ErrorKind::InvalidClientConfig, "TLS cannot be set up", why))
         };
         let root_cert = std::fs::read(file).map_err(|error| refused(error.to_string()))?;

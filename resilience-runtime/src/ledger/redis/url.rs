@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
+use crate::ledger::query;
+
 /// What a URL says. It holds the password, and so shows nothing.
 pub(crate) struct Settings {
     /// The server; of a cluster, those that are asked for the rest.
@@ -34,7 +36,7 @@ const PREFIX: &str = "resilience:";
 
 const EXPECTED: &str =
     "expected redis://USER:PASSWORD@HOST:PORT/DATABASE, or redis+cluster://HOST:PORT,HOST:PORT";
-const OPTIONS: &str = "the options are `timeout`, `connect_timeout`, `prefix`, `durable` and `sslrootcert`";
+const OPTIONS: [&str; 5] = ["timeout", "connect_timeout", "prefix", "durable", "sslrootcert"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scheme {
@@ -66,8 +68,7 @@ impl Settings {
         }
         let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
         if options.contains('@') {
-            // It would be printed as an option.
-            return Err("an `@` behind the `?`; in a password a `?` is written `%3F`".to_owned());
+            return Err(query::AN_AT.to_owned());
         }
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         // A password may hold an `@` of its own.
@@ -90,30 +91,30 @@ impl Settings {
         if scheme.cluster && !database.is_empty() {
             return Err("a cluster has one database, and no number for it".to_owned());
         }
-        for option in options.split('&').filter(|option| !option.is_empty()) {
-            settings.set(option, scheme)?;
+        for (name, value) in query::pairs(options) {
+            if !OPTIONS.contains(&name) {
+                return Err(query::unknown(options, name, &OPTIONS));
+            }
+            settings.set(name, query::decoded(name, value)?, scheme)?;
         }
         Ok(settings)
     }
 
-    fn set(&mut self, option: &str, scheme: Scheme) -> Result<(), String> {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+    /// Sets one of the [`OPTIONS`].
+    fn set(&mut self, name: &str, value: String, scheme: Scheme) -> Result<(), String> {
         match name {
-            "timeout" => self.timeout = duration(name, value)?,
-            "connect_timeout" => self.connect_timeout = duration(name, value)?,
+            "timeout" => self.timeout = query::time(name, &value)?,
+            "connect_timeout" => self.connect_timeout = query::time(name, &value)?,
             "prefix" if value.is_empty() => {
                 return Err("`prefix` is empty: the records would lie among the keys of others".to_owned());
             }
-            "prefix" => value.clone_into(&mut self.prefix),
+            "prefix" => self.prefix = value,
             "durable" if value == "required" => self.durable = true,
-            "durable" => {
-                return Err(format!("`durable={value}`: expected `durable=required`, or leave it out"));
-            }
+            "durable" => return Err(query::wrong(name, "`durable=required`, or leave it out")),
             "sslrootcert" if !scheme.tls => {
                 return Err("`sslrootcert` without TLS: write rediss://".to_owned());
             }
-            "sslrootcert" => self.roots = Some(value.to_owned()),
-            _ => return Err(format!("unknown option `{name}`: {OPTIONS}")),
+            _ => self.roots = Some(value),
         }
         Ok(())
     }
@@ -126,15 +127,6 @@ fn node(scheme: Scheme, user: &str, host: &str, database: &str) -> Result<Connec
     // Its own errors say what is wrong without the value.
     let url = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty())).ok_or(EXPECTED)?;
     url.into_connection_info().map_err(|error| format!("{error}; {EXPECTED}"))
-}
-
-fn duration(name: &str, value: &str) -> Result<Duration, String> {
-    let duration = resilience_policy::literal(value).map_err(|why| format!("`{name}`: {why}"))?;
-    if duration.is_zero() {
-        Err(format!("`{name}` is zero: nothing is ever ready by then"))
-    } else {
-        Ok(duration)
-    }
 }
 
 #[cfg(test)]
@@ -175,15 +167,16 @@ mod tests {
             ("redis://user:secret@", "expected redis://"),
             ("redis://host:port", "expected redis://"),
             ("redis+sentinel://host", "expected redis://"),
-            ("redis://:pass?secret@host", "in a password a `?` is written `%3F`"),
+            ("redis://:pass?secret@host", "a `?` in a user or a password is written `%3F`"),
             ("redis://:pass/secret@host", "expected redis://"),
             ("redis://host/x", "Invalid database number"),
             ("redis://one,two", "several hosts are a cluster"),
             ("redis+cluster://host/1", "a cluster has one database"),
-            ("redis://host?timout=2s", "unknown option `timout`: the options are `timeout`"),
-            ("redis://host?timeout=2", "`timeout`: the duration \"2\" has no unit"),
-            ("redis://host?timeout=0s", "`timeout` is zero"),
-            ("redis://host?durable=yes", "`durable=yes`: expected `durable=required`"),
+            ("redis://host?timout=2s", "option 1 behind the `?` is unknown; expected one of `timeout`, "),
+            ("redis://host?timeout=2", "`timeout`: expected a time above zero, with its unit"),
+            ("redis://host?timeout=0s", "`timeout`: expected a time above zero"),
+            ("redis://host?durable=yes", "`durable`: expected `durable=required`"),
+            ("redis://host?durable=required;auth=secret", "`durable`: expected a `&` in front of the next"),
             ("redis://host?prefix=", "`prefix` is empty"),
             ("redis://host?sslrootcert=ca.pem", "write rediss://"),
         ] {

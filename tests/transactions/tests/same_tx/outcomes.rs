@@ -2,7 +2,7 @@
 
 use resilience::{context, exclusive, idempotent};
 use resilience_servers::need;
-use resilience_transactions::{Body, Call, Client, End, Fault, Sqlx};
+use resilience_transactions::{Body, Call, Client, End, Fault, Says, Sqlx};
 use sqlx::{Connection, PgConnection};
 
 use crate::{by_both, connect, effects, records, server};
@@ -167,4 +167,26 @@ async fn the_token_is_that_of_the_right_around_it() {
     assert!(led(&mut tx, 2).await.unwrap().is_some());
     tx.commit().await.unwrap();
     assert_eq!(records(&server), "3 3");
+}
+
+#[idempotent(key = order, optional, tx = tx)]
+async fn optional(tx: &mut PgConnection, order: Option<i64>) -> Result<i64, Fault> {
+    assert_eq!(context::idempotency_key().is_some(), order.is_some());
+    let effect = "INSERT INTO effect (order_id) VALUES (7) RETURNING run::int8".to_owned();
+    Ok(tx.say(effect).await?.expect("a row"))
+}
+
+/// Its effect is the caller's business alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_nothing_is_written_beside_the_effect() {
+    need!(Postgres);
+    let server = server();
+    let mut client: Sqlx = connect(&server).await;
+    let mut tx = client.0.begin().await.unwrap();
+    let (first, second) = (optional(&mut tx, None).await.unwrap(), optional(&mut tx, None).await.unwrap());
+    assert_ne!(first, second);
+    let third = optional(&mut tx, Some(1)).await.unwrap();
+    assert_eq!(optional(&mut tx, Some(1)).await.unwrap(), third);
+    tx.commit().await.unwrap();
+    assert_eq!((effects(&server, 7), records(&server)), (3, "3".to_owned()));
 }

@@ -74,9 +74,9 @@ async fn a_certificate_that_does_not_fit_is_refused() {
     let roots = certificate("ca.crt");
     let elsewhere = url.replace("127.0.0.1", "localhost");
     let error = refused(format!("{elsewhere}?sslmode=verify-full&sslrootcert={roots}")).await;
-    assert!(error.contains("not valid for name \"localhost\""), "{error}");
+    assert!(error.contains("not valid for name ***"), "{error}");
     let error = refused(format!("{url}?sslmode=verify-full&sslrootcert=/nowhere")).await;
-    assert!(error.contains("`sslrootcert=/nowhere`"), "{error}");
+    assert!(error.contains("`sslrootcert`: the file cannot be read: No such file"), "{error}");
     let error = refused(format!("{url}?sslmode=verify-full&sslrootcert={}", certificate("server.key"))).await;
     assert!(error.contains("no certificate to trust"), "{error}");
     server.psql("ALTER SYSTEM SET ssl = off; SELECT pg_reload_conf()");

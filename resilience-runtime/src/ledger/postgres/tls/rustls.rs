@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Encrypted;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
@@ -43,7 +43,7 @@ fn trusted(file: Option<&str>) -> Result<RootCertStore, Fault> {
     let (found, place) = match file {
         Some(path) => {
             let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            (found.map_err(|error| Fault::new(format!("`sslrootcert={path}`: {error}")))?, path)
+            (found.map_err(|error| unreadable(&error))?, "the file of `sslrootcert`")
         }
         None => (rustls_native_certs::load_native_certs().certs, "this machine"),
     };
@@ -52,6 +52,14 @@ fn trusted(file: Option<&str>) -> Result<RootCertStore, Fault> {
         return Err(Fault::new(format!("no certificate to trust in {place}; `sslrootcert=FILE` names some")));
     }
     Ok(roots)
+}
+
+/// Without what stands in the file, which may be another one.
+fn unreadable(error: &pem::Error) -> Fault {
+    Fault::new(match error {
+        pem::Error::Io(error) => format!("`sslrootcert`: the file cannot be read: {error}"),
+        _ => "`sslrootcert`: expected a file of certificates in PEM".to_owned(),
+    })
 }
 
 /// Encrypts, and does not ask with whom it speaks.

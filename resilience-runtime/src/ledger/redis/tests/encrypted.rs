@@ -48,7 +48,7 @@ async fn a_certificate_that_does_not_fit_is_refused() {
     let error = refused(format!("rediss://localhost:{port}?sslrootcert={roots}")).await;
     assert!(error.contains("not valid for name \"localhost\""), "{error}");
     let error = refused(format!("{here}?sslrootcert=/nowhere")).await;
-    assert!(error.contains("`sslrootcert=/nowhere`"), "{error}");
+    assert!(error.contains("`sslrootcert`: No such file"), "{error}");
     let error = refused(format!("{here}?sslrootcert={}", certificate("server.key"))).await;
     assert!(error.contains("no certificate to trust"), "{error}");
     // In clear, to a port that speaks TLS; and the other way round.

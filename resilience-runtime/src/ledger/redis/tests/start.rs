@@ -55,10 +55,9 @@ async fn a_runtime_over_it_is_opened_by_url() {
     assert_eq!(runtime.operator().in_doubt(10).await.expect("it answers"), []);
     let url = server.url().replace("open-sesame", "no-sesame");
     let error = crate::Runtime::open(&url).await.expect_err("another password").to_string();
-    let said = format!("`redis://***@127.0.0.1:{}`: redis: ", server.port());
-    assert!(error.starts_with(&said) && error.contains("uthentication"), "{error}");
+    assert!(error.starts_with("`redis://***`: redis: ") && error.contains("uthentication"), "{error}");
     let bad = crate::Runtime::open("redis://:sesame@host?evict=no").await.expect_err("no such option");
-    assert!(bad.to_string().starts_with("`redis://***@host?evict=no`: unknown option `evict`"), "{bad}");
+    assert!(bad.to_string().starts_with("`redis://***`: option 1 behind the `?` is unknown"), "{bad}");
 }
 
 #[tokio::test]

@@ -1,0 +1,8 @@
+use resilience::idempotent;
+
+#[idempotent(key = "")]
+async fn charge(order: u64) -> std::io::Result<u64> {
+    Ok(order)
+}
+
+fn main() {}
