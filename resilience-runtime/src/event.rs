@@ -38,8 +38,12 @@ pub(crate) enum Decision<'a> {
     InDoubt,
     /// The result was returned, but the ledger could not write it yet.
     Unrecorded,
+    /// The operation has run, and its result cannot be kept.
+    NotKept { why: &'static str },
     /// A full ledger let its oldest result go.
     Evicted,
+    /// A ledger that is full of what it must not forget takes no claim.
+    LedgerFull,
     /// More claims have to be given up than are remembered while the server is away. It belongs to no site.
     #[cfg(any(test, feature = "postgres", feature = "redis"))]
     ClaimsLeft,
@@ -150,6 +154,14 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
+        Decision::NotKept { why } => tracing::warn!(
+            target: "resilience", event = "not_kept", site, why,
+            "a result is not kept: other calls with its key get `ResultNotKept`"
+        ),
+        Decision::LedgerFull => tracing::error!(
+            target: "resilience", event = "ledger_full", site,
+            "the memory ledger is full of what runs and what is in doubt: calls fail; resolve or forget what is in doubt"
+        ),
         Decision::Evicted => {
             tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use resilience_policy::idempotent::Guarantee;
 
 use super::SiteLedger;
-use super::codec::{Codec, kept};
+use super::codec::Codec;
 use super::write::Unsent;
 use crate::call::pause;
 use crate::context::{self, Operation};
@@ -149,10 +149,10 @@ impl Claim {
     ) -> End {
         let at_most_once = self.site.params.guarantee == Guarantee::AtMostOnce;
         match outcome {
-            Ok(value) => End::Keep(kept((codec.encode)(value), Body::Value)),
-            Err(Stop::Failure(error)) => match ((edge.effect)(error), codec.encode_error) {
-                (Effect { class: Some(Class::Permanent), .. }, Some(encode)) => {
-                    End::Keep(kept(encode(error), Body::Error))
+            Ok(value) => End::Keep(self.site.kept(&codec.value, value, Body::Value)),
+            Err(Stop::Failure(error)) => match ((edge.effect)(error), &codec.error) {
+                (Effect { class: Some(Class::Permanent), .. }, Some(form)) => {
+                    End::Keep(self.site.kept(form, error, Body::Error))
                 }
                 _ if !self.ran => End::Release,
                 (Effect { happened: Happened::Unknown, .. }, _) => End::InDoubt,

@@ -16,7 +16,7 @@ use fault::Fault;
 use found::Found;
 use statements::Statements;
 
-use super::codec::{Codec, kept};
+use super::codec::Codec;
 use super::{Entry, Names, SiteLedger};
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Outcome, Returns, Stop};
@@ -135,9 +135,9 @@ impl TxClaim {
     ) -> Outcome<R::Value, R::Error> {
         let ran = context::with(|context| context.effects()) > self.before;
         let body = match &outcome {
-            Ok(value) => kept((codec.encode)(value), Body::Value),
-            Err(Stop::Failure(error)) => match ((edge.effect)(error).class, codec.encode_error) {
-                (Some(Class::Permanent), Some(encode)) => kept(encode(error), Body::Error),
+            Ok(value) => self.site.kept(&codec.value, value, Body::Value),
+            Err(Stop::Failure(error)) => match ((edge.effect)(error).class, &codec.error) {
+                (Some(Class::Permanent), Some(form)) => self.site.kept(form, error, Body::Error),
                 _ => {
                     in_tx.undo(tx, &self.owner).await;
                     return outcome;
