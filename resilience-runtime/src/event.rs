@@ -154,17 +154,9 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
-        Decision::NotKept { why } => tracing::warn!(
-            target: "resilience", event = "not_kept", site, why,
-            "a result is not kept: other calls with its key get `ResultNotKept`"
-        ),
-        Decision::LedgerFull => tracing::error!(
-            target: "resilience", event = "ledger_full", site,
-            "the memory ledger is full of what runs and what is in doubt: calls fail; resolve or forget what is in doubt"
-        ),
-        Decision::Evicted => {
-            tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
-        }
+        Decision::NotKept { why } => emit_not_kept(site, why),
+        Decision::Evicted => emit_evicted(site),
+        Decision::LedgerFull => emit_full(site),
         #[cfg(feature = "redis")]
         Decision::LedgerAtRisk(risk) => emit_risk(risk),
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
@@ -181,6 +173,24 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+fn emit_not_kept(site: &str, why: &str) {
+    tracing::warn!(
+        target: "resilience", event = "not_kept", site, why,
+        "a result is not kept: other calls with its key get `ResultNotKept`"
+    );
+}
+
+fn emit_evicted(site: &str) {
+    tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
+}
+
+fn emit_full(site: &str) {
+    tracing::error!(
+        target: "resilience", event = "ledger_full", site,
+        "the memory ledger is full of what runs and what is in doubt: calls fail; resolve or forget what is in doubt"
+    );
 }
 
 #[cfg(feature = "redis")]

@@ -11,6 +11,8 @@ use std::ops::Range;
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
+use super::codec::USUAL_BYTES;
+
 /// The text of a value as far as JSON tells values apart, for a fingerprint. Where nothing in it is a map or a hash set, and JSON
 /// can write it, it is that JSON.
 pub(super) fn text<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Refused> {
@@ -63,7 +65,8 @@ type Written = Result<(), Refused>;
 
 impl Writer {
     fn over<T: Serialize + ?Sized>(value: &T, rules: Rules) -> Result<Self, Refused> {
-        let mut writer = Self { text: Vec::new(), rules, is_beyond_json: false };
+        let text = Vec::with_capacity(USUAL_BYTES);
+        let mut writer = Self { text, rules, is_beyond_json: false };
         value.serialize(&mut writer)?;
         Ok(writer)
     }

@@ -15,7 +15,7 @@ use crate::edge::{Edge, Returns};
 pub(crate) const MOST_BYTES: usize = 256 * 1024;
 
 /// Most results fit: they are written without growing the buffer.
-const USUAL_BYTES: usize = 512;
+pub(super) const USUAL_BYTES: usize = 512;
 
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,11 +48,13 @@ impl<R: Returns> Copy for Codec<R> {}
 
 /// How values of one type are kept.
 pub(super) struct Form<T> {
-    write: fn(&T, Option<Differ<T>>) -> Result<Arc<str>, Unkept>,
+    write: Write<T>,
     /// Where its type can compare it.
     differ: Option<Differ<T>>,
     pub(super) read: fn(&str) -> Result<T, Fault>,
 }
+
+type Write<T> = fn(&T, Option<Differ<T>>) -> Result<Arc<str>, Unkept>;
 
 /// Whether two values differ, as their own `==` has it.
 type Differ<T> = fn(&T, &T) -> bool;
