@@ -57,6 +57,22 @@ async fn charge(order: u64) -> Result<Receipt, Error> {
     Ok(body(order))
 }
 
+/// The same, for this value alone.
+#[idempotent(key = order, fingerprint = order)]
+async fn charge_as(order: u64) -> Result<Receipt, Error> {
+    Ok(body(order))
+}
+
+/// Several in one result.
+#[idempotent(key = page)]
+async fn list(page: u64, receipts: &[Receipt]) -> Result<Vec<Receipt>, Error> {
+    Ok(receipts.to_vec())
+}
+
+async fn ours_as(order: u64) {
+    black_box(charge_as(order).await.expect("charged"));
+}
+
 async fn ours(order: u64) {
     black_box(charge(order).await.expect("charged"));
 }
@@ -150,6 +166,46 @@ async fn in_memory(tasks: u64, size: Size, again: bool) {
     table.print(Share::OfTime);
 }
 
+/// What it costs that a result is read back once when it is kept, by its length: beside its JSON alone, written, and
+/// written and read.
+async fn kept(receipts: u64, size: &str) {
+    let receipts: Arc<[Receipt]> = (0..receipts).map(|order| body(order * 2)).collect();
+    let length = serde_json::to_vec(&receipts.to_vec()).expect("JSON").len();
+    let runtime = Runtime::builder().memory().build();
+    let title = format!("\nmemory, first call, {size} ({length}): time per call as a share of its JSON, written and read");
+    let mut table = Table::new(title, &["serde_json, written and read", "serde_json, written", "resilience (memory)"]);
+    for _ in 0..ROUNDS {
+        for (place, reads) in [(0, true), (1, false)] {
+            let json = |mut turn: Turn| {
+                let receipts = Arc::clone(&receipts);
+                async move {
+                    while turn.goes_on() {
+                        let json = serde_json::to_string(&black_box(receipts.to_vec())).expect("JSON");
+                        if reads {
+                            black_box(serde_json::from_str::<Vec<Receipt>>(&json).expect("it reads"));
+                        }
+                        black_box(json);
+                    }
+                    turn
+                }
+            };
+            table.rates[place].push(rate(1, json).await);
+        }
+        let own = |mut turn: Turn| {
+            let (runtime, receipts) = (runtime.clone(), Arc::clone(&receipts));
+            async move {
+                while turn.goes_on() {
+                    let page = runtime.scope(list(Size::Small.fresh(), &receipts)).await;
+                    black_box(page.expect("listed"));
+                }
+                turn
+            }
+        };
+        table.rates[2].push(rate(1, own).await);
+    }
+    table.print(Share::OfTime);
+}
+
 async fn on_disk(tasks: u64) {
     let folder = tempfile::tempdir_in(".").expect("a folder"); // not /tmp, which may be in memory
     let raw = RawAppend::new(File::create(folder.path().join("raw")).expect("a file"));
@@ -159,8 +215,12 @@ async fn on_disk(tasks: u64) {
         durable.scope(ours(order)).await;
     }
     let title = format!("\non disk, 200 bytes, {tasks} task(s): rate as a share of the raw append's");
-    let names =
-        ["raw append, same group commit", "resilience (durable), first call", "resilience (durable), replay"];
+    let names = [
+        "raw append, same group commit",
+        "resilience (durable), first call",
+        "the same with a fingerprint",
+        "resilience (durable), replay",
+    ];
     let mut table = Table::new(title, &names);
     for _ in 0..ROUNDS {
         let append = |mut turn: Turn| {
@@ -173,12 +233,18 @@ async fn on_disk(tasks: u64) {
             }
         };
         table.rates[0].push(rate(tasks, append).await);
-        for (place, order) in [(1, Size::fresh as fn(Size) -> u64), (2, Size::known)] {
+        let candidates = [(Size::fresh as fn(Size) -> u64, false), (Size::fresh, true), (Size::known, false)];
+        for (place, (order, has_fingerprint)) in (1..).zip(candidates) {
             let call = |mut turn: Turn| {
                 let durable = durable.clone();
                 async move {
                     while turn.goes_on() {
-                        durable.scope(ours(order(Size::Large))).await;
+                        let order = order(Size::Large);
+                        if has_fingerprint {
+                            durable.scope(ours_as(order)).await;
+                        } else {
+                            durable.scope(ours(order)).await;
+                        }
                     }
                     turn
                 }
@@ -201,6 +267,8 @@ async fn main() {
             }
         }
     }
+    kept(1, "40 bytes").await;
+    kept(1_785, "64 KiB").await;
     for tasks in [1, 8, 64] {
         on_disk(tasks).await;
     }

@@ -174,6 +174,8 @@ async fn everything() {
         let _ = runtime.scope(charge(1)).await;
         let key = IdempotencyKey::of("listener::ship", None::<&str>, &9).expect("a good key");
         let entry = runtime.operator().inspect(key).await.expect("memory answers").expect("in doubt");
+        // There is room for one that is in doubt.
+        assert!(runtime.scope(ship(10)).await.is_err());
         assert!(runtime.operator().resolve(key, entry.fence, &7).await.expect("memory answers"));
     })
     .await;
@@ -230,6 +232,7 @@ fn no_event_is_told_under_a_lock() {
         "evicted",
         "in_doubt",
         "keys_full",
+        "ledger_full",
         "quota_back",
         "quota_down",
         "rejected",

@@ -19,8 +19,8 @@ pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_lat
 pub use crate::gauges::Gauged;
 pub use crate::hedge::{Hedge, Race};
 pub use crate::idempotent::{
-    Claim, Codec, Entry, InTx, Names, SiteLedger, TxClaim, codec, codec_at, codec_of_both, codec_of_both_at,
-    fingerprint, transaction,
+    Claim, Codec, Entry, ErrorsCompared, ErrorsNotCompared, InTx, Names, SiteLedger, TxClaim, ValuesCompared,
+    ValuesNotCompared, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint, transaction,
 };
 pub use crate::key::Encoded;
 pub use crate::keyed::{Chosen, Keyed};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ledger::memory::{MemoryLedger, USUAL_CAPACITY};
+use crate::ledger::memory::{MemoryLedger, USUAL_BYTES, USUAL_CAPACITY};
 use crate::ledger::{Ledger, LedgerError};
 use crate::quota::Quotas;
 use crate::quota::memory::MemoryQuotas;
@@ -18,8 +18,8 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn memory(capacity: usize) -> Self {
-        let memory = Arc::new(MemoryLedger::new(capacity));
+    pub(crate) fn memory(capacity: usize, bytes: usize) -> Self {
+        let memory = Arc::new(MemoryLedger::new(capacity, bytes));
         let ledger = Arc::clone(&memory) as Arc<dyn Ledger>;
         Self { memory: Some(memory), ..Self::here("memory", ledger) }
     }
@@ -43,7 +43,7 @@ impl Backend {
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
         let because = |why: String| OpenError { variable: None, url: shown(url), why };
         match url.split_once(':') {
-            Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY)),
+            Some(("memory", "")) => Ok(Self::memory(USUAL_CAPACITY, USUAL_BYTES)),
             Some(("file", path)) => {
                 // A path may hold a `?`: what follows the last one are options, or nothing.
                 let (path, options) = path.rsplit_once('?').unwrap_or((path, ""));

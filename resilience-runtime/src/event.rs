@@ -38,10 +38,12 @@ pub(crate) enum Decision<'a> {
     InDoubt,
     /// The result was returned, but the ledger could not write it yet.
     Unrecorded,
-    /// The operation succeeded, and its result is not kept: no duplicate gets it.
-    NotKept,
+    /// The operation has run, and its result cannot be kept.
+    NotKept { why: &'static str },
     /// A full ledger let its oldest result go.
     Evicted,
+    /// A ledger that is full of what it must not forget takes no claim.
+    LedgerFull,
     /// More claims have to be given up than are remembered while the server is away. It belongs to no site.
     #[cfg(any(test, feature = "postgres", feature = "redis"))]
     ClaimsLeft,
@@ -154,10 +156,9 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Replayed => tracing::debug!(target: "resilience", event = "replayed", site),
         Decision::InDoubt => tracing::warn!(target: "resilience", event = "in_doubt", site),
         Decision::Unrecorded => tracing::warn!(target: "resilience", event = "unrecorded", site),
-        Decision::NotKept => emit_not_kept(site),
-        Decision::Evicted => {
-            tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
-        }
+        Decision::NotKept { why } => emit_not_kept(site, why),
+        Decision::Evicted => emit_evicted(site),
+        Decision::LedgerFull => emit_full(site),
         #[cfg(feature = "redis")]
         Decision::LedgerAtRisk(risk) => emit_risk(risk),
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
@@ -179,10 +180,21 @@ pub(crate) fn emit(event: &Event<'_>) {
     }
 }
 
-fn emit_not_kept(site: &str) {
+fn emit_not_kept(site: &str, why: &str) {
     tracing::warn!(
-        target: "resilience", event = "not_kept", site,
-        "the result is returned and not kept: it is too long, a stream, or would not come back as it is"
+        target: "resilience", event = "not_kept", site, why,
+        "a result is not kept: other calls with its key get `ResultNotKept`"
+    );
+}
+
+fn emit_evicted(site: &str) {
+    tracing::warn!(target: "resilience", event = "evicted", site, "the memory ledger is full: its oldest results go");
+}
+
+fn emit_full(site: &str) {
+    tracing::error!(
+        target: "resilience", event = "ledger_full", site,
+        "the memory ledger is full of what runs and what is in doubt: calls fail; resolve or forget what is in doubt"
     );
 }
 

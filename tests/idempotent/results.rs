@@ -1,9 +1,9 @@
 //! What is kept, for how long, and what a duplicate gets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use resilience::{EntryState, Error, Failure, Kind, Runtime, idempotent};
+use resilience::{EntryState, Error, Failure, Kind, Runtime, fallback, idempotent};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{Fault, Good, Permanent, Reply, Service, Transient, events, kind, pass, poll_times};
@@ -127,6 +127,132 @@ async fn a_result_that_cannot_be_encoded_is_returned_and_not_kept() {
         })
         .await;
     assert_eq!(runs.load(Ordering::SeqCst), 3);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Order {
+    id: u32,
+    #[serde(skip)]
+    note: String,
+}
+
+#[idempotent(key = order.id)]
+async fn order(order: &Order) -> Result<Order, Error> {
+    Ok(order.clone())
+}
+
+#[fallback(|error: Error| Order { id: error.attempts(), note: format!("{:?}", error.kind()) })]
+#[idempotent(key = order.id)]
+async fn order_anyway(order: &Order) -> Order {
+    order.clone()
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Failure, Serialize, Deserialize)]
+enum Skipping {
+    #[error("declined")]
+    #[failure(permanent)]
+    Declined(#[serde(skip)] u32),
+    #[error(transparent)]
+    #[failure(policy)]
+    Policy(Error),
+}
+
+#[idempotent(key = code, store_errors)]
+async fn skipping(code: u32) -> Result<u32, Skipping> {
+    Err(Skipping::Declined(code))
+}
+
+/// A type that cannot be compared, and one that the function does not know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Opaque(Vec<u8>);
+
+#[idempotent(key = "opaque", scope = scope)]
+async fn any<T: Serialize + serde::de::DeserializeOwned>(scope: &str, value: T) -> Result<T, Error> {
+    Ok(value)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_would_come_back_as_another_one_is_returned_and_not_kept() {
+    let runtime = alone();
+    let whole = Order { id: 1, note: String::new() };
+    let noted = Order { id: 2, note: "gone".to_owned() };
+    events::record();
+    runtime
+        .scope(async {
+            for _ in 0..2 {
+                assert_eq!(order(&whole).await, Ok(whole.clone()));
+            }
+            assert_eq!(events::take(), ["replayed"]);
+            assert_eq!(order(&noted).await, Ok(noted.clone()));
+            assert_eq!(events::take(), ["not_kept read back from its JSON it is another one"]);
+            assert_eq!(order(&noted).await.map_err(|error| error.kind()), Err(Kind::ResultNotKept));
+            assert_eq!(order_anyway(&noted).await, noted);
+            assert_eq!(order_anyway(&noted).await.note, "ResultNotKept");
+            assert_eq!(skipping(0).await, Err(Skipping::Declined(0)));
+            assert_eq!(skipping(0).await, Err(Skipping::Declined(0)));
+            assert_eq!(skipping(7).await, Err(Skipping::Declined(7)));
+            assert!(matches!(skipping(7).await, Err(Skipping::Policy(error)) if error.kind() == Kind::ResultNotKept));
+            for _ in 0..2 {
+                assert_eq!(any("a", Opaque(vec![7])).await.expect("kept").0, [7]);
+                assert_eq!(any("b", vec![7]).await, Ok(vec![7]));
+            }
+        })
+        .await;
+}
+
+#[idempotent(key = "map")]
+async fn numbers(runs: &AtomicU32) -> Result<HashMap<u32, HashSet<u32>>, Error> {
+    runs.fetch_add(1, Ordering::SeqCst);
+    Ok((0..50).map(|number| (number, (0..50).collect())).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn maps_and_sets_in_no_order_are_kept() {
+    let (runs, runtime) = (AtomicU32::new(0), alone());
+    runtime
+        .scope(async {
+            let first = numbers(&runs).await;
+            assert_eq!(numbers(&runs).await, first);
+        })
+        .await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+/// What a caller asked for.
+#[derive(Serialize)]
+struct Basket {
+    lines: HashMap<String, u32>,
+    tags: Option<HashSet<&'static str>>,
+}
+
+#[idempotent(key = "basket", fingerprint = (basket, tags, pages))]
+async fn buy(basket: &Basket, tags: &HashSet<u32>, pages: &[u32]) -> Result<u32, Error> {
+    Ok(7)
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_maps_have_equal_fingerprints() {
+    // Each has a seed of its own, and so an order of its own.
+    let basket = || Basket {
+        lines: (0..50).map(|number| (number.to_string(), number)).collect(),
+        tags: Some(["a", "b", "c", "d", "e", "f", "g", "h"].into()),
+    };
+    let tags = || (0..50).collect::<HashSet<u32>>();
+    let runtime = alone();
+    runtime
+        .scope(async {
+            for _ in 0..5 {
+                assert_eq!(buy(&basket(), &tags(), &[1, 2]).await, Ok(7));
+            }
+            let more = Basket { tags: None, ..basket() };
+            let others = [
+                buy(&more, &tags(), &[1, 2]).await,
+                buy(&basket(), &HashSet::from([1]), &[1, 2]).await,
+                buy(&basket(), &tags(), &[2, 1]).await, // a list has an order
+            ];
+            assert_eq!(others.map(|other| other.map_err(|error| error.kind())), [Err(Kind::KeyReused); 3]);
+        })
+        .await;
 }
 
 #[idempotent(key = "unit")]

@@ -172,6 +172,20 @@ impl Wrap for Remember {
         } else {
             quote_spanned!(join(returns)=> #runtime::#maker::<#returns>())
         };
+        let mut compared = vec![("ValuesNotCompared", "ValuesCompared", "values_compared")];
+        if self.store_errors {
+            compared.push(("ErrorsNotCompared", "ErrorsCompared", "errors_compared"));
+        }
+        let compared = compared.into_iter().map(|(without, with, method)| {
+            let [without, with, method] = [without, with, method].map(local);
+            quote_spanned! {Span::mixed_site()=>
+                let #codec = {
+                    #[allow(unused_imports)]
+                    use #runtime::{#without as _, #with as _};
+                    #codec.#method()
+                };
+            }
+        });
         // In written order: so they are evaluated.
         let given = self.names.iter().map(|(name, expr)| {
             let (field, borrowed) = (local(name), borrowed(expr));
@@ -195,6 +209,7 @@ impl Wrap for Remember {
         quote_spanned! {Span::mixed_site()=>
             #transaction
             let #codec = #codec_call;
+            #(#compared)*
             let #names = #runtime::Names { #(#given,)* #(#missing),* };
             #once
         }

@@ -122,6 +122,11 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                 let edge = ::resilience::__private::edge_rejecting::<Result<u64, PayError>>();
                 let transaction = __resilience::transaction(&mut unit.tx);
                 let codec = __resilience::codec::<Result<u64, PayError>>();
+                let codec = {
+                    #[allow(unused_imports)]
+                    use __resilience::{ValuesNotCompared as _, ValuesCompared as _};
+                    codec.values_compared()
+                };
                 let names = __resilience::Names {
                     key: {
                         let key = __resilience::Encoded::of(&order);

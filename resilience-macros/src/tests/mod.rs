@@ -104,6 +104,11 @@ fn the_headline() {
                 );
                 let edge = ::resilience::__private::edge::<Result<Receipt, PayError>>();
                 let codec = __resilience::codec::<Result<Receipt, PayError>>();
+                let codec = {
+                    #[allow(unused_imports)]
+                    use __resilience::{ValuesNotCompared as _, ValuesCompared as _};
+                    codec.values_compared()
+                };
                 let names = __resilience::Names {
                     key: {
                         let key = __resilience::Encoded::of(&order.id);

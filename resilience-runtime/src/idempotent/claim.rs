@@ -9,14 +9,14 @@ use std::time::Duration;
 use resilience_policy::idempotent::Guarantee;
 
 use super::SiteLedger;
-use super::codec::{Codec, kept};
+use super::codec::Codec;
 use super::write::Unsent;
 use crate::call::pause;
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Effect, Happened, Outcome, Returns, Stop};
 use crate::event::{Decision, Event, emit, reject};
 use crate::ledger::term::Term;
-use crate::ledger::{Body, Hold, Ledger, Request, Written};
+use crate::ledger::{Body, Hold, Ledger, Request, Stored as Record, Written};
 use crate::runtime::InUse;
 use crate::time::Tick;
 use crate::{Class, Kind};
@@ -130,7 +130,7 @@ impl Claim {
         let end = self.judge(&outcome, edge, codec);
         let result = match end {
             End::InDoubt => return outcome, // said by the drop of the claim
-            End::Keep(body) => Some(self.site.record(body)),
+            End::Keep(body) => Some(Record { version: self.site.params.version, body }),
             End::Release => None,
         };
         // From here on the write decides, and a caller who goes away no longer leaves the operation in doubt.
@@ -149,10 +149,10 @@ impl Claim {
     ) -> End {
         let at_most_once = self.site.params.guarantee == Guarantee::AtMostOnce;
         match outcome {
-            Ok(value) => End::Keep(kept((codec.encode)(value), Body::Value)),
-            Err(Stop::Failure(error)) => match ((edge.effect)(error), codec.encode_error) {
-                (Effect { class: Some(Class::Permanent), .. }, Some(encode)) => {
-                    End::Keep(kept(encode(error), Body::Error))
+            Ok(value) => End::Keep(self.site.kept(&codec.value, value, Body::Value)),
+            Err(Stop::Failure(error)) => match ((edge.effect)(error), &codec.error) {
+                (Effect { class: Some(Class::Permanent), .. }, Some(form)) => {
+                    End::Keep(self.site.kept(form, error, Body::Error))
                 }
                 _ if !self.ran => End::Release,
                 (Effect { happened: Happened::Unknown, .. }, _) => End::InDoubt,

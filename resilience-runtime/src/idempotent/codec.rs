@@ -1,20 +1,21 @@
 //! How results are written and read back.
 
+use std::any::type_name;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
-use super::faithful;
+use super::canonical;
 use crate::edge::{Edge, Returns};
-use crate::ledger::Body;
 
 /// The longest result that a ledger keeps, encoded.
 pub(crate) const MOST_BYTES: usize = 256 * 1024;
 
 /// Most results fit: they are written without growing the buffer.
-const USUAL_BYTES: usize = 512;
+pub(super) const USUAL_BYTES: usize = 512;
 
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,30 +31,96 @@ pub trait Stored: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Stored for T {}
 
-type Encode<T> = fn(&T) -> Result<Arc<str>, Fault>;
-type Decode<T> = fn(&str) -> Result<T, Fault>;
-
 /// How the result of one function is written and read back.
 pub struct Codec<R: Returns> {
-    pub(super) encode: Encode<R::Value>,
-    pub(super) decode: Decode<R::Value>,
-    pub(super) encode_error: Option<Encode<R::Error>>,
-    pub(super) decode_error: Decode<R::Error>,
+    pub(super) value: Form<R::Value>,
+    /// Only where permanent failures are kept.
+    pub(super) error: Option<Form<R::Error>>,
+}
+
+impl<R: Returns> Clone for Codec<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Returns> Copy for Codec<R> {}
+
+/// How values of one type are kept.
+pub(super) struct Form<T> {
+    write: Write<T>,
+    /// Where its type can compare it.
+    differ: Option<Differ<T>>,
+    pub(super) read: fn(&str) -> Result<T, Fault>,
+}
+
+type Write<T> = fn(&T, Option<Differ<T>>) -> Result<Arc<str>, Unkept>;
+
+/// Whether two values differ, as their own `==` has it.
+type Differ<T> = fn(&T, &T) -> bool;
+
+impl<T> Clone for Form<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Form<T> {}
+
+impl<T> Form<T> {
+    fn new() -> Self
+    where
+        T: Stored,
+    {
+        Self { write: keep, differ: None, read }
+    }
+
+    fn compared(self) -> Self
+    where
+        T: PartialEq,
+    {
+        Self { differ: Some(differ), ..self }
+    }
+
+    pub(super) fn write(&self, value: &T) -> Result<Arc<str>, Unkept> {
+        (self.write)(value, self.differ)
+    }
+}
+
+/// What is not even like itself, such as `NaN`, does not differ so.
+fn differ<T: PartialEq>(one: &T, other: &T) -> bool {
+    let is_itself = |value: &T| value.eq(value);
+    one != other && is_itself(one) && is_itself(other)
+}
+
+/// Why a result is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unkept {
+    TooLong,
+    Unwritten,
+    Unread,
+    Differs,
+}
+
+impl Unkept {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::TooLong => "it is longer than 256 KiB as JSON",
+            Self::Unwritten => "it cannot be written as JSON; a reply of HTTP is a stream, or too long",
+            Self::Unread => "it cannot be read back from its JSON",
+            Self::Differs => "read back from its JSON it is another one",
+        }
+    }
 }
 
 /// For a function whose values are kept.
 pub fn codec<R: Returns<Value: Stored>>() -> Codec<R> {
-    Codec {
-        encode,
-        decode,
-        encode_error: None,
-        decode_error: |_| Err("a kept error, at a site without `store_errors`".into()),
-    }
+    Codec { value: Form::new(), error: None }
 }
 
 /// For a function whose permanent failures are kept too.
 pub fn codec_of_both<R: Returns<Value: Stored, Error: Stored>>() -> Codec<R> {
-    Codec { encode, decode, encode_error: Some(encode), decode_error: decode }
+    Codec { value: Form::new(), error: Some(Form::new()) }
 }
 
 /// As [`codec`], for the function of this edge.
@@ -66,37 +133,132 @@ pub fn codec_of_both_at<R: Returns<Value: Stored, Error: Stored>>(_: &Edge<R>) -
     codec_of_both()
 }
 
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Fault> {
-    without_panic(|| {
-        faithful::check(value)?;
-        let mut json = Vec::with_capacity(USUAL_BYTES);
-        serde_json::to_writer(&mut json, value)?;
-        Ok(String::from_utf8(json)?.into())
-    })
+/// The codec of a function whose values can be compared: `==` sees what serde does not, such as a field that it skips. The
+/// method of a codec itself is found before that of a reference to one, so that this is the one that is called where there is a
+/// `==`.
+pub trait ValuesCompared {
+    /// With the `==` of its values.
+    #[must_use]
+    fn values_compared(self) -> Self;
 }
 
-fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
-    without_panic(|| Ok(serde_json::from_str(json)?))
+impl<R: Returns<Value: PartialEq>> ValuesCompared for Codec<R> {
+    fn values_compared(self) -> Self {
+        Self { value: self.value.compared(), ..self }
+    }
+}
+
+/// As [`ValuesCompared`], for values that cannot be compared.
+pub trait ValuesNotCompared {
+    /// The codec.
+    type Codec;
+
+    /// As it is.
+    #[must_use]
+    fn values_compared(self) -> Self::Codec;
+}
+
+impl<R: Returns> ValuesNotCompared for &Codec<R> {
+    type Codec = Codec<R>;
+
+    fn values_compared(self) -> Codec<R> {
+        *self
+    }
+}
+
+/// As [`ValuesCompared`], of errors that are kept.
+pub trait ErrorsCompared {
+    /// With the `==` of its errors.
+    #[must_use]
+    fn errors_compared(self) -> Self;
+}
+
+impl<R: Returns<Error: PartialEq>> ErrorsCompared for Codec<R> {
+    fn errors_compared(self) -> Self {
+        Self { error: self.error.map(Form::compared), ..self }
+    }
+}
+
+/// As [`ErrorsCompared`], for errors that cannot be compared.
+pub trait ErrorsNotCompared {
+    /// The codec.
+    type Codec;
+
+    /// As it is.
+    #[must_use]
+    fn errors_compared(self) -> Self::Codec;
+}
+
+impl<R: Returns> ErrorsNotCompared for &Codec<R> {
+    type Codec = Codec<R>;
+
+    fn errors_compared(self) -> Codec<R> {
+        *self
+    }
+}
+
+/// What is kept of a result: that which gives the same result when it is read. It is read back here, once.
+fn keep<T: Stored>(value: &T, differ: Option<Differ<T>>) -> Result<Arc<str>, Unkept> {
+    let json = without_panic(|| json(value)).ok_or(Unkept::Unwritten)?;
+    if json.len() > MOST_BYTES {
+        return Err(Unkept::TooLong);
+    }
+    let comes_back = without_panic(|| {
+        let back = serde_json::from_str(&json).ok()?;
+        let is_alike = canonical::are_alike(value, &back).ok()?;
+        Some(is_alike && !differ.is_some_and(|differ| differ(value, &back)))
+    });
+    match comes_back {
+        Some(true) => Ok(json),
+        Some(false) => Err(Unkept::Differs),
+        None => Err(Unkept::Unread),
+    }
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Option<Arc<str>> {
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut json, value).ok()?;
+    Some(String::from_utf8(json).ok()?.into())
+}
+
+/// A result that an operator knows. Nobody can say here what the site will read it as.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, String> {
+    let written =
+        without_panic(|| canonical::is_json(value).ok().filter(|is_json| *is_json).and(json(value)));
+    written.ok_or_else(|| format!("a `{}` cannot be kept: {}", type_name::<T>(), Unkept::Unwritten.words()))
+}
+
+fn read<T: Stored>(json: &str) -> Result<T, Fault> {
+    let unread = |why: String| format!("what is kept cannot be read as `{}`: {why}", type_name::<T>());
+    let read = without_panic(|| Some(serde_json::from_str(json).map_err(|error| place(&error))));
+    let read = read.unwrap_or_else(|| Err("its `Deserialize` panicked".to_owned()));
+    read.map_err(|why| unread(why).into())
+}
+
+/// Where the reading ended, and not at what: the words of serde quote it.
+fn place(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Data => "other data than it expects",
+        Category::Syntax | Category::Io => "a syntax error",
+        Category::Eof => "an early end",
+    };
+    match error.line() {
+        0 => what.to_owned(), // it is not known, as in an untagged enum
+        line => format!("{what} at line {line}, column {}", error.column()),
+    }
 }
 
 /// A type whose serde code panics is one that cannot be written, or read. The operation itself has ended: a panic that
 /// went on would leave it in doubt, and the next call would run it again, to panic again.
-fn without_panic<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+fn without_panic<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     // The value is only looked at, and what was written so far is thrown away.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("its serde code panicked".into()))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(None)
 }
 
 /// Values that must be the same when a key comes again.
 pub fn fingerprint<T: Serialize + ?Sized>(values: &T) -> Result<[u8; 32], String> {
-    match serde_json::to_vec(values) {
-        Ok(bytes) => Ok(blake3::hash(&bytes).into()),
-        Err(error) => Err(format!("the fingerprint cannot be encoded: {error}")),
-    }
-}
-
-pub(super) fn kept(encoded: Result<Arc<str>, Fault>, body: fn(Arc<str>) -> Body) -> Body {
-    match encoded {
-        Ok(json) if json.len() <= MOST_BYTES => body(json),
-        _ => Body::NotKept,
+    match canonical::text(values) {
+        Ok(text) => Ok(blake3::hash(&text).into()),
+        Err(error) => Err(format!("the fingerprint, a `{}`, cannot be encoded: {error}", type_name::<T>())),
     }
 }

@@ -1,23 +1,26 @@
 //! The engine of `#[idempotent]`.
 
 mod ask;
+mod canonical;
 mod claim;
 mod codec;
-mod faithful;
 mod known;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tx;
 mod write;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 
 use ask::{Asked, Question};
 pub use claim::Claim;
-pub use codec::{Codec, Stored, codec, codec_at, codec_of_both, codec_of_both_at, fingerprint};
+pub use codec::{
+    Codec, ErrorsCompared, ErrorsNotCompared, Stored, ValuesCompared, ValuesNotCompared, codec, codec_at,
+    codec_of_both, codec_of_both_at, fingerprint,
+};
 pub use tx::{InTx, Transaction, TxClaim, transaction};
 
 use crate::context::{self, Context};
@@ -28,10 +31,10 @@ use crate::ledger::{Body, LedgerError, Request, Stored as Record};
 use crate::runtime::{self, InUse, SoleName};
 use crate::time::Tick;
 use crate::{Error, Kind, Site};
-use codec::Fault;
 #[cfg(feature = "axum")]
 pub(crate) use codec::MOST_BYTES;
 pub(crate) use codec::encode;
+use codec::{Fault, Form};
 
 /// One site that remembers.
 pub struct SiteLedger {
@@ -175,13 +178,16 @@ impl SiteLedger {
         self.readable(record)?;
         match &record.body {
             Body::NotKept => Err(reject(Kind::ResultNotKept, self.site).into()),
-            Body::Value(json) => Ok(self.decoded((codec.decode)(json))?),
-            Body::Error(json) => Err(Stop::Failure(self.decoded((codec.decode_error)(json))?)),
+            Body::Value(json) => Ok(self.read((codec.value.read)(json))?),
+            Body::Error(json) => match &codec.error {
+                Some(form) => Err(Stop::Failure(self.read((form.read)(json))?)),
+                None => Err(self.store("a kept error, at a site without `store_errors`").into()),
+            },
         }
     }
 
-    fn decoded<T>(&self, decoded: Result<T, Fault>) -> Result<T, Error> {
-        match decoded {
+    fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+        match read {
             Ok(kept) => {
                 emit(&Event { site: self.site.name(), decision: Decision::Replayed });
                 Ok(kept)
@@ -191,11 +197,14 @@ impl SiteLedger {
     }
 
     /// What is kept of a result.
-    fn record(&self, body: Body) -> Record {
-        if matches!(body, Body::NotKept) {
-            emit(&Event { site: self.site.name(), decision: Decision::NotKept });
+    fn kept<T>(&self, form: &Form<T>, result: &T, body: fn(Arc<str>) -> Body) -> Body {
+        match form.write(result) {
+            Ok(json) => body(json),
+            Err(why) => {
+                emit(&Event { site: self.site.name(), decision: Decision::NotKept { why: why.words() } });
+                Body::NotKept
+            }
         }
-        Record { version: self.params.version, body }
     }
 
     /// Whether a record is of the version that this site reads.

@@ -4,7 +4,6 @@ mod flaky;
 mod kept;
 mod late;
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use std::time::Duration;
 
 use resilience_policy::idempotent::Idempotent;
 
-use super::codec::encode;
 pub(crate) use flaky::Flaky;
 
 use super::{Codec, Entry as Answer, Names, SiteLedger, codec};
@@ -21,7 +19,7 @@ use crate::call::enter;
 use crate::context::with_deadline;
 use crate::edge::{Edge, Outcome, Returns, edge_rejecting};
 use crate::key::{Encoded, IdempotencyKey};
-use crate::ledger::memory::MemoryLedger;
+use crate::ledger::memory::{MemoryLedger, USUAL_BYTES};
 use crate::ledger::{
     Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written,
 };
@@ -285,19 +283,4 @@ async fn a_key_that_cannot_be_used_asks_for_no_ledger() {
         assert_eq!(matches!(answer, Answer::Rejected(_)), key.is_empty());
         assert_eq!(told.load(Ordering::SeqCst), said, "{key}");
     }
-}
-
-#[test]
-fn only_what_comes_back_is_kept() {
-    let kept = |written: Result<Arc<str>, _>| written.ok();
-    assert_eq!(kept(encode(&())), Some("null".into()));
-    assert_eq!(kept(encode(&None::<u8>)), Some("null".into()));
-    assert_eq!(kept(encode("")), Some("\"\"".into()));
-    assert!(kept(encode(&(Some(1.5), [Some("x"), None], BTreeMap::from([(1, 'a')])))).is_some());
-    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert!(encode(&number).is_err() && encode(&vec![Some(number)]).is_err());
-    }
-    assert!(encode(&Some(())).is_err(), "it would come back as `None`");
-    assert!(encode(&BTreeMap::from([("x", Some(None::<u8>))])).is_err());
-    assert!(encode(&BTreeMap::from([((1, 2), 3)])).is_err(), "JSON has only strings for keys");
 }

@@ -87,6 +87,12 @@ impl KeptName {
     }
 }
 
+impl AsRef<[u8]> for KeptName {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// As the [`Name`] it is of.
 impl fmt::Display for KeptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,7 @@ enum Fate {
     Open,
     /// Nothing, and sent again at once it would fail again: the ledger has repeated it already, or is slow.
     Lasting,
-    /// It was never sent.
+    /// It was never sent, or was refused.
     Unsent,
 }
 
@@ -34,8 +34,7 @@ impl LedgerError {
         Self { why: why.into(), fate: Fate::Lasting }
     }
 
-    /// The same, and the store has certainly not heard of the request.
-    #[cfg(any(test, feature = "postgres", feature = "redis"))]
+    /// The same, and the store has certainly done nothing.
     pub(crate) fn unsent(why: impl Into<String>) -> Self {
         Self { why: why.into(), fate: Fate::Unsent }
     }

@@ -110,7 +110,7 @@ impl Operator {
         fence: u64,
         result: &impl Serialize,
     ) -> impl Future<Output = Result<bool, LedgerError>> + Send + '_ {
-        let body = encode(result).map_err(|error| LedgerError::new(error.to_string()));
+        let body = encode(result).map_err(LedgerError::new);
         async move { self.ledger.resolve(key, fence, Body::Value(body?)).await }
     }
 }

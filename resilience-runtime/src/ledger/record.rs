@@ -44,6 +44,23 @@ pub(crate) enum Change {
     Abandon { may_have_run: bool },
 }
 
+/// What a record takes in memory beside its texts.
+const OVERHEAD: usize = 400;
+
+impl<T: AsRef<[u8]>> Record<T> {
+    /// The bytes that it takes in memory, about.
+    pub(crate) fn size(&self) -> usize {
+        let result = match &self.state {
+            State::Done(stored) => match &stored.body {
+                Body::Value(json) | Body::Error(json) => json.len(),
+                Body::NotKept => 0,
+            },
+            _ => 0,
+        };
+        OVERHEAD + self.site.len() + self.text.as_ref().len() + result
+    }
+}
+
 impl<T: Display> Record<T> {
     /// A claim that was granted now.
     pub(crate) fn granted(request: &Request<'_>, text: T, fence: u64, attempt: u32, now: Tick) -> Self {

@@ -28,7 +28,7 @@ pub(crate) struct Flaky {
 impl Flaky {
     pub(crate) fn new() -> Self {
         Self {
-            memory: MemoryLedger::new(100),
+            memory: MemoryLedger::new(100, USUAL_BYTES),
             claims: AtomicU32::new(0),
             renewals: AtomicU32::new(0),
             writes: AtomicU32::new(0),

@@ -16,13 +16,13 @@ use fault::Fault;
 use found::Found;
 use statements::Statements;
 
-use super::codec::{Codec, kept};
+use super::codec::Codec;
 use super::{Entry, Names, SiteLedger};
 use crate::context::{self, Operation};
 use crate::edge::{Edge, Outcome, Returns, Stop};
 use crate::event::reject;
 use crate::key::IdempotencyKey;
-use crate::ledger::{Body, Claimed, Request, new_owner};
+use crate::ledger::{Body, Claimed, Request, Stored as Record, new_owner};
 use crate::{Class, Kind, time};
 
 /// What a type of transactions can do. It carries the bound, so that a missing one is reported once.
@@ -142,9 +142,9 @@ impl TxClaim {
     ) -> Outcome<R::Value, R::Error> {
         let ran = context::with(|context| context.effects()) > self.before;
         let body = match &outcome {
-            Ok(value) => kept((codec.encode)(value), Body::Value),
-            Err(Stop::Failure(error)) => match ((edge.effect)(error).class, codec.encode_error) {
-                (Some(Class::Permanent), Some(encode)) => kept(encode(error), Body::Error),
+            Ok(value) => self.site.kept(&codec.value, value, Body::Value),
+            Err(Stop::Failure(error)) => match ((edge.effect)(error).class, &codec.error) {
+                (Some(Class::Permanent), Some(form)) => self.site.kept(form, error, Body::Error),
                 _ => {
                     in_tx.undo(tx, &self.owner).await;
                     return outcome;
@@ -158,8 +158,9 @@ impl TxClaim {
                 return outcome;
             }
         };
-        let (result, ttl) = (self.site.record(body), self.site.params.ttl);
-        let complete = statements::complete(self.key.as_bytes(), &self.owner, &result, ttl);
+        let params = self.site.params;
+        let result = Record { version: params.version, body };
+        let complete = statements::complete(self.key.as_bytes(), &self.owner, &result, params.ttl);
         let Err(fault) = (in_tx.script)(tx, complete).await else { return outcome };
         in_tx.undo(tx, &self.owner).await;
         match outcome {

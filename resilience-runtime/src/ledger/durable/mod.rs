@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A claim under `dedup` is granted before it is on disk: lost with the power, it means a run that recovery allows
-//! anyway. One under `at_most_once` is synced first, and a result always is. A claim that the store still shows as
+//! anyway. One with a fingerprint is written first, so that a kill does not let other values run. One under `at_most_once`
+//! is synced first, and a result always is. A claim that the store still shows as
 //! running is of a process that died, since the folder has one owner, so it is free at once.
 
 mod clock;
@@ -171,7 +172,10 @@ impl DurableLedger {
     /// A grant that has to be written before it is told: to last, or because the writer is behind.
     fn untold(&self, request: &Request<'_>, claimed: &Claimed) -> Option<Untold<'_>> {
         let &Claimed::Granted { fence } = claimed else { return None };
-        let waits = request.at_most_once || !self.core.is_reserved(fence) || self.core.journal.is_long();
+        let waits = request.at_most_once
+            || request.fingerprint.is_some()
+            || !self.core.is_reserved(fence)
+            || self.core.journal.is_long();
         let hold = Hold { key: request.key, owner: request.owner, fence };
         waits.then(|| Untold { ledger: self, hold: Some(hold) })
     }

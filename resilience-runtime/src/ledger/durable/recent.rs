@@ -3,14 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::key::IdempotencyKey;
-use crate::ledger::Body;
 use crate::ledger::key_map::KeyMap;
-use crate::ledger::record::{Record, State};
+use crate::ledger::record::Record;
 
 /// Bytes of one part of the table: 32 MiB in all, as much as the store may keep of its files in memory.
 const MOST_BYTES: usize = 512 * 1024;
-/// What a record takes beside its texts.
-const OVERHEAD: usize = 400;
 
 /// The last ones, in the order in which they were written.
 #[derive(Default)]
@@ -29,7 +26,7 @@ impl Recent {
 
     /// A record as it was written, of a key that has none here.
     pub(super) fn keep(&mut self, key: IdempotencyKey, record: Box<Record>) {
-        self.bytes += size(&record);
+        self.bytes += record.size();
         self.records.insert(key, (self.next, record));
         self.order.push_back((self.next, key));
         self.next += 1;
@@ -50,26 +47,16 @@ impl Recent {
     /// The record changes from here on, and is known where it does.
     pub(super) fn take(&mut self, key: IdempotencyKey) -> Option<Box<Record>> {
         let (_, record) = self.records.remove(&key)?;
-        self.bytes -= size(&record);
+        self.bytes -= record.size();
         Some(record)
     }
-}
-
-fn size(record: &Record) -> usize {
-    let result = match &record.state {
-        State::Done(stored) => match &stored.body {
-            Body::Value(json) | Body::Error(json) => json.len(),
-            Body::NotKept => 0,
-        },
-        _ => 0,
-    };
-    OVERHEAD + record.site.len() + record.text.len() + result
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Stored;
+    use crate::ledger::record::State;
+    use crate::ledger::{Body, Stored};
     use crate::testing::op::op;
     use crate::time::Tick;
 

@@ -201,6 +201,30 @@ async fn a_claim_waits_for_a_writer_that_is_behind() {
     assert!(waiting > claims / 3 && waiting < claims, "{waiting} of {claims} had to wait");
 }
 
+/// Else the process could be killed while the body runs, and other values run after it.
+#[tokio::test]
+async fn a_claim_with_a_fingerprint_is_written_before_it_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = idle(folder.path());
+    let of = |values| Op { fingerprint: Some([values; 32]), ..op("one key") };
+    let (op, other) = (of(1), of(2));
+    let request = op.request(1);
+    let mut claim = ledger.claim(&request);
+    while !ledger.core.journal.somebody_waits() {
+        assert!(!is_ready(&mut claim).await, "it was told before it was written");
+        tokio::task::yield_now().await; // it is being read
+    }
+    let mut group = ledger.group();
+    ledger.core.write(&group).expect("written");
+    group.waiting.drain(..).for_each(|waiting| waiting.send(()).expect("it waits"));
+    assert!(matches!(claim.await, Ok(Claimed::Granted { .. })));
+    // Killed: nothing more is written.
+    drop(ledger);
+    let ledger = idle(folder.path());
+    assert!(matches!(ledger.claim_now(&other.request(2)), Ok(Claimed::Mismatch)));
+    assert!(matches!(ledger.claim_now(&op.request(2)), Ok(Claimed::Granted { .. })));
+}
+
 #[tokio::test]
 async fn nobody_waits_for_a_ledger_that_has_stopped() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -90,8 +90,10 @@ impl Lines {
         self.0.iter().find(is_over)?.first.map(|first| first.number)
     }
 
-    pub(super) fn oldest(&self, kind: Kind) -> Option<Number> {
-        let firsts = self.0.iter().filter(|line| line.kind == kind).filter_map(|line| line.first);
+    /// Of one kind, or of all.
+    pub(super) fn oldest(&self, kind: Option<Kind>) -> Option<Number> {
+        let is_of_kind = |line: &&Line| kind.is_none_or(|kind| line.kind == kind);
+        let firsts = self.0.iter().filter(is_of_kind).filter_map(|line| line.first);
         firsts.min_by_key(|first| (first.since, first.fence)).map(|first| first.number)
     }
 
@@ -150,13 +152,13 @@ mod tests {
                     list.push(number);
                 }
                 prop_assert_eq!(lines.count(Kind::Spare), list.len());
-                prop_assert_eq!(lines.oldest(Kind::Spare), list.first().copied());
+                prop_assert_eq!(lines.oldest(Some(Kind::Spare)), list.first().copied());
             }
             for number in list {
-                prop_assert_eq!(lines.oldest(Kind::Spare), Some(number));
+                prop_assert_eq!(lines.oldest(Some(Kind::Spare)), Some(number));
                 lines.leave(&mut records, number);
             }
-            prop_assert_eq!((lines.oldest(Kind::Spare), lines.count(Kind::Spare)), (None, 0));
+            prop_assert_eq!((lines.oldest(Some(Kind::Spare)), lines.count(Kind::Spare)), (None, 0));
         }
     }
 }

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use records::{Number, Record};
-use shard::Shard;
+use shard::{Full, Limits, Shard};
 
 use super::record::{Change, State};
 use super::shards::Shards;
 use super::{
-    Body, Claimed, Entry, EntryState, Hold, Ledger, Reply, Request, Stored, Written, called, oldest,
+    Body, Claimed, Entry, EntryState, Hold, Ledger, LedgerError, Reply, Request, Stored, Written, called,
+    oldest,
 };
 use crate::event::{Decision, Event, emit};
 use crate::key::{IdempotencyKey, Name};
@@ -28,8 +29,16 @@ use crate::time::Tick;
 
 /// Results that are kept at most, unless the builder says otherwise.
 pub(crate) const USUAL_CAPACITY: usize = 100_000;
-/// Below this a single shard keeps the order of eviction exact.
+/// Bytes that they and all other records take at most, unless the builder says otherwise.
+pub(crate) const USUAL_BYTES: usize = 256 << 20;
+/// The least that is of use: room for the longest results.
+pub(crate) const LEAST_BYTES: usize = 1 << 20;
+/// Below one of these a single shard keeps the order of eviction exact, and has room for the longest results.
 const SMALL: usize = 4_096;
+const SMALL_BYTES: usize = Shards::<Shard>::USUAL * LEAST_BYTES;
+
+const FULL: &str = "the ledger in memory is full: what runs and what is in doubt is never forgotten; resolve or forget what is \
+                    in doubt, or raise `memory_capacity` or `memory_bytes` of the runtime's builder";
 
 /// Records in a map, and the orders in which they go.
 pub(crate) struct MemoryLedger {
@@ -38,40 +47,55 @@ pub(crate) struct MemoryLedger {
     shards: Shards<Shard>,
     /// The seed of their hashes: nobody can choose names that all fall into one bucket.
     names: RandomState,
-    /// Results per shard.
-    capacity: usize,
-    /// It has said that it is full.
-    warned: AtomicBool,
+    /// It has said that results go.
+    told_of_evicted: AtomicBool,
+    /// It has said that it takes no claim.
+    told_of_full: AtomicBool,
 }
 
 impl MemoryLedger {
-    pub(crate) fn new(capacity: usize) -> Self {
-        let shards = if capacity < SMALL { 1 } else { Shards::<Shard>::USUAL };
+    /// So many results, and so many bytes in all.
+    pub(crate) fn new(capacity: usize, bytes: usize) -> Self {
+        let is_small = capacity < SMALL || bytes < SMALL_BYTES;
+        let shards = if is_small { 1 } else { Shards::<Shard>::USUAL };
+        let limits = Limits { records: capacity.div_ceil(shards), bytes: bytes / shards };
         Self {
-            shards: Shards::new(shards, |number| Shard::new(number, shards)),
+            shards: Shards::new(shards, |number| Shard::new(number, shards, limits)),
             names: RandomState::default(),
-            capacity: capacity.div_ceil(shards),
-            warned: AtomicBool::new(false),
+            told_of_evicted: AtomicBool::new(false),
+            told_of_full: AtomicBool::new(false),
         }
     }
 
-    /// Changes a record, and keeps the shard within its capacity.
+    /// Says for the first time that results go. Under no lock: whoever is told may ask this ledger.
+    fn tell_of_evicted(&self, site: &str) {
+        if !self.told_of_evicted.swap(true, Ordering::Relaxed) {
+            emit(&Event { site, decision: Decision::Evicted });
+        }
+    }
+
+    /// The same of claims that it does not take.
+    fn tell_of_full(&self, site: &str) {
+        if !self.told_of_full.swap(true, Ordering::Relaxed) {
+            emit(&Event { site, decision: Decision::LedgerFull });
+        }
+    }
+
+    /// Changes a record.
     fn change<T>(
         &self,
         mut shard: MutexGuard<'_, Shard>,
         number: Number,
         change: impl FnOnce(&mut Record) -> T,
     ) -> T {
-        let answer = shard.change(number, change);
         let before = shard.evicted;
-        shard.evict(self.capacity);
+        let answer = shard.change(number, change);
         // The counts of the shards are looked at first: a place where all threads meet costs more.
-        if before == 0 && shard.evicted > 0 && !self.warned.swap(true, Ordering::Relaxed) {
+        if before == 0 && shard.evicted > 0 {
             let slot = shard.records.get(number);
             let site = slot.map_or(Cow::Borrowed(""), |slot| slot.record.site.clone());
-            // Whoever is told may ask this ledger.
             drop(shard);
-            emit(&Event { site: &site, decision: Decision::Evicted });
+            self.tell_of_evicted(&site);
         }
         answer
     }
@@ -123,7 +147,18 @@ fn answer<'a, T>(answer: T) -> Reply<'a, T> {
 impl Ledger for MemoryLedger {
     fn claim<'a>(&'a self, request: &'a Request<'a>) -> Reply<'a, Claimed> {
         let hash = self.names.hash_one(request.name);
-        answer(self.shards.at(request.name.number()).claim(request, hash, Tick::now()))
+        let mut shard = self.shards.at(request.name.number());
+        let before = shard.evicted;
+        let claimed = shard.claim(request, hash, Tick::now());
+        let evicts = before == 0 && shard.evicted > 0;
+        drop(shard);
+        if evicts {
+            self.tell_of_evicted(request.site);
+        }
+        Reply::now(claimed.map_err(|Full| {
+            self.tell_of_full(request.site);
+            LedgerError::unsent(FULL)
+        }))
     }
 
     fn renew(&self, hold: Hold, lease: Duration) -> Reply<'_, Written> {

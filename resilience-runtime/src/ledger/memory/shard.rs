@@ -3,11 +3,53 @@
 use super::lines::{Kind, Lines, standing};
 use super::records::{Number, Record, Records, Slot};
 use crate::key::{IdempotencyKey, KeptName};
+use crate::ledger::record::State;
 use crate::ledger::{Claimed, Request};
 use crate::time::Tick;
 
 /// What one operation clears away at most.
 const SWEEP: usize = 64;
+
+/// What a shard keeps at most.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Results; apart from them, what may be run again; and operations under `at_most_once` that run or are in doubt.
+    pub(super) records: usize,
+    /// Of all records.
+    pub(super) bytes: usize,
+}
+
+/// What the records of a shard take.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Load {
+    bytes: usize,
+    /// Of those that must not go: they run, or wait for an operator.
+    held_bytes: usize,
+    /// Those of them that nobody but an operator may end, if their call does not.
+    undecided: usize,
+}
+
+impl Load {
+    fn add(&mut self, record: &Record) {
+        self.bytes += record.size();
+        if standing(record).is_none() {
+            self.held_bytes += record.size();
+            self.undecided += usize::from(record.at_most_once);
+        }
+    }
+
+    fn remove(&mut self, record: &Record) {
+        self.bytes -= record.size();
+        if standing(record).is_none() {
+            self.held_bytes -= record.size();
+            self.undecided -= usize::from(record.at_most_once);
+        }
+    }
+}
+
+/// There is no room for a claim.
+#[derive(Debug)]
+pub(super) struct Full;
 
 pub(super) struct Shard {
     pub(super) records: Records,
@@ -18,20 +60,24 @@ pub(super) struct Shard {
     step: u64,
     /// Results that were let go because there was no room.
     pub(super) evicted: u64,
+    limits: Limits,
+    load: Load,
 }
 
 impl Shard {
     /// One of `count`.
-    pub(super) fn new(number: usize, count: usize) -> Self {
-        let (records, settled) = Default::default();
-        Self { records, settled, fence: number as u64, step: count as u64, evicted: 0 }
+    pub(super) fn new(number: usize, count: usize, limits: Limits) -> Self {
+        let (records, settled, load) = Default::default();
+        Self { records, settled, fence: number as u64, step: count as u64, evicted: 0, limits, load }
     }
 
-    /// Changes a record, and its place in line with it.
+    /// Changes a record, and its place in line with it. Others go where there is no room for it.
     pub(super) fn change<T>(&mut self, number: Number, change: impl FnOnce(&mut Record) -> T) -> T {
         let slot = &mut self.records[number];
         let before = standing(&slot.record);
+        self.load.remove(&slot.record);
         let answer = change(&mut slot.record);
+        self.load.add(&slot.record);
         let moves = standing(&slot.record) != before;
         if !slot.record.is_running() {
             slot.wake();
@@ -41,11 +87,13 @@ impl Shard {
             self.settled.leave(&mut self.records, number);
             self.settled.join(&mut self.records, number);
         }
+        self.evict();
         answer
     }
 
     pub(super) fn remove(&mut self, number: Number) {
         self.records[number].wake();
+        self.load.remove(&self.records[number].record);
         self.settled.leave(&mut self.records, number);
         self.records.remove(number);
     }
@@ -76,33 +124,67 @@ impl Shard {
     }
 
     /// Lets the oldest go, of results and of what may be run again.
-    pub(super) fn evict(&mut self, capacity: usize) {
+    fn evict(&mut self) {
         for kind in [Kind::Spare, Kind::Result] {
-            while self.settled.count(kind) > capacity
-                && let Some(number) = self.settled.oldest(kind)
+            while self.settled.count(kind) > self.limits.records
+                && let Some(number) = self.settled.oldest(Some(kind))
             {
-                self.remove(number);
-                self.evicted += u64::from(kind == Kind::Result);
+                self.let_go(number);
             }
+        }
+        while self.load.bytes > self.limits.bytes
+            && let Some(number) = self.settled.oldest(None)
+        {
+            self.let_go(number);
         }
     }
 
+    fn let_go(&mut self, number: Number) {
+        self.evicted += u64::from(matches!(self.records[number].record.state, State::Done(_)));
+        self.remove(number);
+    }
+
+    /// Whether it is as its records are.
+    #[cfg(test)]
+    pub(super) fn is_sound(&self) -> bool {
+        let mut load = Load::default();
+        self.records.iter().for_each(|slot| load.add(&slot.record));
+        self.records.is_sound() && self.load == load
+    }
+
+    /// The bytes of all records.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.load.bytes
+    }
+
     #[inline]
-    pub(super) fn claim(&mut self, request: &Request<'_>, hash: u64, now: Tick) -> Claimed {
+    pub(super) fn claim(&mut self, request: &Request<'_>, hash: u64, now: Tick) -> Result<Claimed, Full> {
         let found = self.live(self.records.named(request.site, &request.name, hash), now);
         let mut attempt = 1;
         if let Some(number) = found {
             let record = &self.records[number].record;
             if let Some(answer) = record.answer(request, now) {
-                return answer;
+                return Ok(answer);
             }
             attempt = record.attempt.saturating_add(1);
         }
         // Only what makes the map grow clears away.
         self.sweep(now);
-        self.fence += self.step;
-        let fence = self.fence;
-        let slot = Slot::of(Record::granted(request, KeptName::of(&request.name), fence, attempt, now), hash);
+        let fence = self.fence + self.step;
+        let record = Record::granted(request, KeptName::of(&request.name), fence, attempt, now);
+        let mut load = self.load;
+        if let Some(number) = found {
+            load.remove(&self.records[number].record);
+        }
+        load.add(&record);
+        let is_full = load.held_bytes > self.limits.bytes
+            || request.at_most_once && load.undecided > self.limits.records;
+        if is_full {
+            return Err(Full);
+        }
+        (self.fence, self.load) = (fence, load);
+        let slot = Slot::of(record, hash);
         let number = match found {
             Some(number) => {
                 self.settled.leave(&mut self.records, number);
@@ -114,6 +196,7 @@ impl Shard {
             None => self.records.add(slot),
         };
         self.records.runs(number);
-        Claimed::Granted { fence }
+        self.evict();
+        Ok(Claimed::Granted { fence })
     }
 }

@@ -1,13 +1,15 @@
 //! The ledger in memory: the conformance of every ledger, its bounds, and a model of it.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_now::now;
 use proptest::prelude::*;
 
 use super::lines::Kind;
-use super::{MemoryLedger, USUAL_CAPACITY};
+use super::{LEAST_BYTES, MemoryLedger, USUAL_BYTES, USUAL_CAPACITY};
+use crate::idempotent::tests::listen;
 use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Stored, Written};
 use crate::testing::ledger_conformance;
 use crate::testing::op::{Op, op};
@@ -40,13 +42,13 @@ fn claim(ledger: &MemoryLedger, op: &Op, owner: u128) -> Hold {
 
 #[tokio::test(start_paused = true)]
 async fn it_conforms() {
-    ledger_conformance(&MemoryLedger::new(100)).await;
-    ledger_conformance(&MemoryLedger::new(100_000)).await;
+    ledger_conformance(&MemoryLedger::new(100, USUAL_BYTES)).await;
+    ledger_conformance(&MemoryLedger::new(100_000, USUAL_BYTES)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_oldest_result_goes_and_a_running_claim_never() {
-    let ledger = MemoryLedger::new(2);
+    let ledger = MemoryLedger::new(2, USUAL_BYTES);
     let ops: Vec<Op> = (0..5).map(|number| op(&format!("{number}"))).collect();
     let running: Vec<Op> = (5..9).map(|number| op(&format!("{number}"))).collect();
     let doubtful = Op { at_most_once: true, ..op("doubtful") };
@@ -68,7 +70,7 @@ async fn the_oldest_result_goes_and_a_running_claim_never() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_failed_or_expired_takes_no_room() {
-    let ledger = MemoryLedger::new(10);
+    let ledger = MemoryLedger::new(10, USUAL_BYTES);
     for number in 0..1_000 {
         let op = op(&format!("{number}"));
         let hold = claim(&ledger, &op, 1);
@@ -94,9 +96,130 @@ async fn what_has_failed_or_expired_takes_no_room() {
     assert_eq!(sizes(&ledger), [0; 3]);
 }
 
+/// As long as a result may be.
+fn long() -> Stored {
+    Stored { version: 3, body: Body::Value("x".repeat(250_000).into()) }
+}
+
+fn bytes(ledger: &MemoryLedger) -> usize {
+    assert!(ledger.shards.iter().all(|shard| shard.is_sound()));
+    ledger.shards.iter().map(|shard| shard.bytes()).sum()
+}
+
+fn is_full(ledger: &MemoryLedger, op: &Op) -> bool {
+    let request = op.request(9);
+    let mut claim = std::pin::pin!(ledger.claim(&request));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match claim.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(Err(error)) => {
+            assert!(error.to_string().contains("the ledger in memory is full"), "{error}");
+            assert!(!error.may_be_repeated() && !error.may_have_been_sent());
+            true
+        }
+        _ => false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_take_no_more_bytes_than_they_may() {
+    for most in [LEAST_BYTES, 10 * LEAST_BYTES] {
+        let ledger = MemoryLedger::new(USUAL_CAPACITY, most);
+        for number in 0..100 {
+            let op = op(&number.to_string());
+            assert_eq!(now(ledger.complete(claim(&ledger, &op, 1), long(), op.ttl)), Written::Yes);
+            assert!(bytes(&ledger) <= most && now(ledger.inspect(op.key)).is_some(), "the youngest stays");
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(now(ledger.inspect(op("0").key)), None);
+        let kept = most / 250_500;
+        assert_eq!(ledger.evicted(), 100 - u64::try_from(kept).expect("small"));
+        assert!(bytes(&ledger) > most - 260_000, "{kept} are kept");
+    }
+}
+
+/// In many shards, each of which has its share.
+#[tokio::test(start_paused = true)]
+async fn all_shards_together_take_no_more_bytes_than_they_may() {
+    let ledger = MemoryLedger::new(USUAL_CAPACITY, 64 * LEAST_BYTES);
+    for number in 0..1_000 {
+        let op = op(&number.to_string());
+        assert_eq!(now(ledger.complete(claim(&ledger, &op, 1), long(), op.ttl)), Written::Yes);
+    }
+    assert!(bytes(&ledger) <= 64 * LEAST_BYTES && ledger.shards.iter().count() == 64);
+    assert!(ledger.evicted() > 700, "{}", ledger.evicted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_and_what_is_in_doubt_takes_no_more_bytes_than_it_may() {
+    for in_doubt in [false, true] {
+        let ledger = MemoryLedger::new(USUAL_CAPACITY, LEAST_BYTES);
+        let done = op("done");
+        assert_eq!(now(ledger.complete(claim(&ledger, &done, 1), long(), done.ttl)), Written::Yes);
+        let ops = (0..3_000).map(|number| Op { at_most_once: in_doubt, ..op(&format!("{number:0>400}")) });
+        let mut holds = Vec::new();
+        for op in ops {
+            if is_full(&ledger, &op) {
+                continue;
+            }
+            // Asked again by the same owner, it is the same claim.
+            let hold = claim(&ledger, &op, 9);
+            if in_doubt {
+                ledger.abandon(hold, true);
+            }
+            holds.push(hold);
+            assert!(bytes(&ledger) <= LEAST_BYTES);
+        }
+        assert!((1_000..1_400).contains(&holds.len()), "{}", holds.len());
+        assert_eq!(now(ledger.inspect(done.key)), None, "results go first");
+        for hold in &holds {
+            let state = now(ledger.inspect(hold.key)).map(|entry| entry.state);
+            assert_eq!(state, Some(if in_doubt { EntryState::InDoubt } else { EntryState::Running }));
+        }
+        assert!(is_full(&ledger, &done), "nothing goes by itself");
+        // Room for one, and for its result.
+        let [one, ..] = holds[..] else { panic!("there are some") };
+        if in_doubt {
+            assert!(now(ledger.forget(one.key, one.fence)));
+            assert!(!is_full(&ledger, &done));
+        } else {
+            assert_eq!(now(ledger.complete(one, value(1), done.ttl)), Written::Yes);
+            assert_eq!(ledger.evicted(), 1);
+        }
+    }
+}
+
+/// Those that run count as what they may become.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_operator_is_bounded_in_number() {
+    let ledger = MemoryLedger::new(100, USUAL_BYTES);
+    let ops = |name: &str| Op { at_most_once: true, ..op(name) };
+    for number in 0..20_000 {
+        let op = ops(&number.to_string());
+        assert_eq!(is_full(&ledger, &op), number >= 100, "{number}");
+        if number < 100 {
+            ledger.abandon(claim(&ledger, &op, 9), true);
+        }
+    }
+    assert_eq!(now(ledger.in_doubt(usize::MAX)).len(), 100);
+    assert!(!is_full(&ledger, &op("dedup")), "what is in doubt under it can be run again");
+    let entry = now(ledger.inspect(ops("7").key)).expect("in doubt");
+    assert!(now(ledger.resolve(entry.key, entry.fence, Body::NotKept)));
+    assert!(!is_full(&ledger, &ops("one")) && is_full(&ledger, &ops("two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_ledger_is_told_of_once() {
+    let (_guard, told) = listen("ledger_full");
+    let ledger = MemoryLedger::new(1, USUAL_BYTES);
+    let once = |name: &str| Op { at_most_once: true, ..op(name) };
+    assert!(!is_full(&ledger, &once("one")) && told.load(Ordering::SeqCst) == 0);
+    assert!(is_full(&ledger, &once("two")) && is_full(&ledger, &once("three")));
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn times_beyond_the_clock_are_no_panic() {
-    let ledger = MemoryLedger::new(10);
+    let ledger = MemoryLedger::new(10, USUAL_BYTES);
     let op = Op { ttl: Duration::MAX, ..op("long") };
     let hold = claim(&ledger, &op, 1);
     assert_eq!(now(ledger.renew(hold, Duration::MAX)), Written::Yes);
@@ -326,7 +449,7 @@ impl Pair {
             | Step::Resolve { hold, .. } => self.write(hold, step),
         }
         self.model.expire();
-        assert!(self.ledger.shards.iter().all(|shard| shard.records.is_sound()));
+        assert!(self.ledger.shards.iter().all(|shard| shard.is_sound()));
         for (key, op) in self.ops.iter().enumerate() {
             let entry = now(self.ledger.inspect(op.key));
             let seen = entry.map(|entry| (entry.state, entry.fence, entry.attempt));
@@ -346,7 +469,7 @@ proptest! {
     ) {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         tokio.expect("a runtime").block_on(async {
-            let (ledger, model) = (MemoryLedger::new(capacity), Model::default());
+            let (ledger, model) = (MemoryLedger::new(capacity, USUAL_BYTES), Model::default());
             let mut pair = Pair { ledger, model, ops: ops(), holds: Vec::new() };
             for step in &steps {
                 pair.take(step).await;

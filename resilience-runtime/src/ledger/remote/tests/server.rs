@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
 use super::*;
-use crate::ledger::memory::MemoryLedger;
+use crate::ledger::memory::{MemoryLedger, USUAL_BYTES};
 
 pub(super) struct Server {
     pub(super) records: MemoryLedger,
@@ -119,7 +119,7 @@ impl Store for Server {
 
 pub(super) fn server() -> Server {
     Server {
-        records: MemoryLedger::new(100_000),
+        records: MemoryLedger::new(100_000, USUAL_BYTES),
         claims: 0.into(),
         looks: 0.into(),
         batches: Mutex::default(),
