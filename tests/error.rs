@@ -113,6 +113,7 @@ fn kinds_speak() {
         (Kind::Conflict, "another transaction stands against this one, which is to be run again"),
         (Kind::Held, "the exclusive right is held by another"),
         (Kind::InvalidKey, "the key of this call cannot be used"),
+        (Kind::NameClash, "several operations have one name"),
         (Kind::Store, "what is kept for this call could not be read or written"),
         (Kind::Injected, "a fault was injected on purpose"),
     ] {

@@ -258,7 +258,10 @@ async fn a_scope_tells_the_types_apart() {
 fn is_refused(reply: Reply) -> String {
     let error = reply.expect_err("closed");
     assert_eq!((error.kind(), error.may_have_run()), (Kind::NameClash, false));
-    error.source().expect("the clash").to_string()
+    assert!(error.source().is_none(), "the error says all of it");
+    let text = error.to_string();
+    let text = text.strip_prefix(&format!("{}: ", error.site())).expect("whose it is");
+    text.strip_suffix(" (it did not run)").expect("what became of it").to_owned()
 }
 
 /// By its first call, and so in every process.

@@ -247,14 +247,12 @@ fn check_held(function: &Function, stack: &Stack) -> Result<()> {
 /// What is kept under a function's name would be one for all types that the function is generic over.
 fn check_types(function: &Function, stack: &Stack) -> Result<()> {
     let mut errors = Errors::default();
-    if stack.layers.iter().any(|layer| layer.kind.needs().keeps && layer.kind.is_of_one_type()) {
-        if let Some(parameter) = function.type_parameters().first() {
-            let name = &function.sig.ident;
-            let wrong = format!("`{name}` is generic, and its types would get the results of each other");
-            let help =
-                "tell them apart, as by `scope = T::NAME`; or say that all are one operation: `scope = _`";
-            errors.push(at(parameter, wrong, help));
-        }
+    let keeps = stack.layers.iter().any(|layer| layer.kind.needs().keeps && layer.kind.is_of_one_type());
+    if keeps && let Some(parameter) = function.type_parameters().first() {
+        let name = &function.sig.ident;
+        let wrong = format!("`{name}` is generic, and its types would get the results of each other");
+        let help = "tell them apart, as by `scope = T::NAME`; or say that all are one operation: `scope = _`";
+        errors.push(at(parameter, wrong, help));
     }
     errors.finish(())
 }

@@ -138,13 +138,16 @@ fn shown(url: &str) -> String {
             Some((path, _)) => format!("file:{path}?***"),
             None => url.to_owned(),
         },
-        Some((scheme, rest)) if is_known(scheme) => match rest {
-            "" => url.to_owned(),
-            _ if rest.starts_with("//") => format!("{scheme}://***"),
-            _ => format!("{scheme}:***"),
-        },
+        Some((scheme, "")) if is_known(scheme) => url.to_owned(),
+        Some((scheme, rest)) if rest.starts_with("//") && is_scheme(scheme) => format!("{scheme}://***"),
+        Some((scheme, _)) if is_known(scheme) => format!("{scheme}:***"),
         _ => "***".to_owned(),
     }
+}
+
+/// Also a misspelled one: it is no password, in front of `://`.
+fn is_scheme(text: &str) -> bool {
+    text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'+')
 }
 
 fn is_known(scheme: &str) -> bool {
@@ -274,8 +277,8 @@ mod tests {
             ("", "``: expected `memory:`"),
             ("memory", "`***`: expected `memory:`"),
             ("memory:1", "`memory:***`: expected `memory:`"),
-            ("mysql://root:secret@host/x", "`***`: expected `memory:`"),
-            ("redis+x://root:secret@host/x", "`***`: expected `memory:`"),
+            ("mysql://root:secret@host/x", "`mysql://***`: expected `memory:`"),
+            ("redis+x://root:secret@host/x", "`redis+x://***`: expected `memory:`"),
             ("file:", "`file:`: no path; expected a folder, as in `file:./ledger`"),
             ("file://", "`file://***`: a ledger on disk is on this machine"),
             ("file://user:secret@host/x", "`file://***`: a ledger on disk is on this machine"),

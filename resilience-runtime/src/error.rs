@@ -204,6 +204,13 @@ impl Error {
         self.attempts() > 0
     }
 
+    fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.repr {
+            Repr::Plain(_) => None,
+            Repr::Full(full) => full.source.as_deref().map(|source| source as _),
+        }
+    }
+
     fn record(&self) -> Record {
         Record {
             kind: self.kind(),
@@ -242,7 +249,10 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.site(), self.kind())?;
+        match self.kind() {
+            Kind::NameClash if let Some(clash) = self.cause() => write!(f, "{}: {clash}", self.site())?,
+            kind => write!(f, "{}: {kind}", self.site())?,
+        }
         match self.attempts() {
             0 => f.write_str(" (it did not run)"),
             1 => f.write_str(" (it may have run)"),
@@ -253,10 +263,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.repr {
-            Repr::Plain(_) => None,
-            Repr::Full(full) => full.source.as_deref().map(|source| source as _),
-        }
+        // Of a clash of names all is said by the error itself.
+        self.cause().filter(|_| self.kind() != Kind::NameClash)
     }
 }
 

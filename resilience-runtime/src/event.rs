@@ -163,9 +163,7 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::LedgerAtRisk(risk) => emit_risk(risk),
         #[cfg(any(test, feature = "postgres", feature = "redis"))]
         Decision::ClaimsLeft => emit_claims_left(),
-        Decision::NameClash(clash) => {
-            tracing::error!(target: "resilience", event = "name_clash", site, "none of their calls run: {clash}");
-        }
+        Decision::NameClash(clash) => emit_clash(site, clash),
         Decision::Fleet(count) => emit_of_fleet(site, count),
         Decision::NoLedgerChosen => emit_unchosen(
             site,
@@ -178,6 +176,10 @@ pub(crate) fn emit(event: &Event<'_>) {
         Decision::Elected { token } => tracing::debug!(target: "resilience", event = "elected", site, token),
         Decision::LeaseLost { why } => tracing::warn!(target: "resilience", event = "lease_lost", site, why),
     }
+}
+
+fn emit_clash(site: &str, clash: &NameClash) {
+    tracing::error!(target: "resilience", event = "name_clash", site, "none of their calls run: {clash}");
 }
 
 fn emit_not_kept(site: &str, why: &str) {

@@ -38,7 +38,7 @@ async fn a_kept_response_that_cannot_be_read_is_told_without_its_content() {
         let (status, text) = words(server.ask(key).await).await;
         assert_eq!(status, 503);
         assert!(text.contains("event=answered") && text.contains("site=unreadable"), "{text}");
-        assert!(text.contains("of a kept response is not readable"), "{text}");
+        assert!(text.contains("what is kept cannot be read as"), "{text}");
         assert!(!text.contains("4711"), "{text}");
     }
 }

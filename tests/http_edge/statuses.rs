@@ -152,7 +152,7 @@ async fn another_request_under_the_key_is_refused() {
 }
 
 #[tokio::test]
-async fn without_its_ledger_it_fails_closed() {
+async fn with_the_name_of_a_function_it_fails_closed() {
     #[idempotent(key = key)]
     #[resilience::policies(name = "a function")]
     async fn charge(key: u32) -> Result<u32, Error> {
@@ -161,9 +161,9 @@ async fn without_its_ledger_it_fails_closed() {
     let server = plain("a function").await;
     events::record();
     let response = server.ask("\"a\"").await;
-    assert_eq!(problem(response).await, (503, "store".to_owned()));
+    assert_eq!(problem(response).await, (500, "name-clash".to_owned()));
     assert_eq!(server.runs.count(), 0);
-    assert_eq!(events::take(), ["rejected Store", "answered Store"], "whoever runs the server learns of it");
+    assert_eq!(events::take(), ["name_clash", "rejected NameClash"], "whoever runs the server learns of it");
     assert!(charge(7).await.is_ok(), "the layer is in no manifest");
 }
 

@@ -162,7 +162,7 @@ async fn two_functions_of_one_name_fail_closed_and_name_both_places() {
         for reply in [runtime.scope(settle_one()).await, runtime.scope(settle_two()).await] {
             let error = reply.expect_err("closed");
             assert_eq!((error.kind(), error.may_have_run()), (Kind::NameClash, false));
-            let source = std::error::Error::source(&error).expect("the clash").to_string();
+            let source = error.to_string();
             assert!(source.contains("payments.settle"), "{source}");
             let place = |line: u32| format!("{}:{line}", file!());
             assert!(settle_lines().iter().all(|line| source.contains(&place(*line))), "{source}");

@@ -17,9 +17,7 @@ use crate::params::{Constant, Fields, source};
 use crate::paths::{item, local};
 
 struct Remember {
-    /// It says whether all types of a generic function are one operation.
-    is_scoped: bool,
-    /// The argument expressions, in the order in which they were written.
+    /// The argument expressions, in the order in which they were written; `scope = _` says that there is none on purpose.
     names: Vec<(&'static str, Expr)>,
     /// A call without a key runs once, unprotected.
     optional: bool,
@@ -48,9 +46,6 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         .map(|scope| Given { value: Value::Literal(source(Some(&scope.value))), place: scope.place });
     fields.set("scope", text, false, |ledger, scope| ledger.scope = scope);
     args.check_key(scope.as_ref().map(|scope| &scope.value));
-    // `scope = _` says that there is none on purpose.
-    let is_scoped = scope.is_some();
-    let scope = scope.map(|scope| scope.value).filter(|scope| !matches!(scope, Expr::Infer(_)));
     let tx = tx::read(&mut args, &mut fields);
     let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
     fields.set("ttl", ttl, false, |ledger, ttl| ledger.ttl = ttl);
@@ -79,12 +74,12 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
 
     let mut names = Vec::new();
     names.extend(key.map(|key| ("key", key.value)));
-    names.extend(scope.map(|scope| ("scope", scope)));
+    names.extend(scope.map(|scope| ("scope", scope.value)));
     names.extend(fingerprint.map(|values| ("fingerprint", values)));
     names.sort_by_key(|(name, _)| order.iter().position(|written| written == name));
     let params = fields.finish("idempotent", "Idempotent", false, Policy::Idempotent);
     let asks = keeps_errors || at_most_once;
-    let remember = Remember { is_scoped, names, optional: is_optional, tx, store_errors: keeps_errors, asks };
+    let remember = Remember { names, optional: is_optional, tx, store_errors: keeps_errors, asks };
     args.finish(Some((params, Box::new(remember) as _)))
 }
 
@@ -150,7 +145,7 @@ impl Wrap for Remember {
     }
 
     fn is_of_one_type(&self) -> bool {
-        !self.is_scoped
+        !self.names.iter().any(|(name, _)| *name == "scope")
     }
 
     fn transaction(&self) -> Option<&Expr> {
@@ -187,7 +182,8 @@ impl Wrap for Remember {
             }
         });
         // In written order: so they are evaluated.
-        let given = self.names.iter().map(|(name, expr)| {
+        let written = || self.names.iter().filter(|(_, expr)| !matches!(expr, Expr::Infer(_)));
+        let given = written().map(|(name, expr)| {
             let (field, borrowed) = (local(name), borrowed(expr));
             let call = match *name {
                 "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
@@ -198,7 +194,7 @@ impl Wrap for Remember {
             // What one of them holds while it is evaluated, such as a lock, is let go before the next.
             quote_spanned!(Span::mixed_site()=> #field: { let #field = #call; #given })
         });
-        let is_missing = |name: &&str| !self.names.iter().any(|(written, _)| written == name);
+        let is_missing = |name: &&str| !written().any(|(written, _)| written == name);
         let missing = ["scope", "fingerprint"].into_iter().filter(is_missing).map(|name| {
             let field = local(name);
             quote_spanned!(Span::mixed_site()=> #field: ::core::option::Option::None)

@@ -11,6 +11,10 @@ use crate::ledger::{Body, Claimed, EntryState, Hold, Ledger, Written, new_owner}
 /// the oldest thousand. Leases are waited out with tokio's sleep, about ten seconds in all: do not pause the time of a
 /// ledger that has a clock of its own.
 ///
+/// # Panics
+///
+/// Where the ledger does otherwise, or the system gives no randomness.
+///
 /// ```
 /// # use resilience_runtime as resilience;
 /// # async fn example(my_ledger: impl resilience::ledger::Ledger) {
