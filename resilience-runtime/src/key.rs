@@ -113,8 +113,8 @@ impl FromStr for IdempotencyKey {
 
     fn from_str(digits: &str) -> Result<Self, ParseKeyError> {
         // Before the cut into pairs, which could fall into a character.
-        if let Some(other) = digits.chars().find(|digit| !digit.is_ascii_hexdigit()) {
-            return Err(ParseKeyError::NoDigit(other));
+        if let Some(at) = digits.chars().position(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(ParseKeyError::NoDigit { at: at + 1 });
         }
         let mut bytes = [0; 32];
         if digits.len() != 2 * bytes.len() {
@@ -140,8 +140,11 @@ fn value_of(digit: u8) -> u8 {
 #[non_exhaustive]
 pub enum ParseKeyError {
     /// It holds something else than hexadecimal digits.
-    #[error("{0:?} is no hexadecimal digit: a stored key is 64 of them")]
-    NoDigit(char),
+    #[error("character {at} is no hexadecimal digit: a stored key is 64 of them")]
+    NoDigit {
+        /// Its number, from 1 on. What it is may be a part of a secret that was pasted here.
+        at: usize,
+    },
     /// It is too short or too long.
     #[error("it has {0} hexadecimal digits: a stored key is 64 of them")]
     Length(usize),

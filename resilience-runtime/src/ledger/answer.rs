@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,8 +103,8 @@ pub struct Stored {
     pub body: Body,
 }
 
-/// What is kept of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is kept of a result. Its `Debug` says how long it is, and not what.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// The value, as JSON.
     Value(Arc<str>),
@@ -111,4 +112,14 @@ pub enum Body {
     Error(Arc<str>),
     /// It succeeded, and that is all that is known.
     NotKept,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(json) => write!(f, "Value({} bytes)", json.len()),
+            Self::Error(json) => write!(f, "Error({} bytes)", json.len()),
+            Self::NotKept => f.write_str("NotKept"),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What operators do with a ledger.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::{Body, Ledger, LedgerError};
 use crate::idempotent::encode;
 use crate::key::IdempotencyKey;
 
-/// One record of a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One record of a ledger. Its `Debug` shows neither the key as written nor the result: they are the user's.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The stored key, as [`context::idempotency_key`](crate::context::idempotency_key) shows it.
     pub key: IdempotencyKey,
@@ -32,6 +33,15 @@ pub struct Entry {
     pub age: Duration,
     /// The result or the failure that is kept, as JSON.
     pub result: Option<String>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, site, text: _, state, at_most_once, fence, attempt, age, result: _ } = self;
+        let mut out = f.debug_struct("Entry");
+        out.field("key", key).field("site", site).field("state", state).field("at_most_once", at_most_once);
+        out.field("fence", fence).field("attempt", attempt).field("age", age).finish_non_exhaustive()
+    }
 }
 
 /// What a ledger knows of an operation.
