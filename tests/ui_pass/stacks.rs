@@ -173,7 +173,7 @@ async fn rank(name: &str) -> usize {
 
 #[retry(attempts = ATTEMPTS, repeatable = "it starts where it stopped")]
 #[exclusive(key = (region, day), lease = BUDGET, otherwise = wait)]
-#[idempotent(key = day)]
+#[idempotent(key = day, scope = _)]
 #[timeout(ms = 400)]
 async fn settle<'a, T: resilience::Key>(mut region: String, day: &'a T) -> Result<usize, PayError> {
     region.push('.');
