@@ -197,7 +197,8 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Written {
+    fn serialize_unit_struct(self, name: &'static str) -> Written {
+        self.put_type(name);
         self.serialize_unit()
     }
 
@@ -206,7 +207,8 @@ impl<'a> Serializer for &'a mut Writer {
         self.put_json(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Written {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Written {
+        self.put_type(name);
         value.serialize(self)
     }
 
@@ -234,7 +236,8 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(self.open("[", "]", true))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Parts<'a>, Refused> {
+    fn serialize_tuple_struct(self, name: &'static str, length: usize) -> Result<Parts<'a>, Refused> {
+        self.put_type(name);
         self.serialize_tuple(length)
     }
 
@@ -250,7 +253,8 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(self.open("{", "}", false))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'a>, Refused> {
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Parts<'a>, Refused> {
+        self.put_type(name);
         Ok(self.open("{", "}", true))
     }
 
@@ -509,6 +513,42 @@ mod tests {
         assert!(!are_alike(&Some(()), &None).expect("written"));
         assert!(!are_alike(&Some(f64::NAN), &None).expect("written"));
         assert!(are_alike(&f64::NAN, &f64::NAN).expect("written"));
+    }
+
+    /// To an untagged enum they are one JSON, and it reads the first.
+    #[test]
+    fn structs_of_other_names_are_not_alike() {
+        #[derive(Serialize)]
+        struct Paid {
+            id: u32,
+        }
+        #[derive(Serialize)]
+        struct Refunded {
+            id: u32,
+        }
+        #[derive(Serialize)]
+        struct Both(Marker, Newtype);
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Reply {
+            Paid(Paid),
+            Refunded(Refunded),
+            Marker(Marker),
+            Unit(()),
+            Newtype(Newtype),
+            Number(u16),
+            Both(Both),
+            Pair(Marker, Newtype),
+        }
+        for (one, other) in [
+            (Reply::Paid(Paid { id: 1 }), Reply::Refunded(Refunded { id: 1 })),
+            (Reply::Marker(Marker), Reply::Unit(())),
+            (Reply::Newtype(Newtype(1)), Reply::Number(1)),
+            (Reply::Both(Both(Marker, Newtype(1))), Reply::Pair(Marker, Newtype(1))),
+        ] {
+            assert_eq!(text(&one).expect("written"), text(&other).expect("written"), "one JSON");
+            assert!(!are_alike(&one, &other).expect("written"));
+        }
     }
 
     #[test]

@@ -41,7 +41,8 @@ fn plain(text: &str) -> Option<String> {
     while let [first, after @ ..] = rest {
         rest = after;
         bytes.push(match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
+            // A sign would be read as a part of the number.
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 rest = after;
                 u8::from_str_radix(std::str::from_utf8(&[*high, *low]).ok()?, 16).ok()?
             }
