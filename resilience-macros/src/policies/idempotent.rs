@@ -241,20 +241,26 @@ impl Wrap for Remember {
             None => {
                 quote_spanned!(Span::mixed_site()=> #label: { let mut #claim = #claimed; #pinned #kept })
             }
-            Some(once) => quote_spanned! {Span::mixed_site()=>
-                #label: {
-                    let #claim = if #once {
-                        ::core::option::Option::None
-                    } else {
-                        ::core::option::Option::Some(#claimed)
-                    };
-                    #pinned
-                    match #claim {
-                        ::core::option::Option::Some(mut #claim) => { #kept }
-                        ::core::option::Option::None => #operation.await,
+            Some(once) => {
+                let claimed = unless(&once, &claimed);
+                quote_spanned! {Span::mixed_site()=>
+                    #label: {
+                        let #claim = #claimed;
+                        #pinned
+                        match #claim {
+                            ::core::option::Option::Some(mut #claim) => { #kept }
+                            ::core::option::Option::None => #operation.await,
+                        }
                     }
                 }
-            },
+            }
         }
+    }
+}
+
+/// The claim, where the call has a key.
+fn unless(lacks_key: &Ident, claimed: &TokenStream) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        if #lacks_key { ::core::option::Option::None } else { ::core::option::Option::Some(#claimed) }
     }
 }

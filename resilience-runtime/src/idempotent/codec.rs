@@ -225,9 +225,12 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Option<String> {
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, String> {
     let written =
         without_panic(|| canonical::is_json(value).ok().filter(|is_json| *is_json).and(json(value)));
-    written
-        .map(Arc::from)
-        .ok_or_else(|| format!("a `{}` cannot be kept: {}", type_name::<T>(), Unkept::Unwritten.words()))
+    let kept = match written {
+        None => Err(Unkept::Unwritten),
+        Some(json) if json.len() > MOST_BYTES => Err(Unkept::TooLong),
+        Some(json) => Ok(json.into()),
+    };
+    kept.map_err(|why| format!("a `{}` cannot be kept: {}", type_name::<T>(), why.words()))
 }
 
 fn read<T: Stored>(json: &str) -> Result<T, Fault> {

@@ -158,7 +158,7 @@ fn of(kind: Kind) -> Problem {
         Kind::InProgress => (409, "in-progress", "An earlier request with this Idempotency-Key is still at work. Come again for its response."),
         Kind::KeyReused => (422, "key-reused", "This Idempotency-Key was used for another request. Take a new one for every operation."),
         Kind::OutcomeUnknown => (409, "outcome-unknown", "An earlier request with this Idempotency-Key was interrupted, and somebody has to find out whether it took effect."),
-        Kind::ResultNotKept => (410, "result-not-kept", "An earlier request with this Idempotency-Key succeeded, but its response was too long to be kept."),
+        Kind::ResultNotKept => (410, "result-not-kept", "An earlier request with this Idempotency-Key succeeded, but its response could not be kept."),
         Kind::LeaseLost => (409, "lease-lost", "Another request with this Idempotency-Key has taken over. Come again for its response."),
         Kind::Conflict => (409, "conflict", "Another request was in the way, and this one has changed nothing. Send it again."),
         Kind::Held => (409, "held", "Somebody else is at work on this. Come again later."),

@@ -81,19 +81,18 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
                 #settled
             }
         },
-        Some(once) => quote_spanned! {Span::mixed_site()=>
-            #label: {
-                let #claim = if #once {
-                    ::core::option::Option::None
-                } else {
-                    ::core::option::Option::Some(#claimed)
-                };
-                let #outcome = #inner;
-                match #claim {
-                    ::core::option::Option::Some(#claim) => #settled,
-                    ::core::option::Option::None => #outcome,
+        Some(once) => {
+            let claimed = super::unless(once, &claimed);
+            quote_spanned! {Span::mixed_site()=>
+                #label: {
+                    let #claim = #claimed;
+                    let #outcome = #inner;
+                    match #claim {
+                        ::core::option::Option::Some(#claim) => #settled,
+                        ::core::option::Option::None => #outcome,
+                    }
                 }
             }
-        },
+        }
     }
 }

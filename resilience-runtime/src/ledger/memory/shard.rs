@@ -4,7 +4,7 @@ use super::lines::{Kind, Lines, standing};
 use super::records::{Number, Record, Records, Slot};
 use crate::key::{IdempotencyKey, KeptName};
 use crate::ledger::record::State;
-use crate::ledger::{Claimed, Request};
+use crate::ledger::{Body, Claimed, Request};
 use crate::time::Tick;
 
 /// What one operation clears away at most.
@@ -87,7 +87,11 @@ impl Shard {
             self.settled.leave(&mut self.records, number);
             self.settled.join(&mut self.records, number);
         }
-        self.evict();
+        // Also if all the others went.
+        if self.load.held_bytes + self.records[number].record.size() > self.limits.bytes {
+            self.empty(number);
+        }
+        self.evict(Some(number));
         answer
     }
 
@@ -123,8 +127,9 @@ impl Shard {
         }
     }
 
-    /// Lets the oldest go, of results and of what may be run again.
-    fn evict(&mut self) {
+    /// Lets the oldest go, of results and of what may be run again. A record that has just changed is spared by the bound in
+    /// bytes: it would be forgotten while its caller still hears that it is kept.
+    fn evict(&mut self, changed: Option<Number>) {
         for kind in [Kind::Spare, Kind::Result] {
             while self.settled.count(kind) > self.limits.records
                 && let Some(number) = self.settled.oldest(Some(kind))
@@ -133,10 +138,21 @@ impl Shard {
             }
         }
         while self.load.bytes > self.limits.bytes
-            && let Some(number) = self.settled.oldest(None)
+            && let Some(number) = self.settled.oldest(None).filter(|oldest| Some(*oldest) != changed)
         {
             self.let_go(number);
         }
+    }
+
+    /// There is no room for its result: the record stays, and says that its result is not kept.
+    fn empty(&mut self, number: Number) {
+        let record = &mut self.records[number].record;
+        self.load.remove(record);
+        if let State::Done(stored) = &mut record.state {
+            stored.body = Body::NotKept;
+            self.evicted += 1;
+        }
+        self.load.add(record);
     }
 
     fn let_go(&mut self, number: Number) {
@@ -196,7 +212,7 @@ impl Shard {
             None => self.records.add(slot),
         };
         self.records.runs(number);
-        self.evict();
+        self.evict(None);
         Ok(Claimed::Granted { fence })
     }
 }

@@ -188,6 +188,26 @@ async fn what_runs_and_what_is_in_doubt_takes_no_more_bytes_than_it_may() {
     }
 }
 
+/// What has just been told as kept is not forgotten in the same breath: its operation would run again.
+#[tokio::test(start_paused = true)]
+async fn a_result_without_room_leaves_its_record() {
+    let ledger = MemoryLedger::new(USUAL_CAPACITY, LEAST_BYTES);
+    let (done, doubtful) = (op("done"), Op { at_most_once: true, ..op("in doubt") });
+    let running = claim(&ledger, &done, 1);
+    let hold = claim(&ledger, &doubtful, 1);
+    ledger.abandon(hold, true);
+    let mut others = (0..3_000).map(|number| Op { at_most_once: true, ..op(&format!("{number:0>400}")) });
+    let taken = others.by_ref().take_while(|op| !is_full(&ledger, op)).count();
+    assert!(taken > 1_000, "{taken}");
+    assert_eq!(now(ledger.complete(running, long(), done.ttl)), Written::Yes);
+    assert!(now(ledger.resolve(doubtful.key, hold.fence, long().body)));
+    for op in [done, doubtful] {
+        let entry = now(ledger.inspect(op.key)).expect("it is remembered");
+        assert_eq!((entry.state, entry.result), (EntryState::ResultNotKept, None));
+    }
+    assert!(bytes(&ledger) <= LEAST_BYTES && ledger.evicted() == 2);
+}
+
 /// Those that run count as what they may become.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_an_operator_is_bounded_in_number() {
