@@ -278,18 +278,150 @@ async fn a_generic_impl_without_a_scope_does_not_run() {
     assert_eq!(told, ["name_clash", "rejected NameClash", "rejected NameClash"], "the clash itself once");
 }
 
-/// A const parameter and a constant are printed alike. The second value tells.
+/// A const parameter and a constant are printed alike: by its first call, too.
 #[tokio::test]
-async fn a_const_generic_impl_runs_for_one_value() {
+async fn a_const_generic_impl_without_a_scope_does_not_run() {
     let runtime = alone();
     for _ in 0..2 {
-        assert_eq!(runtime.scope(Ring::<3>.turn()).await.expect("the first value"), "3");
+        let why = is_refused(runtime.scope(Ring::<3>.turn()).await);
+        assert!(why.starts_with("`ring.turn` (tests/names.rs:"), "{why}");
         assert_eq!(runtime.scope(Ring::<7>.seven()).await.expect("it has no parameter"), "7");
     }
-    let why = is_refused(runtime.scope(Ring::<4>.turn()).await);
-    assert!(why.starts_with("`ring.turn` (tests/names.rs:"), "{why}");
-    // Which of the two is stored in another process, nobody knows.
-    is_refused(runtime.scope(Ring::<3>.turn()).await);
+}
+
+trait Charge: Sized {
+    const NAME: &'static str;
+
+    #[idempotent(key = 22)]
+    async fn with_a_size(&self) -> Reply {
+        Ok(Self::NAME.to_owned())
+    }
+
+    #[idempotent(key = 22)]
+    async fn without_self() -> Reply {
+        Ok(Self::NAME.to_owned())
+    }
+
+    #[idempotent(key = 22, scope = Self::NAME)]
+    async fn in_a_scope(&self) -> Reply {
+        Ok(Self::NAME.to_owned())
+    }
+
+    #[idempotent(key = 22)]
+    async fn overridden(&self) -> Reply {
+        Ok(Self::NAME.to_owned())
+    }
+}
+
+impl Charge for u8 {
+    const NAME: &'static str = "u8";
+
+    #[idempotent(key = 23)]
+    #[policies(name = "of u8")]
+    async fn overridden(&self) -> Reply {
+        Ok("its own".to_owned())
+    }
+}
+
+impl Charge for u16 {
+    const NAME: &'static str = "u16";
+}
+
+#[async_trait::async_trait]
+trait Boxed: Sized + Sync {
+    #[idempotent(key = 22)]
+    async fn boxed(&self) -> Reply {
+        Ok(String::new())
+    }
+}
+
+#[async_trait::async_trait]
+impl Boxed for u8 {}
+
+#[tokio::test]
+async fn a_default_method_without_a_scope_does_not_run() {
+    let runtime = alone();
+    for reply in [
+        runtime.scope(1u8.with_a_size()).await,
+        runtime.scope(1u16.with_a_size()).await,
+        runtime.scope(u8::without_self()).await,
+        runtime.scope(1u16.overridden()).await,
+        runtime.scope(1u8.boxed()).await,
+    ] {
+        let why = is_refused(reply);
+        assert!(why.contains("a default method of a trait"), "{why}");
+    }
+    let all = async {
+        Ok::<_, Error>([1u8.in_a_scope().await?, 1u16.in_a_scope().await?, 1u8.overridden().await?])
+    };
+    assert_eq!(runtime.scope(all).await.expect("they run"), ["u8", "u16", "its own"]);
+}
+
+trait Area {
+    async fn area(&self) -> Reply;
+    async fn round(&self) -> Reply;
+}
+
+struct Frame<'a, T>(&'a T);
+
+impl Area for Frame<'_, <Vec<u8> as IntoIterator>::Item> {
+    #[idempotent(key = 1)]
+    async fn area(&self) -> Reply {
+        Ok(self.0.to_string())
+    }
+
+    #[idempotent(key = 1)]
+    async fn round(&self) -> Reply {
+        Ok(self.0.to_string())
+    }
+}
+
+impl<T: Sync> Frame<'_, T> {
+    async fn nested(&self) -> Reply {
+        #[idempotent(key = 1)]
+        async fn inside() -> Reply {
+            Ok("nested".to_owned())
+        }
+        inside().await
+    }
+}
+
+const _: () = {
+    impl Frame<'_, String> {
+        #[idempotent(key = 1)]
+        async fn in_a_constant(&self) -> Reply {
+            Ok(self.0.clone())
+        }
+    }
+};
+
+impl Area for [u8; SEVEN] {
+    #[idempotent(key = 2)]
+    #[policies(name = "names.area of seven")]
+    async fn area(&self) -> Reply {
+        Ok(self.len().to_string())
+    }
+
+    #[idempotent(key = 2)]
+    #[policies(name = "names.round of seven")]
+    async fn round(&self) -> Reply {
+        Ok(self.len().to_string())
+    }
+}
+
+/// Lifetimes, associated types, constants, and what is only near to something generic.
+#[tokio::test]
+async fn what_has_no_parameters_needs_no_scope() {
+    let runtime = alone();
+    let all = async {
+        let text = "text".to_owned();
+        let (frame, seven) = (Frame(&1u8), [0u8; 7]);
+        let areas = [frame.area().await?, frame.round().await?, seven.area().await?, seven.round().await?];
+        Ok::<_, Error>((areas, frame.nested().await?, Frame(&text).in_a_constant().await?))
+    };
+    let (areas, nested, constant) = runtime.scope(all).await.expect("they run");
+    assert_eq!(areas, ["1", "1", "7", "7"]);
+    assert_eq!([nested, constant], ["nested", "text"]);
 }
 
 struct One;
@@ -326,8 +458,9 @@ async fn two_methods_of_one_name_do_not_run() {
     assert_eq!(told.iter().filter(|event| *event == "name_clash").count(), 2, "once for each: {told:?}");
 }
 
+/// The first that it finds.
 #[test]
-fn the_set_up_refuses_them_all() {
+fn the_set_up_refuses_a_clash() {
     let Err(InstallError::NameClash(clash)) = alone().install() else { panic!("it is installed") };
     let clash = clash.to_string();
     assert!(clash.contains("`names::pay`") || clash.contains("`ledger.unscoped`"), "{clash}");

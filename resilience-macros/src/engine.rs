@@ -58,7 +58,7 @@ impl Engine {
         let mut parts = Fields::new(StateOf::OWN);
         let share = quoted(args, &mut parts, "share", |state, share| state.share = share);
         let key = quoted(args, &mut parts, "key", |state, key| state.key = key);
-        args.check_key(key.as_ref());
+        args.check_key("key", key.as_ref());
         let max_keys = args.value::<Number<u32>>("max_keys").map(|given| given.map(|number| number.0));
         parts.set("max_keys", max_keys, false, |state, max| state.max_keys = max);
         if let (Some(place), None) = (parts.written("max_keys"), &key) {

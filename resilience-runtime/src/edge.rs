@@ -260,7 +260,7 @@ impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
 /// A type of its own, and not all who implement a trait.
 #[diagnostic::on_unimplemented(
     message = "the state of this policy would be one for all who implement the trait",
-    label = "this is a default method, and the policy keeps something",
+    label = "this is a default method, or one of a `dyn` type, and the policy keeps something",
     note = "say whose state it is: `share = ...` or `key = ...`; at `#[idempotent]`, `scope = ...`, or `scope = _` for all of them",
     note = "or put the policy on the methods of the implementors"
 )]

@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 use resilience_policy::Policy;
 
 use crate::gauges::{Gauged, Gauges};
-pub(crate) use path::Generics;
 
 /// Every annotated function of the program. The name carries the version, because a linker section is named after
 /// the static alone, and two versions of this crate in one binary must not share one.
@@ -66,9 +65,16 @@ impl Site {
         self.stored_name
     }
 
-    /// What the `impl` around the function is generic over.
-    pub(crate) fn generics(&self) -> Generics {
-        path::generics((self.path)())
+    /// Whether the `impl` around the function has type parameters. This can be said without a call; what else makes several
+    /// operations of a function, [at a call](Self::is_one).
+    pub(crate) fn has_types(&self) -> bool {
+        path::has_types((self.path)())
+    }
+
+    /// Whether the function is one operation, and not one for each type or value that it is called with. `closure` is the
+    /// path of a closure in its body.
+    pub(crate) fn is_one(&self, closure: &str) -> bool {
+        path::is_one((self.path)(), closure)
     }
 
     /// The source file.

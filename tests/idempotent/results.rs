@@ -171,6 +171,49 @@ async fn any<T: Serialize + serde::de::DeserializeOwned>(scope: &str, value: T) 
     Ok(value)
 }
 
+/// A list that its `Deserialize` sorts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Ranking(#[serde(deserialize_with = "sorted")] Vec<u32>);
+
+/// As a set of another crate is: its `==` sees no order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ForeignSet(#[serde(deserialize_with = "sorted")] Vec<u32>);
+
+impl PartialEq for ForeignSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().collect::<HashSet<_>>() == other.0.iter().collect()
+    }
+}
+
+fn sorted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+    let mut list = Vec::deserialize(from)?;
+    list.sort_unstable();
+    Ok(list)
+}
+
+#[idempotent(key = "ranking")]
+async fn ranking() -> Result<Ranking, Error> {
+    Ok(Ranking(vec![3, 1, 2]))
+}
+
+#[idempotent(key = "foreign set")]
+async fn foreign_set() -> Result<ForeignSet, Error> {
+    Ok(ForeignSet(vec![3, 1, 2]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_back_in_another_order_is_not_kept() {
+    let runtime = alone();
+    runtime
+        .scope(async {
+            assert_eq!(ranking().await.expect("the value").0, [3, 1, 2]);
+            assert_eq!(ranking().await.expect_err("no other list").kind(), Kind::ResultNotKept);
+            assert_eq!(foreign_set().await.expect("the value").0, [3, 1, 2]);
+            assert_eq!(foreign_set().await.expect("an equal one").0, [1, 2, 3]);
+        })
+        .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_result_that_would_come_back_as_another_one_is_returned_and_not_kept() {
     let runtime = alone();

@@ -7,10 +7,10 @@ use crate::error::at;
 
 impl Args {
     /// A literal without a character that shows names nothing, and would be refused by every call.
-    pub(crate) fn check_key(&mut self, key: Option<&Expr>) {
+    pub(crate) fn check_key(&mut self, what: &str, key: Option<&Expr>) {
         if let Some(blank) = key.and_then(blank) {
             let help = "name what differs from one to the next, such as `order.id`";
-            self.errors.push(at(blank, "a key of nothing but blanks names nothing", help));
+            self.errors.push(at(blank, format!("a {what} of nothing but blanks names nothing"), help));
         }
     }
 }

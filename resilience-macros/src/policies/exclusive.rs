@@ -21,7 +21,7 @@ struct Elect {
 pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let mut fields = Fields::new(Exclusive::DEFAULT);
     let key = quoted(&mut args, &mut fields, "key", |right, key| right.key = key);
-    args.check_key(key.as_ref());
+    args.check_key("key", key.as_ref());
     let lease = args.value::<Time>("lease").map(|given| given.map(|time| time.0));
     fields.set("lease", lease, false, |right, lease| right.lease = lease);
     let otherwise = args.value::<Otherwise>("otherwise").map(|given| given.map(Value::Literal));

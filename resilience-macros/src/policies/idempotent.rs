@@ -36,7 +36,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let text =
         key.as_ref().map(|key| Given { value: Value::Literal(source(Some(&key.value))), place: key.place });
     fields.set("key", text, false, |ledger, key| ledger.key = key);
-    args.check_key(key.as_ref().map(|key| &key.value));
+    args.check_key("key", key.as_ref().map(|key| &key.value));
     let optional = args.value::<Bare>("optional").map(|given| given.map(|_| Value::Literal(true)));
     let is_optional = optional.is_some();
     fields.set("optional", optional, false, |ledger, optional| ledger.optional = optional);
@@ -45,7 +45,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
         .as_ref()
         .map(|scope| Given { value: Value::Literal(source(Some(&scope.value))), place: scope.place });
     fields.set("scope", text, false, |ledger, scope| ledger.scope = scope);
-    args.check_key(scope.as_ref().map(|scope| &scope.value));
+    args.check_key("scope", scope.as_ref().map(|scope| &scope.value));
     let tx = tx::read(&mut args, &mut fields);
     let ttl = args.value::<Time>("ttl").map(|given| given.map(|time| time.0));
     fields.set("ttl", ttl, false, |ledger, ttl| ledger.ttl = ttl);

@@ -155,7 +155,7 @@ impl Exclusive {
             .as_ref()
             .map_err(|why| reject(Kind::InvalidKey, site).because(*why))?;
         // One right for all types of a generic function excludes more than it must, and nothing else.
-        self.sole_name.check(site, || "")?;
+        self.sole_name.check(site, None)?;
         let shared = runtime::in_use();
         if !shared.chosen && !self.warned.swap(true, Ordering::Relaxed) {
             emit(&Event { site: site.name(), decision: Decision::NoFleet });

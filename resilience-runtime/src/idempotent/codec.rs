@@ -49,15 +49,14 @@ impl<R: Returns> Copy for Codec<R> {}
 /// How values of one type are kept.
 pub(super) struct Form<T> {
     write: Write<T>,
-    /// Where its type can compare it.
-    differ: Option<Differ<T>>,
+    compare: Compare<T>,
     pub(super) read: fn(&str) -> Result<T, Fault>,
 }
 
-type Write<T> = fn(&T, Option<Differ<T>>) -> Result<Arc<str>, Unkept>;
+type Write<T> = fn(&T, Compare<T>) -> Result<Arc<str>, Unkept>;
 
-/// Whether two values differ, as their own `==` has it.
-type Differ<T> = fn(&T, &T) -> bool;
+/// Whether two values are equal, as their own `==` has it.
+type Compare<T> = fn(&T, &T) -> Comparison;
 
 impl<T> Clone for Form<T> {
     fn clone(&self) -> Self {
@@ -72,25 +71,43 @@ impl<T> Form<T> {
     where
         T: Stored,
     {
-        Self { write: keep, differ: None, read }
+        Self { write: keep, compare: unknown, read }
     }
 
     fn compared(self) -> Self
     where
         T: PartialEq,
     {
-        Self { differ: Some(differ), ..self }
+        Self { compare, ..self }
     }
 
     pub(super) fn write(&self, value: &T) -> Result<Arc<str>, Unkept> {
-        (self.write)(value, self.differ)
+        (self.write)(value, self.compare)
     }
 }
 
-/// What is not even like itself, such as `NaN`, does not differ so.
-fn differ<T: PartialEq>(one: &T, other: &T) -> bool {
+fn unknown<T>(_: &T, _: &T) -> Comparison {
+    Comparison::Unknown
+}
+
+fn compare<T: PartialEq>(one: &T, other: &T) -> Comparison {
     let is_itself = |value: &T| value.eq(value);
-    one != other && is_itself(one) && is_itself(other)
+    if one == other {
+        Comparison::Equal
+    } else if is_itself(one) && is_itself(other) {
+        Comparison::Differs
+    } else {
+        Comparison::Unknown
+    }
+}
+
+/// What `==` says of a value and of the one that was read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    Differs,
+    /// The type has no `==`, or a value is not equal to itself, such as `NaN`.
+    Unknown,
 }
 
 /// Why a result is not kept.
@@ -198,15 +215,20 @@ impl<R: Returns> ErrorsNotCompared for &Codec<R> {
 }
 
 /// What is kept of a result: that which gives the same result when it is read. It is read back here, once.
-fn keep<T: Stored>(value: &T, differ: Option<Differ<T>>) -> Result<Arc<str>, Unkept> {
+fn keep<T: Stored>(value: &T, compare: Compare<T>) -> Result<Arc<str>, Unkept> {
     let written = without_panic(|| json(value)).ok_or(Unkept::Unwritten)?;
     if written.len() > MOST_BYTES {
         return Err(Unkept::TooLong);
     }
     let comes_back = without_panic(|| {
         let back = serde_json::from_str(&written).ok()?;
-        let is_alike = canonical::are_alike(value, &back).ok()?;
-        Some(is_alike && !differ.is_some_and(|differ| differ(value, &back)))
+        let alike = |any_order| canonical::are_alike(value, &back, any_order).ok();
+        Some(match compare(value, &back) {
+            Comparison::Differs => false,
+            Comparison::Unknown => alike(false)?,
+            // A sequence that comes back in another order, and is equal, is a set.
+            Comparison::Equal => alike(false)? || alike(true)?,
+        })
     });
     match comes_back {
         Some(true) => Ok(written.into()),

@@ -107,9 +107,9 @@ impl SiteLedger {
         self.site
     }
 
-    /// Asks for the right to run the operation. `instance` names the types and values that the function is called with.
-    pub fn ask<'a>(&'static self, names: &'a Names, instance: fn() -> &'static str) -> Question<'a> {
-        let asked = self.usable(names, instance).and_then(|usable| {
+    /// Asks for the right to run the operation. `closure` is the path of one in the function's body.
+    pub fn ask<'a>(&'static self, names: &'a Names, closure: fn() -> &'static str) -> Question<'a> {
+        let asked = self.usable(names, closure).and_then(|usable| {
             let shared = self.in_use();
             let request = self.request(usable, shared.new_owner())?;
             Ok(Asked { shared, request })
@@ -135,10 +135,10 @@ impl SiteLedger {
     fn usable<'a>(
         &'static self,
         names: &'a Names,
-        instance: fn() -> &'static str,
+        closure: fn() -> &'static str,
     ) -> Result<Usable<'a>, Error> {
         let usable = names.usable().map_err(|fault| reject(Kind::InvalidKey, self.site).because(fault))?;
-        self.sole_name.check(self.site, instance)?;
+        self.sole_name.check(self.site, Some(closure))?;
         Ok(usable)
     }
 

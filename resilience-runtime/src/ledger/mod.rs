@@ -24,6 +24,8 @@ pub(crate) mod redis;
 mod remote;
 mod reply;
 mod request;
+#[cfg(any(test, feature = "postgres", feature = "redis", feature = "sqlx-postgres"))]
+pub(crate) mod said;
 mod shards;
 pub(crate) mod table;
 pub(crate) mod term;

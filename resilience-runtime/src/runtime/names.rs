@@ -2,11 +2,10 @@
 //! one says whether its types are one.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::event::{Decision, Event, emit, reject};
-use crate::site::{Generics, Site, manifest};
+use crate::site::{Site, manifest};
 use crate::{Error, Kind};
 
 /// Several operations under one name: each would be given the results of the others, or keep them from running.
@@ -19,7 +18,7 @@ enum Clash {
         policy: &'static str,
         sites: [Place; 2],
     },
-    /// One function, in an `impl` that has parameters.
+    /// One function, in an `impl` that has parameters, or the default method of a trait.
     Generic(Place),
 }
 
@@ -47,8 +46,8 @@ impl fmt::Display for NameClash {
             ),
             Clash::Generic(Place { name, file, line }) => write!(
                 f,
-                "`{name}` ({file}:{line}) is in an `impl` with parameters, and its results would be one for all types: \
-                 tell them apart by `#[idempotent(scope = ...)]`, or say that they are one by `scope = _`"
+                "`{name}` ({file}:{line}) is in an `impl` with parameters, or a default method of a trait, and its results \
+                 would be one for all types: tell them apart by `#[idempotent(scope = ...)]`, or say that they are one by `scope = _`"
             ),
         }
     }
@@ -58,10 +57,7 @@ impl std::error::Error for NameClash {}
 
 /// What is wrong with the name of a site, as far as can be seen without a call.
 pub(super) fn clash(site: &'static Site) -> Option<NameClash> {
-    namesakes(site).or_else(|| {
-        let is_generic = site.is_of_one_type() && site.generics() == Generics::Types;
-        is_generic.then(|| generic(site))
-    })
+    namesakes(site).or_else(|| (site.is_of_one_type() && site.has_types()).then(|| generic(site)))
 }
 
 /// Another site that keeps results under the name of this one, or excludes its runners.
@@ -85,56 +81,41 @@ fn generic(site: &'static Site) -> NameClash {
 /// Whether a site is one operation, and the only one of its name. It is looked up at its first call.
 pub(crate) struct SoleName {
     state: AtomicU8,
-    /// The types and values of the first call, where they matter.
-    first: OnceLock<&'static str>,
 }
 
 /// Nobody has looked.
 const NEW: u8 = 0;
 const SOLE: u8 = 1;
-/// It is, as long as every call has the same values for the const parameters of the `impl`, if it has any.
-const SOLE_OF_ITS_VALUES: u8 = 2;
-const CLASHES: u8 = 3;
+const CLASHES: u8 = 2;
 
 impl SoleName {
     pub(crate) const fn new() -> Self {
-        Self { state: AtomicU8::new(NEW), first: OnceLock::new() }
+        Self { state: AtomicU8::new(NEW) }
     }
 
-    /// Whether a look at this call's types and values is not needed.
+    /// Whether it was looked up, and is sole.
     pub(crate) fn is_known(&self) -> bool {
         self.state.load(Ordering::Relaxed) == SOLE
     }
 
-    /// Rejects a call of a site whose name is not its own. `instance` names the types and values that the function is
-    /// called with.
-    pub(crate) fn check(&self, site: &'static Site, instance: fn() -> &'static str) -> Result<(), Error> {
-        let clash = match self.state.load(Ordering::Relaxed) {
-            SOLE => return Ok(()),
-            CLASHES => clash(site).unwrap_or_else(|| generic(site)),
-            _ => match self.look(site, instance) {
-                None => return Ok(()),
-                Some(clash) => {
-                    if self.state.swap(CLASHES, Ordering::Relaxed) != CLASHES {
-                        emit(&Event { site: site.name(), decision: Decision::NameClash(&clash) });
-                    }
-                    clash
-                }
-            },
-        };
-        Err(reject(Kind::NameClash, site).because(clash))
-    }
-
-    fn look(&self, site: &'static Site, instance: fn() -> &'static str) -> Option<NameClash> {
-        let is_new = self.state.load(Ordering::Relaxed) == NEW;
-        if is_new && let Some(clash) = clash(site) {
-            return Some(clash);
+    /// Rejects a call of a site whose name is not its own. `closure` is the path of a closure in the function's body, which
+    /// names the types and values of the call; `None` where all of them may be one.
+    pub(crate) fn check(
+        &self,
+        site: &'static Site,
+        closure: Option<fn() -> &'static str>,
+    ) -> Result<(), Error> {
+        if self.is_known() {
+            return Ok(());
         }
-        let has_values = site.is_of_one_type() && site.generics() == Generics::PerhapsConst;
-        let state = if has_values { SOLE_OF_ITS_VALUES } else { SOLE };
-        // Another call may have found a clash meanwhile.
-        let _ = self.state.compare_exchange(NEW, state, Ordering::Relaxed, Ordering::Relaxed);
-        let instance = has_values.then(instance)?;
-        (*self.first.get_or_init(|| instance) != instance).then(|| generic(site))
+        let is_generic = || site.is_of_one_type() && closure.is_some_and(|closure| !site.is_one(closure()));
+        let Some(clash) = clash(site).or_else(|| is_generic().then(|| generic(site))) else {
+            self.state.store(SOLE, Ordering::Relaxed);
+            return Ok(());
+        };
+        if self.state.swap(CLASHES, Ordering::Relaxed) != CLASHES {
+            emit(&Event { site: site.name(), decision: Decision::NameClash(&clash) });
+        }
+        Err(reject(Kind::NameClash, site).because(clash))
     }
 }

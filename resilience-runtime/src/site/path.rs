@@ -5,17 +5,6 @@
 //! What is read from it is shown, and is a reason to refuse. It is never stored: a release of the compiler may print it
 //! otherwise.
 
-/// Whether a function is one operation, or one for each of the types and values of the `impl` around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Generics {
-    /// The `impl` has no parameters.
-    None,
-    /// It has none, or a const parameter: `C<N>` is printed for a parameter `N`, and for a constant of this name.
-    PerhapsConst,
-    /// It has type parameters.
-    Types,
-}
-
 /// The name for readers: the module, the last segment of the type, and the function. Nothing, where the path has another
 /// shape than those that are known.
 pub(super) fn display(path: &str, module: &str) -> Option<String> {
@@ -29,7 +18,8 @@ pub(super) fn display(path: &str, module: &str) -> Option<String> {
     };
     for segment in segments(rest) {
         let segment = match segment.strip_prefix('<') {
-            _ if segment.starts_with('{') => continue,
+            // A closure, or a constant whose value has items.
+            _ if segment.starts_with('{') || segment == "_" => continue,
             Some(impl_of) => type_name(self_type(impl_of.strip_suffix('>')?))?,
             None => identifier(segment)?,
         };
@@ -41,75 +31,56 @@ pub(super) fn display(path: &str, module: &str) -> Option<String> {
     Some(name)
 }
 
-/// What the `impl` around the function is generic over.
-pub(super) fn generics(path: &str) -> Generics {
-    let mut found = Generics::None;
-    let mut rest = path;
-    while let Some(start) = rest.find(|c: char| is_of_word(c) || matches!(c, '\'' | '"' | '{')) {
-        let (before, from) = rest.split_at(start);
-        let (word, after) = match from.as_bytes()[0] {
-            b'"' => quoted(from, '"'),
-            // A lifetime, or a character.
-            b'\'' if from[1..].find('\'').is_some_and(|end| from[1..=end].chars().count() == 1) => {
-                quoted(from, '\'')
-            }
-            b'\'' => ("", from[1..].trim_start_matches(is_of_word)),
-            // An expression, or a closure.
-            b'{' => from.split_at(closing(from)),
-            _ => from.split_at(from.find(|c| !is_of_word(c)).unwrap_or(from.len())),
-        };
-        match word {
-            "_" => return Generics::Types,
-            _ if before.ends_with("::") || after.starts_with("::") => {}
-            // The associated type of a trait object.
-            _ if after.starts_with(" = ") => {}
-            _ if is_parameter(word) => found = Generics::PerhapsConst,
-            _ => {}
-        }
-        rest = after;
+/// Whether the `impl` around the function has type parameters: each is printed as `_`. A const parameter cannot be told
+/// from a constant of its name.
+pub(super) fn has_types(path: &str) -> bool {
+    let mut segments: Vec<_> = segments(path).filter(|segment| !segment.starts_with('{')).collect();
+    // The item, and the function. What a nested function is in has parameters that the function does not.
+    segments.truncate(segments.len().saturating_sub(2));
+    // `_` alone is the name of a constant, whose value has items.
+    segments.pop().is_some_and(|around| around != "_" && names_a_parameter(around))
+}
+
+/// Whether `_` stands where a type does. In a path it is a constant, and after a quote a lifetime or a character.
+fn names_a_parameter(segment: &str) -> bool {
+    segment.match_indices('_').any(|(at, underscore)| {
+        let (before, after) = (&segment[..at], &segment[at + underscore.len()..]);
+        !before.ends_with(|c| is_of_word(c) || matches!(c, '\'' | '"'))
+            && !after.starts_with(is_of_word)
+            && !before.ends_with("::")
+            && !after.starts_with("::")
+    })
+}
+
+/// Whether a function is one operation. `item` is the path of an item in its body, which is printed with the parameters
+/// of all that is around it, and `closure` that of a closure there, with the types and values of the call.
+pub(super) fn is_one(item: &str, closure: &str) -> bool {
+    let function = item.rsplit_once("::").map_or(item, |(function, _item)| function);
+    without_closures(function) == without_closures(closure)
+}
+
+fn without_closures(mut path: &str) -> &str {
+    while let Some((rest, last)) = path.rsplit_once("::")
+        && last.starts_with('{')
+        && last.ends_with('}')
+    {
+        path = rest;
     }
-    found
+    path
 }
 
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// A word that stands alone where a type or a value does, and is no word of the language.
-fn is_parameter(word: &str) -> bool {
-    const WORDS: [&str; 29] = [
-        "as", "bool", "char", "const", "dyn", "extern", "f128", "f16", "f32", "f64", "false", "fn", "for",
-        "i128", "i16", "i32", "i64", "i8", "impl", "isize", "mut", "str", "true", "u128", "u16", "u32",
-        "u64", "u8", "usize",
-    ];
-    word.starts_with(|c: char| c.is_alphabetic()) && !WORDS.contains(&word) && word != "unsafe"
-}
-
-/// A literal in quotes, and what follows it.
-fn quoted(from: &str, quote: char) -> (&str, &str) {
-    let end = from[1..].find(quote).map_or(from.len(), |end| end + 2);
-    ("", &from[end..])
-}
-
-/// Where the bracket at the start is closed.
-fn closing(from: &str) -> usize {
-    let mut depth = 0;
-    for (at, c) in brackets(from) {
-        depth += c;
-        if depth == 0 {
-            return at + 1;
-        }
-    }
-    from.len()
-}
-
-/// Every bracket, and whether it opens or closes. The arrow of a function is none.
+/// Every bracket, and whether it opens or closes. The arrow of a function is none, and a character in quotes is none.
 fn brackets(path: &str) -> impl Iterator<Item = (usize, i32)> + '_ {
     let mut before = ' ';
     path.char_indices().filter_map(move |(at, c)| {
-        let arrow = before == '-';
+        let (arrow, quote) = (before == '-', before == '\'');
         before = c;
         match c {
+            _ if quote && path[at + c.len_utf8()..].starts_with('\'') => None,
             '<' | '(' | '[' | '{' => Some((at, 1)),
             '>' if arrow => None,
             '>' | ')' | ']' | '}' => Some((at, -1)),
@@ -144,10 +115,15 @@ fn self_type(of: &str) -> &str {
     outside(" as ").map_or(of, |at| &of[..at])
 }
 
-/// The last segment of a type, without what it is generic over. Nothing for a type that has no name.
+/// The last segment of a type, without what it is generic over; of a trait object, that of its first trait. Nothing for a
+/// type that has no name.
 fn type_name(ty: &str) -> Option<&str> {
     let ty = ty.trim_start_matches('&');
     let ty = ty.strip_prefix("mut ").unwrap_or(ty);
+    let ty = match ty.strip_prefix("dyn ") {
+        Some(traits) => traits.split_once(" + ").map_or(traits, |(first, _)| first),
+        None => ty,
+    };
     identifier(segments(ty).last()?)
 }
 
@@ -166,54 +142,53 @@ mod tests {
     #[test]
     fn every_shape_is_read() {
         for (path, module, name, found) in [
-            ("a::shop::pay::here", "a::shop", Some("a::shop::pay"), Generics::None),
-            ("a::shop::Gateway::pay::here", "a::shop", Some("a::shop::Gateway::pay"), Generics::None),
-            ("a::shop::G<_>::pay::here", "a::shop", Some("a::shop::G::pay"), Generics::Types),
-            ("a::shop::G<u8>::pay::here", "a::shop", Some("a::shop::G::pay"), Generics::None),
-            ("a::shop::C<N>::pay::here", "a::shop", Some("a::shop::C::pay"), Generics::PerhapsConst),
-            ("a::shop::C<7, true, 'N'>::pay::here", "a::shop", Some("a::shop::C::pay"), Generics::None),
-            ("a::shop::C<{m::MIN}>::pay::here", "a::shop", Some("a::shop::C::pay"), Generics::None),
-            ("a::shop::L<'_>::pay::here", "a::shop", Some("a::shop::L::pay"), Generics::None),
-            ("<a::shop::Gateway as a::Tr>::m::here", "a::shop", Some("a::shop::Gateway::m"), Generics::None),
-            (
-                "<a::shop::Gateway as a::Tr<_>>::m::here",
-                "a::shop",
-                Some("a::shop::Gateway::m"),
-                Generics::Types,
-            ),
-            ("<_ as a::Tr>::m::here", "a::shop", None, Generics::Types),
-            ("<&_ as a::Tr>::m::here", "a::shop", None, Generics::Types),
-            ("<&mut a::G<u8> as a::Tr>::m::here", "a::shop", Some("a::shop::G::m"), Generics::None),
-            ("<[u8; N] as a::Tr>::m::here", "a::shop", None, Generics::PerhapsConst),
-            ("<(a::Z, &'_ str) as a::Tr>::m::here", "a::shop", None, Generics::None),
-            ("<extern \"C\" fn(&'_ u8) -> ! as a::Tr>::m::here", "a::shop", None, Generics::None),
-            ("<<a::Z as a::As>::X as a::Tr>::m::here", "a::shop", Some("a::shop::X::m"), Generics::None),
-            (
-                "a::shop::<impl a::Gateway>::pay::here",
-                "a::shop",
-                Some("a::shop::Gateway::pay"),
-                Generics::None,
-            ),
+            ("a::shop::pay::here", "a::shop", Some("a::shop::pay"), false),
+            ("a::shop::Gateway::pay::here", "a::shop", Some("a::shop::Gateway::pay"), false),
+            ("a::shop::G<_>::pay::here", "a::shop", Some("a::shop::G::pay"), true),
+            ("a::shop::G<u8>::pay::here", "a::shop", Some("a::shop::G::pay"), false),
+            ("a::shop::C<N>::pay::here", "a::shop", Some("a::shop::C::pay"), false),
+            ("a::shop::C<7, true, 'N'>::pay::here", "a::shop", Some("a::shop::C::pay"), false),
+            ("a::shop::C<{m::MIN}>::pay::here", "a::shop", Some("a::shop::C::pay"), false),
+            ("a::shop::L<'_>::pay::here", "a::shop", Some("a::shop::L::pay"), false),
+            ("<a::shop::Gateway as a::Tr>::m::here", "a::shop", Some("a::shop::Gateway::m"), false),
+            ("<a::shop::Gateway as a::Tr<_>>::m::here", "a::shop", Some("a::shop::Gateway::m"), true),
+            ("<_ as a::Tr>::m::here", "a::shop", None, true),
+            ("<&_ as a::Tr>::m::here", "a::shop", None, true),
+            ("<&mut a::G<u8> as a::Tr>::m::here", "a::shop", Some("a::shop::G::m"), false),
+            ("<[u8; N] as a::Tr>::m::here", "a::shop", None, false),
+            ("<(a::Z, &'_ str) as a::Tr>::m::here", "a::shop", None, false),
+            ("<extern \"C\" fn(&'_ u8) -> ! as a::Tr>::m::here", "a::shop", None, false),
+            ("<<a::Z as a::As>::X as a::Tr>::m::here", "a::shop", Some("a::shop::X::m"), false),
+            ("a::shop::<impl a::Gateway>::pay::here", "a::shop", Some("a::shop::Gateway::pay"), false),
             (
                 "a::shop::<impl a::Tr<u8> for alloc::vec::Vec<core::option::Option<_>>>::m::here",
                 "a::shop",
                 Some("a::shop::Vec::m"),
-                Generics::Types,
+                true,
             ),
             (
                 "<alloc::boxed::Box<dyn core::iter::Iterator<Item = u8> + core::marker::Send> as a::Tr>::m::here",
                 "a::shop",
                 Some("a::shop::Box::m"),
-                Generics::None,
+                false,
             ),
-            ("a::tests::it_works::pay::here", "a::tests", Some("a::tests::it_works::pay"), Generics::None),
-            ("a::shop::outer::X<_>::pay::here", "a::shop", Some("a::shop::outer::X::pay"), Generics::Types),
-            ("a::shop::main::{{closure}}::pay::here", "a::shop", Some("a::shop::main::pay"), Generics::None),
-            ("<a::f::L as a::f::Q>::q::inner::here", "a", Some("a::L::q::inner"), Generics::None),
-            ("a::f::inner::W::w::here", "a::inner", Some("a::f::inner::W::w"), Generics::None),
+            ("a::tests::it_works::pay::here", "a::tests", Some("a::tests::it_works::pay"), false),
+            ("a::shop::outer::X<_>::pay::here", "a::shop", Some("a::shop::outer::X::pay"), true),
+            ("a::shop::main::{{closure}}::pay::here", "a::shop", Some("a::shop::main::pay"), false),
+            ("<a::f::L as a::f::Q>::q::inner::here", "a", Some("a::L::q::inner"), false),
+            ("a::shop::G<_>::m::inner::here", "a::shop", Some("a::shop::G::m::inner"), false),
+            ("a::shop::_::<impl a::Z>::pay::here", "a::shop", Some("a::shop::Z::pay"), false),
+            ("a::shop::_::pay::here", "a::shop", Some("a::shop::pay"), false),
+            ("<dyn a::Tr + core::marker::Send as a::Tr>::m::here", "a::shop", Some("a::shop::Tr::m"), false),
+            ("a::shop::<impl (dyn a::Tr + 'static)>::m::here", "a::shop", None, false),
+            ("a::shop::<impl a::Tr for dyn a::B>::m::here", "a::shop", Some("a::shop::B::m"), false),
+            ("a::shop::CC<'<'>::pay::here", "a::shop", Some("a::shop::CC::pay"), false),
+            ("a::shop::CC<'_'>::pay::here", "a::shop", Some("a::shop::CC::pay"), false),
+            ("<<_ as a::As>::X as a::Tr>::m::here", "a::shop", Some("a::shop::X::m"), true),
+            ("a::f::inner::W::w::here", "a::inner", Some("a::f::inner::W::w"), false),
         ] {
             assert_eq!(display(path, module).as_deref(), name, "{path}");
-            assert_eq!(generics(path), found, "{path}");
+            assert_eq!(has_types(path), found, "{path}");
         }
     }
 
@@ -221,7 +196,7 @@ mod tests {
         /// What another compiler prints is not known: it is read, or is not.
         #[test]
         fn whatever_is_printed_does_no_harm(path in "[a-z:<>{}()\\[\\]'\"_ &é=,-]{0,40}", module in "[a-z:]{0,8}") {
-            let _ = (display(&path, &module), generics(&path));
+            let _ = (display(&path, &module), has_types(&path), is_one(&path, &module));
         }
     }
 }

@@ -91,9 +91,10 @@ mod of_sqlx {
 
     #[allow(clippy::needless_pass_by_value)] // for `map_err`
     fn fault(error: sqlx::Error) -> Fault {
-        let said = error.as_database_error();
-        let code = said.and_then(sqlx::error::DatabaseError::code).map(Into::into);
-        Fault { code, why: error.to_string() }
+        match error.as_database_error().and_then(|said| Some((said.code()?, said.message()))) {
+            Some((code, message)) => Fault::of_server(&code, message),
+            None => Fault::from(error.to_string()),
+        }
     }
 }
 
@@ -139,8 +140,8 @@ mod of_tokio_postgres {
     #[allow(clippy::needless_pass_by_value)] // for `map_err`
     fn fault(error: tokio_postgres::Error) -> Fault {
         match error.as_db_error() {
-            Some(said) => Fault { code: Some(said.code().code().to_owned()), why: said.message().to_owned() },
-            None => Fault { code: None, why: error.to_string() },
+            Some(said) => Fault::of_server(said.code().code(), said.message()),
+            None => Fault::from(error.to_string()),
         }
     }
 }

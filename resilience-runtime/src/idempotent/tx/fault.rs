@@ -1,6 +1,7 @@
-//! What can go wrong in a transaction of the caller's, and what he is to do about it.
+//! What can go wrong in a transaction of the caller's, and what the caller is to do about it.
 
 use crate::event::reject;
+use crate::ledger::said;
 use crate::{Error, Kind, Site};
 
 /// What the server or the connection says.
@@ -12,6 +13,10 @@ pub struct Fault {
 }
 
 impl Fault {
+    pub(super) fn of_server(code: &str, message: &str) -> Self {
+        Self { code: Some(code.to_owned()), why: said::by_postgres(code, message) }
+    }
+
     pub(super) fn rejection(self, site: &'static Site) -> Error {
         let Self { code, why } = self;
         let (kind, help) = match code.as_deref() {

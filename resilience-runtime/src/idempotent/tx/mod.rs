@@ -64,10 +64,9 @@ impl SiteLedger {
         in_tx: &InTx<T>,
         tx: &mut T,
         names: &Names,
-        instance: fn() -> &'static str,
+        closure: fn() -> &'static str,
     ) -> Entry<TxClaim> {
-        let request = match self.usable(names, instance).and_then(|usable| self.request(usable, new_owner()))
-        {
+        let request = match self.usable(names, closure).and_then(|usable| self.request(usable, new_owner())) {
             Ok(request) => request,
             Err(error) => return Entry::Rejected(error),
         };

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, said};
 
 /// Why there is no answer.
 #[derive(Debug, Clone)]
@@ -36,10 +36,14 @@ impl Fault {
         Self { why, kind: Kind::Unsent }
     }
 
-    /// There is no connection, and so nothing has happened. What the server quotes then was in the URL.
+    /// There is no connection, and so nothing has happened.
     pub(super) fn connecting(error: &Error) -> Self {
-        let Self { why, .. } = Self::from_error(error);
-        Self { kind: Kind::Unsent, why: without_quotes(&why) }
+        Self { kind: Kind::Unsent, ..Self::from_error(error).without_quotes() }
+    }
+
+    /// Before the ledger is open, what the server quotes may be of the URL.
+    pub(super) fn without_quotes(self) -> Self {
+        Self { why: without_quotes(&self.why), ..self }
     }
 
     pub(super) fn state(&self) -> Option<&SqlState> {
@@ -93,11 +97,9 @@ fn is_io(error: &Error) -> bool {
     error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
+/// Without the hint, which a trigger of the user's can write as well.
 fn words(said: &DbError) -> String {
-    let mut words = format!("{} ({})", said.message(), said.code().code());
-    if let Some(hint) = said.hint() {
-        let _ = write!(words, "; {hint}");
-    }
+    let mut words = said::by_postgres(said.code().code(), said.message());
     if pooled(said) {
         words.push_str("; behind a pooler that hands sessions around, say `prepare=off` in the URL");
     }

@@ -20,30 +20,46 @@ const TRIES: u64 = 12;
 
 /// The schema with the tables, quoted as statements name it. Makes the tables if they are missing.
 pub(super) async fn prepare(pool: &Pool, options: &Options) -> Result<String, Fault> {
-    check_encoding(pool).await?;
-    let name = match &options.schema {
-        Some(schema) => schema.clone(),
-        None => usual_schema(pool).await?,
+    check_encoding(pool).await.map_err(Fault::without_quotes)?;
+    let schema = match &options.schema {
+        Some(name) => Schema { shown: "the schema that the URL names".to_owned(), name: name.clone() },
+        None => {
+            let name = usual_schema(pool).await.map_err(Fault::without_quotes)?;
+            Schema { shown: format!("the schema `{name}`"), name }
+        }
     };
+    with_tables(pool, &schema, options.create).await.map_err(Fault::without_quotes)
+}
+
+/// Where the tables are.
+struct Schema {
+    name: String,
+    /// In a message, which repeats nothing of the URL.
+    shown: String,
+}
+
+async fn with_tables(pool: &Pool, schema: &Schema, create: bool) -> Result<String, Fault> {
+    let Schema { name, shown } = schema;
     let mut attempt = 1;
     loop {
-        let found = look(pool, &name).await?;
+        let found = look(pool, name).await?;
         let why = match found.len() {
-            0 if !options.create => return Err(missing(&name)),
-            0 => match make(pool, &name).await {
-                Ok(()) => Fault::new(format!("its tables in the schema `{name}` are gone again")),
+            0 if !create => return Err(missing(shown)),
+            0 => match make(pool, name).await {
+                Ok(()) => Fault::new(format!("its tables in {shown} are gone again")),
                 Err(fault) if fault.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                    return Err(may_not_make(&name, &fault));
+                    return Err(may_not_make(shown));
                 }
                 // Somebody else makes them too, and was faster.
                 Err(fault) => fault,
             },
             count if count == PARTS.len() => {
-                usable(&name, &found)?;
-                return version(pool, &name).await.map(|()| quoted(&name));
+                usable(shown, &found)?;
+                version(pool, schema).await?;
+                return Ok(quoted(name));
             }
             // Where DDL is not in one piece, they appear one by one.
-            _ => half(&name, &found),
+            _ => half(shown, &found),
         };
         if attempt == TRIES {
             return Err(why);
@@ -103,20 +119,20 @@ impl Part {
     }
 }
 
-fn usable(schema: &str, parts: &[Part]) -> Result<(), Fault> {
+fn usable(shown: &str, parts: &[Part]) -> Result<(), Fault> {
     let Some(part) = parts.iter().find(|part| !part.usable) else { return Ok(()) };
     let Part { name, owner, .. } = part;
     Err(Fault::new(format!(
-        "`{name}` in the schema `{schema}` belongs to `{owner}`, and this user may not use it: grant USAGE on the schema \
+        "`{name}` in {shown} belongs to `{owner}`, and this user may not use it: grant USAGE on the schema \
          and on the sequence resilience_fence, SELECT on resilience_schema, and SELECT, INSERT, UPDATE and DELETE on \
          the other tables; or name another schema, `schema=NAME`"
     )))
 }
 
-fn half(schema: &str, parts: &[Part]) -> Fault {
+fn half(shown: &str, parts: &[Part]) -> Fault {
     let part = &parts[0];
     Fault::new(format!(
-        "in the schema `{schema}` there is a `{}`, of `{}`, but not all that belongs to it ({}): it was not made by this \
+        "in {shown} there is a `{}`, of `{}`, but not all that belongs to it ({}): it was not made by this \
          library, or was cut in half; name another schema, `schema=NAME`",
         part.name,
         part.owner,
@@ -124,28 +140,30 @@ fn half(schema: &str, parts: &[Part]) -> Fault {
     ))
 }
 
-fn missing(schema: &str) -> Fault {
+fn missing(shown: &str) -> Fault {
     Fault::new(format!(
-        "the schema `{schema}` has no tables for it, and `create=never` forbids to make them: run the statements of \
+        "{shown} has no tables for it, and `create=never` forbids to make them: run the statements of \
          `resilience::ledger::POSTGRES_SCHEMA` there"
     ))
 }
 
-fn may_not_make(schema: &str, fault: &Fault) -> Fault {
+fn may_not_make(shown: &str) -> Fault {
     Fault::new(format!(
-        "its tables cannot be made in the schema `{schema}`: {fault}. Let somebody who may run the statements of \
+        "its tables cannot be made in {shown}, permission denied (42501): this user needs CREATE on the schema, or on the \
+         database if there is no such schema. Let somebody who may run the statements of \
          `resilience::ledger::POSTGRES_SCHEMA`, or name another schema, `schema=NAME`"
     ))
 }
 
-async fn version(pool: &Pool, schema: &str) -> Result<(), Fault> {
-    let sql = format!("SELECT version FROM {}.{VERSIONS}", quoted(schema));
+async fn version(pool: &Pool, schema: &Schema) -> Result<(), Fault> {
+    let Schema { name, shown } = schema;
+    let sql = format!("SELECT version FROM {}.{VERSIONS}", quoted(name));
     let found: i64 = pool.first(&Statement { sql, types: &[] }, &[]).await?;
     if found == VERSION {
         return Ok(());
     }
     Err(Fault::new(format!(
-        "its tables in the schema `{schema}` are of version {found}, and this library knows version {VERSION}: a newer \
+        "its tables in {shown} are of version {found}, and this library knows version {VERSION}: a newer \
          library made them, and this one leaves them alone; update it, or name another schema, `schema=NAME`"
     )))
 }

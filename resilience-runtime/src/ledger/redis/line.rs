@@ -9,7 +9,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use super::link::{Link, is_lost};
 use super::tls;
 use super::url::Settings;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, said};
 
 /// How often a command of a cluster follows its key to another node, or waits for a new one.
 const CLUSTER_TRIES: u32 = 6;
@@ -153,5 +153,5 @@ pub(crate) fn fault(error: &RedisError) -> LedgerError {
 }
 
 pub(super) fn words(error: &RedisError) -> String {
-    format!("redis: {error}")
+    format!("redis: {}", said::by_redis(&error.to_string()))
 }

@@ -154,6 +154,29 @@ async fn what_the_server_gave_up_is_sent_again() {
     granted(&store, &op("full"), 1).await;
 }
 
+/// A trigger of somebody else's that takes each key for a number, and one that says what it has got.
+#[tokio::test]
+async fn a_server_that_quotes_the_key_is_not_repeated() {
+    need!(Postgres);
+    let server = server();
+    let store = store(&server.url()).await;
+    for fails in [
+        "SELECT NEW.text::bigint INTO n",
+        "RAISE EXCEPTION 'no %', NEW.text USING HINT = NEW.text, DETAIL = NEW.text",
+        "EXECUTE NEW.text",
+    ] {
+        server.psql(&format!(
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN
+               {fails}; RETURN NEW; END $$;
+             CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON resilience_record FOR EACH ROW EXECUTE FUNCTION fail();"
+        ));
+        let error =
+            store.claim(&Claim::from(&long(&op("4111-s3cr3t"), 1))).await.expect_err("it fails closed");
+        let said = format!("{error} {error:?}");
+        assert!(said.contains("stand in its own log") && !said.contains("4111-s3cr3t"), "{said}");
+    }
+}
+
 /// With sessions that are not ours to set up, conflicts are real.
 #[tokio::test(flavor = "multi_thread")]
 async fn serializable_sessions_have_one_winner_too() {
