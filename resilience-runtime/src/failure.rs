@@ -1,5 +1,7 @@
 //! What an error means to the policies.
 
+pub(crate) mod known;
+
 use std::time::Duration;
 
 use crate::{Error, Kind};

@@ -1,35 +1,39 @@
 //! [`Failure`](crate::Failure) for the error types of other crates, each behind a feature of its name.
 
-/// What carries another error in its chain means what that one means; anything else may pass.
+/// The first error of the chain whose type says what it means decides; where none does, it may pass.
+///
+/// | in the chain | class |
+/// | --- | --- |
+/// | a rejection ([`Error`](crate::Error)) | `Rejected` |
+/// | [`std::io::Error`]; those of `reqwest`, `sqlx` and `tonic`, behind their features | as on their impls |
+/// | an enum that derives [`Failure`](crate::Failure), without type parameters | what its variant says |
+/// | none of these | `Transient` |
 #[cfg(feature = "anyhow")]
 mod anyhow {
     use std::time::Duration;
 
+    use crate::failure::known::known;
     use crate::{Class, Error, Failure};
+
+    fn first(error: &anyhow::Error) -> Option<&dyn Failure> {
+        error.chain().find_map(known)
+    }
 
     impl Failure for anyhow::Error {
         fn class(&self) -> Class {
-            match (self.rejection(), self.downcast_ref::<std::io::Error>()) {
-                (Some(_), _) => Class::Rejected,
-                (None, Some(error)) => error.class(),
-                (None, None) => Class::Transient,
-            }
+            first(self).map_or(Class::Transient, Failure::class)
         }
 
         fn retry_after(&self) -> Option<Duration> {
-            self.rejection().and_then(Error::retry_after)
+            first(self).and_then(Failure::retry_after)
         }
 
         fn may_have_run(&self) -> bool {
-            match (self.rejection(), self.downcast_ref::<std::io::Error>()) {
-                (Some(error), _) => error.may_have_run(),
-                (None, Some(error)) => error.may_have_run(),
-                (None, None) => true,
-            }
+            first(self).is_none_or(Failure::may_have_run)
         }
 
         fn rejection(&self) -> Option<&Error> {
-            self.chain().find_map(|error| error.downcast_ref())
+            first(self).and_then(Failure::rejection)
         }
     }
 }
@@ -123,6 +127,21 @@ mod tests {
         assert_eq!(missing.class(), Class::Permanent);
         let unknown = ::anyhow::anyhow!("who knows");
         assert_eq!((unknown.class(), unknown.may_have_run()), (Class::Transient, true));
+        for (status, class) in [
+            (::tonic::Status::not_found(""), Class::Permanent),
+            (::tonic::Status::aborted(""), Class::Transient),
+        ] {
+            assert_eq!(::anyhow::Error::from(status).context("while charging").class(), class);
+        }
+        let missing = ::anyhow::Error::from(::sqlx::Error::RowNotFound).context("while charging");
+        assert_eq!(missing.class(), Class::Permanent);
+    }
+
+    #[tokio::test]
+    async fn anyhow_finds_what_reqwest_says() {
+        let malformed = ::reqwest::Client::new().get("no url").send().await.expect_err("not a URL");
+        let wrapped = ::anyhow::Error::from(malformed).context("while charging");
+        assert_eq!((wrapped.class(), wrapped.may_have_run()), (Class::Permanent, false));
     }
 
     #[tokio::test]
