@@ -223,7 +223,7 @@ async fn provoke(said: &Said, runtime: &Runtime) -> BTreeSet<String> {
     told(two(SECRET).await.expect_err(fails));
     // The process stands still for longer than its lease.
     let mut stopped = pin!(alone(SECRET));
-    poll_fn(|cx| Poll::Ready(assert!(stopped.as_mut().poll(cx).is_pending()))).await;
+    assert!(poll_fn(|cx| Poll::Ready(stopped.as_mut().poll(cx).is_pending())).await);
     advance(Duration::from_secs(11)).await;
     told(stopped.await.expect_err(fails));
     for entry in runtime.operator().find(SECRET, 100).await.expect("memory answers") {

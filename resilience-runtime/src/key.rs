@@ -293,8 +293,11 @@ mod tests {
         for (text, why) in [
             ("", "it has 0 hexadecimal digits: a stored key is 64 of them"),
             ("ebaaa288", "it has 8 hexadecimal digits: a stored key is 64 of them"),
-            ("order", "'o' is no hexadecimal digit: a stored key is 64 of them"),
-            (&"é".repeat(32), "'é' is no hexadecimal digit: a stored key is 64 of them"),
+            ("order", "character 1 is no hexadecimal digit: a stored key is 64 of them"),
+            (
+                &format!("ab{}", "é".repeat(31)),
+                "character 3 is no hexadecimal digit: a stored key is 64 of them",
+            ),
             (&"a".repeat(65), "it has 65 hexadecimal digits: a stored key is 64 of them"),
         ] {
             assert_eq!(

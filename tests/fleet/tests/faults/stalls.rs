@@ -127,7 +127,7 @@ fn many_callers_are_no_slower_than_few(fleet: &Fleet) {
 /// over, and none waits for an operator.
 fn what_failed_in_a_stall_can_be_called_again(fleet: &Fleet) {
     block_on(async {
-        let url = format!("{}?timeout=300ms", fleet.url(fleet.store.port()));
+        let url = format!("{}?timeout=1s", fleet.url(fleet.store.port()));
         let runtime = Runtime::open(&url).await.expect("it opens");
         let calls = || async {
             let mut calls = JoinSet::new();
