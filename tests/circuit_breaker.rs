@@ -458,13 +458,50 @@ async fn neutral_probes_are_given_again() {
         service.call().await
     }
     events::record();
-    let service = Service::new([Transient, Permanent, Throttled(5), Permanent, Good, Transient]);
+    let service = Service::new([Transient, Throttled(5), Throttled(5), Good, Transient]);
     words!(1, call(&service));
     pass(1_000).await;
-    assert_eq!(words!(3, call(&service)), ["permanent", "throttled", "permanent"]);
+    assert_eq!(words!(2, call(&service)), ["throttled"; 2]);
     assert_eq!(events::take(), ["transition closed open", "transition open half_open"]);
     assert_eq!(word(&call(&service).await), "ok");
     assert_eq!(events::take(), ["transition half_open closed"]);
+}
+
+/// A callee that answers that the call is wrong is back.
+#[tokio::test(start_paused = true)]
+async fn a_permanent_answer_is_a_sign_of_life() {
+    #[circuit_breaker(consecutive = 2, open_for = "1s", probes = 2, slow_call = "100ms")]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    events::record();
+    let service = Service::new([Transient, Transient, Permanent, Permanent, Transient, Permanent, Transient]);
+    words!(2, call(&service));
+    pass(1_000).await;
+    assert_eq!(words!(2, call(&service)), ["permanent"; 2]);
+    let closed = ["transition closed open", "transition open half_open", "transition half_open closed"];
+    assert_eq!(events::take(), closed);
+    // Closed, it says nothing: neither does it end a row of failures.
+    assert_eq!(words!(4, call(&service)), ["transient", "permanent", "transient", "CircuitOpen 0"]);
+    pass(1_000).await;
+    service.now([after(100, Permanent)]);
+    assert_eq!(words!(2, call(&service)), ["permanent", "CircuitOpen 0"], "too slow is no sign of life");
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_come_to_nothing_do_not_go_on_for_ever() {
+    #[circuit_breaker(consecutive = 1, open_for = "1s", probes = 1)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    events::record();
+    let service = Service::new([Transient, Throttled(5)]);
+    words!(1, call(&service));
+    pass(1_000).await;
+    assert_eq!(words!(10, call(&service)), ["throttled"; 10]);
+    assert_eq!(word(&call(&service).await), "CircuitOpen 0");
+    let reopened = ["transition closed open", "transition open half_open", "transition half_open open"];
+    assert_eq!(events::take()[..3], reopened);
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,7 +126,8 @@ impl Arguments {
             let slot = local(&format!("{}_slot", ident.unraw()));
             let value = quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last));
             let taken = bounded(binding, "slot", None);
-            self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
+            let condition = binding.condition();
+            self.slots.extend(quote_spanned!(Span::mixed_site()=> #condition let mut #slot = #taken;));
             self.bind(binding, &value);
         } else {
             self.cloned(binding, "another");
@@ -135,7 +136,8 @@ impl Arguments {
 
     fn bind(&mut self, binding: &Binding, value: &TokenStream) {
         let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;));
+        let condition = binding.condition();
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> #condition let #mutable #ident = #value;));
     }
 }
 
@@ -181,7 +183,7 @@ pub(crate) fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&
 }
 
 pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
-    find_ident(tokens.clone(), &ident.to_string()).is_some()
+    find_ident(tokens.clone(), &ident.unraw().to_string()).is_some()
 }
 
 /// How a method takes its receiver.

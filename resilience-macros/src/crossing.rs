@@ -54,11 +54,11 @@ impl Crossing {
         let mut crossing = Self { at: pool, ..Self::default() };
         let mut inside = body.block.stream();
         inside.extend(below.mentions.clone());
-        if let Some(receiver) = function.receiver().filter(|_| mention::names_self(&inside)) {
+        if let Some(receiver) = function.receiver().filter(|_| mention::may_name_self(&inside)) {
             crossing.receiver(receiver, &above, &below)?;
         }
         for binding in function.bindings() {
-            if mention::names(&inside, &binding.ident) {
+            if mention::may_name(&inside, &binding.ident) {
                 crossing.argument(&binding, &above, &below);
             }
         }
@@ -96,7 +96,7 @@ impl Crossing {
 
     fn argument(&mut self, binding: &Binding, above: &Part, below: &Part) {
         let (ident, runtime, borrow) = (&binding.ident, runtime(), Some(Token![&](join(&binding.ty))));
-        let mentioned = mention::names(&above.mentions, ident);
+        let (mentioned, condition) = (mention::names(&above.mentions, ident), binding.condition());
         let value = match &above.last {
             _ if mentioned => bounded(binding, "again", borrow),
             _ if !above.needs.repeats => located(ident, join(&binding.ty)).into_token_stream(),
@@ -104,7 +104,7 @@ impl Crossing {
             Some(last) => {
                 let (slot, taken) =
                     (local(&format!("{}_slot", ident.unraw())), bounded(binding, "slot", None));
-                self.slots.extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #taken;));
+                self.slots.extend(quote_spanned!(Span::mixed_site()=> #condition let mut #slot = #taken;));
                 quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
             }
         };
@@ -113,11 +113,13 @@ impl Crossing {
         if mention::names(&below.mentions, ident) {
             let mutable = mutable.map(|mutable| (quote!(#[allow(unused_mut)]), mutable));
             let (allow, mutable) = mutable.unzip();
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> #allow let #mutable #ident = #value;));
+            self.bind
+                .extend(quote_spanned!(Span::mixed_site()=> #condition #allow let #mutable #ident = #value;));
         } else {
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> let #ident = #value;));
+            self.bind.extend(quote_spanned!(Span::mixed_site()=> #condition let #ident = #value;));
             if !below.needs.repeats {
-                self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #ident = #ident;));
+                self.own
+                    .extend(quote_spanned!(Span::mixed_site()=> #condition let #mutable #ident = #ident;));
             }
         }
         if !mentioned {

@@ -218,9 +218,7 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream 
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let bind = &arguments.bind;
     let (block, statements) = (&body.block, body.block.stream());
-    // Items stay at the top of a block. Another body needs no braces of its own: around a single expression the
-    // compiler would find them unnecessary.
-    let statements = if body.begins_with_item() { quote!(#block) } else { statements };
+    let statements = if body.is_expression() { statements } else { quote!(#block) };
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
     runtime.set_span(there);

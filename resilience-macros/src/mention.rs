@@ -5,17 +5,29 @@ use quote::{quote, quote_spanned};
 use syn::Token;
 use syn::ext::IdentExt;
 
+use crate::args::names_value;
 use crate::arguments::{bounded, has_ident};
 use crate::item::{Binding, Function, join};
 use crate::layer::Layer;
 use crate::stack::Stack;
 
-/// Whether the tokens name the argument, also inside of a format string.
-pub(crate) fn names(tokens: &TokenStream, ident: &Ident) -> bool {
-    has_ident(tokens, ident) || in_text(tokens, &format!("{{{}", ident.unraw()))
+/// Whether a body may name the argument, also inside of a format string, or by the words of a macro of its own.
+pub(crate) fn may_name(body: &TokenStream, ident: &Ident) -> bool {
+    has_ident(body, ident) || in_text(body, &format!("{{{}", ident.unraw()))
 }
 
-/// Whether the tokens name the receiver.
+/// Whether an expression of a policy names the argument, also inside of a format string. A field or a method of this name is
+/// another thing.
+pub(crate) fn names(tokens: &TokenStream, ident: &Ident) -> bool {
+    names_value(tokens.clone(), ident) || in_text(tokens, &format!("{{{}", ident.unraw()))
+}
+
+/// Whether a body may name the receiver.
+pub(crate) fn may_name_self(body: &TokenStream) -> bool {
+    may_name(body, &Ident::new("self", Span::call_site()))
+}
+
+/// Whether an expression of a policy names the receiver.
 pub(crate) fn names_self(tokens: &TokenStream) -> bool {
     names(tokens, &Ident::new("self", Span::call_site()))
 }
@@ -43,7 +55,8 @@ pub(crate) fn again(function: &Function, stack: &Stack, index: usize) -> TokenSt
         let (ident, copy) = (&binding.ident, bounded(binding, "again", Some(Token![&](join(&binding.ty)))));
         // A name that only looks like the argument leaves it unused.
         let mutable = binding.mutable.then(|| quote!(mut));
-        quote_spanned!(Span::mixed_site()=> #[allow(unused_variables, unused_mut)] let #mutable #ident = #copy;)
+        let condition = binding.condition();
+        quote_spanned!(Span::mixed_site()=> #condition #[allow(unused_variables, unused_mut)] let #mutable #ident = #copy;)
     };
     function.bindings().iter().filter(|binding| needed(binding)).map(clone).collect()
 }

@@ -15,6 +15,7 @@ pub use crate::edge::{
 };
 pub use crate::exclusive::{Exclusive, Lead};
 pub use crate::failure::Verdict;
+pub use crate::failure::known::{Derived, IsError, IsNoError, Look, RESILIENCE_FAILURES_0_1};
 pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;
 pub use crate::hedge::{Hedge, Race};

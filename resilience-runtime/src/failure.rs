@@ -1,5 +1,7 @@
 //! What an error means to the policies.
 
+pub(crate) mod known;
+
 use std::time::Duration;
 
 use crate::{Error, Kind};
@@ -143,7 +145,9 @@ pub enum Verdict {
     Transient,
     /// The callee asked for a pause.
     Throttled(Option<Duration>),
-    /// It says nothing about the callee's health, and repeating would change nothing.
+    /// It failed, and repeating would change nothing. The callee is there: it has answered.
+    Permanent,
+    /// It says nothing about the callee, and repeating would change nothing.
     Neutral,
 }
 
@@ -163,7 +167,8 @@ impl Verdict {
         match error.class() {
             Class::Transient => Self::Transient,
             Class::Throttled => Self::Throttled(error.retry_after()),
-            Class::Permanent | Class::Rejected => Self::Neutral,
+            Class::Permanent => Self::Permanent,
+            Class::Rejected => Self::Neutral,
         }
     }
 }

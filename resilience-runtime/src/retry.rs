@@ -195,7 +195,7 @@ struct After {
 /// The whole policy: no clock, no await.
 fn decide(retry: &Params, after: After) -> Next {
     let floor = match after.verdict {
-        Verdict::Success | Verdict::Neutral => return Next::Done,
+        Verdict::Success | Verdict::Permanent | Verdict::Neutral => return Next::Done,
         Verdict::Transient => Duration::ZERO,
         Verdict::Throttled(pause) => pause.unwrap_or_default(),
     };
@@ -250,7 +250,7 @@ impl Attempts<'_> {
     /// After an attempt: how long to wait for the next one, if there is one.
     pub fn next(&self, verdict: Verdict, budget: Option<&RetryBudget>) -> Option<Duration> {
         picks::settle(verdict);
-        if matches!(verdict, Verdict::Success | Verdict::Neutral) {
+        if matches!(verdict, Verdict::Success | Verdict::Permanent | Verdict::Neutral) {
             return None;
         }
         let (exhausted, deadline) = context::with(|context| (context.exhausted(), context.deadline()));

@@ -12,6 +12,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, Token};
 
 use crate::error::{Errors, Place, Result, at, list, nearest};
+use crate::item::fragments::open_expr;
 use crate::policies::Answer;
 pub(crate) use number::{Number, Share, Time};
 pub(crate) use value::{FromArg, Given, NOT_CONST, Value, find_ident, names_value};
@@ -58,7 +59,7 @@ impl Parse for Arg {
                     "finish it, or put a comma behind it",
                 )
             })?;
-            ArgValue::Expr(value)
+            ArgValue::Expr(open_expr(value))
         } else {
             ArgValue::None
         };

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
 use super::Arg;
@@ -48,7 +49,7 @@ pub(super) fn constant<T>(value: &Expr) -> syn::Result<Value<T>> {
 
 pub(crate) fn find_ident(tokens: TokenStream, name: &str) -> Option<Ident> {
     tokens.into_iter().find_map(|token| match token {
-        proc_macro2::TokenTree::Ident(ident) if ident == name => Some(ident),
+        proc_macro2::TokenTree::Ident(ident) if ident.unraw() == name => Some(ident),
         proc_macro2::TokenTree::Group(group) => find_ident(group.stream(), name),
         _ => None,
     })
@@ -61,13 +62,16 @@ pub(crate) const NOT_CONST: &str = "write the number or a `const`; a time limit 
 /// Whether `name` stands in the tokens as a value of its own, not as a field or as a part of a path.
 pub(crate) fn names_value(tokens: TokenStream, name: &Ident) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
-    let is = |at: Option<usize>, signs: &[char]| {
+    let is = |at: Option<usize>, sign: char| {
         let token = at.and_then(|at| tokens.get(at));
-        matches!(token, Some(TokenTree::Punct(punct)) if signs.contains(&punct.as_char()))
+        matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign)
     };
     tokens.iter().enumerate().any(|(at, token)| match token {
         TokenTree::Ident(ident) => {
-            ident == name && !is(at.checked_sub(1), &['.', ':']) && !is(Some(at + 1), &[':'])
+            let (before, more) = (at.checked_sub(1), at.checked_sub(2));
+            let is_field = is(before, '.') && !is(more, '.');
+            let is_in_path = is(before, ':') && is(more, ':') || is(Some(at + 1), ':');
+            ident.unraw() == name.unraw() && !is_field && !is_in_path
         }
         TokenTree::Group(group) => names_value(group.stream(), name),
         _ => false,

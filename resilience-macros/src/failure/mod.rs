@@ -81,11 +81,30 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         fn rejection(&self) -> ::core::option::Option<&#facade::Error> { #rejection }
     };
     let (keyword, methods) = at_name(name, methods);
+    // One look cannot find all the types of a generic enum.
+    let found = input.generics.params.is_empty().then(|| found(name, &facade));
     Ok(quote! {
         #[automatically_derived]
         #keyword #generics #facade::Failure for #name #args #bounds #methods
         #from
+        #found
     })
+}
+
+/// So that the error is found behind one that does not say what it means, such as `anyhow::Error`.
+fn found(name: &Ident, facade: &TokenStream) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        const _: () = {
+            use #facade::__private as __resilience;
+            #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_FAILURES_0_1)]
+            #[linkme(crate = __resilience::linkme)]
+            static FOUND: __resilience::Look = |error| {
+                #[allow(unused_imports)] // of one type, one of them
+                use __resilience::{IsError as _, IsNoError as _};
+                (&__resilience::Derived::<#name>::new()).look(error)
+            };
+        };
+    }
 }
 
 /// The ends of an `impl` at the enum's name, and not in the macro: messages about other impls point there.

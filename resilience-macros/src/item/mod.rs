@@ -1,14 +1,15 @@
 //! The annotated function: its signature parsed, its body kept as tokens, so that half-typed code still expands.
 
+pub(crate) mod fragments;
 mod shape;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, Receiver, Signature, Token,
-    Type, TypeImplTrait, Visibility,
+    AttrStyle, Attribute, Expr, FnArg, GenericArgument, Ident, Pat, PatType, Path, PathArguments, Receiver,
+    Signature, Token, Type, TypeImplTrait, Visibility,
 };
 
 use crate::error::{Errors, at, at_span, attribute};
@@ -29,16 +30,34 @@ pub(crate) struct Function {
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let defaultness = input.parse()?;
-        let sig = input.parse()?;
-        let block = match input.parse::<TokenTree>()? {
+        let mut sig = input.parse()?;
+        fragments::open_types(&mut sig);
+        let block = match fragments::open(input.parse()?) {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
             _ => None,
         };
+        let block = block.map(|block| take_inner(&mut attrs, &block)).transpose()?;
         Ok(Self { attrs, vis, defaultness, sig, block, way_out: "" })
     }
+}
+
+/// Moves the inner attributes of a body (`#![allow(...)]`) to the function, which they are for: the body will not be the
+/// first thing in its block.
+fn take_inner(attrs: &mut Vec<Attribute>, block: &Group) -> syn::Result<Group> {
+    let parse = |input: ParseStream<'_>| {
+        let mut inner = input.call(Attribute::parse_inner)?;
+        for attr in &mut inner {
+            attr.style = AttrStyle::Outer;
+        }
+        attrs.extend(inner);
+        input.parse()
+    };
+    let mut rest = Group::new(Delimiter::Brace, parse.parse2(block.stream())?);
+    rest.set_span(block.span());
+    Ok(rest)
 }
 
 impl ToTokens for Function {
@@ -107,7 +126,7 @@ impl Function {
         let mut found = Vec::new();
         for arg in &self.sig.inputs {
             if let FnArg::Typed(arg) = arg {
-                collect(&arg.pat, &arg.ty, &mut found);
+                collect(arg, &mut found);
             }
         }
         found
@@ -134,7 +153,7 @@ impl Function {
         for arg in &mut self.sig.inputs {
             let FnArg::Typed(arg) = arg else { continue };
             let mut found = Vec::new();
-            collect(&arg.pat, &arg.ty, &mut found);
+            collect(arg, &mut found);
             if found.iter().any(|binding| binding.mutable && kept(&binding.ident)) {
                 arg.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
             }
@@ -170,9 +189,17 @@ pub(crate) struct Binding {
     pub(crate) ty: Type,
     /// The name is the whole argument.
     pub(crate) whole: bool,
+    /// The argument is there under these conditions, `#[cfg(...)]`.
+    pub(crate) cfg: Vec<Attribute>,
 }
 
 impl Binding {
+    /// The attributes of a statement that is there where the argument is.
+    pub(crate) fn condition(&self) -> TokenStream {
+        let cfg = &self.cfg;
+        quote!(#(#cfg)*)
+    }
+
     pub(crate) fn shared_reference(&self) -> bool {
         matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
@@ -201,14 +228,16 @@ fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
     }
 }
 
-fn collect(pat: &Pat, ty: &Type, found: &mut Vec<Binding>) {
+fn collect(arg: &PatType, found: &mut Vec<Binding>) {
     let mut whole = true;
-    let mut pat = pat.clone();
+    let mut pat = (*arg.pat).clone();
+    let cfg: Vec<_> = arg.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
     let mut open = vec![&mut pat];
     while let Some(pat) = open.pop() {
         if let Pat::Ident(name) = pat {
             let mutable = name.mutability.is_some() && name.by_ref.is_none();
-            found.push(Binding { ident: name.ident.clone(), mutable, ty: ty.clone(), whole });
+            let (ident, ty) = (name.ident.clone(), (*arg.ty).clone());
+            found.push(Binding { ident, mutable, ty, whole, cfg: cfg.clone() });
         }
         whole = false;
         open.extend(parts(pat));

@@ -65,12 +65,34 @@ impl Body {
             && tokens.next().is_some_and(|token| token.to_string() == paths::MARKER)
     }
 
-    /// Whether the first statement is an item, as far as its first word tells.
-    pub(crate) fn begins_with_item(&self) -> bool {
-        const WORDS: [&str; 11] =
-            ["use", "const", "static", "fn", "struct", "enum", "impl", "trait", "type", "mod", "macro_rules"];
-        let first = self.block.stream().into_iter().next();
-        first.is_some_and(|token| WORDS.contains(&token.to_string().as_str()))
+    /// Whether it is a single expression, around which braces would be unnecessary to the compiler. Else it is a block of its own:
+    /// its items stand at the top of one, and what it imports is not seen outside of it.
+    pub(crate) fn is_expression(&self) -> bool {
+        const ITEMS: [&str; 14] = [
+            "use",
+            "const",
+            "static",
+            "fn",
+            "struct",
+            "enum",
+            "union",
+            "impl",
+            "trait",
+            "type",
+            "mod",
+            "macro_rules",
+            "pub",
+            "extern",
+        ];
+        let words: Vec<_> = self.block.stream().into_iter().map(|token| token.to_string()).collect();
+        let word = |at: usize| words.get(at).map_or("", String::as_str);
+        let is_item = match word(0) {
+            // A block of this kind is an expression.
+            "async" | "unsafe" => ITEMS.contains(&word(1)) || word(1) == "unsafe",
+            "#" => true,
+            first => ITEMS.contains(&first),
+        };
+        !is_item && !words.iter().any(|word| word == ";")
     }
 
     /// `#[async_trait]` writes `let mut __self = self;`, which would move a `&mut self` into the first attempt.

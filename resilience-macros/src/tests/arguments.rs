@@ -236,7 +236,7 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     __resilience::hand_over(__resilience::hand_out(& mut title_slot, retry.last()));
                     async move { { let timed = ::core::pin::pin!(edge.attempt(async { if false {
                     return __resilience::never:: < Result < Report, Error > > (); } let this = this;
-                    let mut title = title; title.push('!'); this.write(& title). await }));
+                    let mut title = title; { title.push('!'); this.write(& title). await } }));
                     __TIMEOUT_2.cut(timed). await } } }). await }; match retry.next(edge.verdict(&
                     outcome, ::core::option::Option::None, ::core::option::Option::None),
                     ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,

@@ -19,6 +19,17 @@ pub(super) struct Pass {
     probe: Option<NonZeroU32>,
 }
 
+/// How a call has ended, as far as it matters to a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Succeeded,
+    Failed,
+    /// It failed by its own fault: that says nothing about how the callee does, and that it is there.
+    Answered,
+    /// It was cancelled, or its failure does not count.
+    Neutral,
+}
+
 /// The state of one breaker.
 pub struct Breaker {
     /// The generation, and in the lowest bit whether it is closed: all that a call needs to know on its way in.
@@ -67,16 +78,27 @@ impl Breaker {
         }
     }
 
-    /// A call that was let in has ended; without a mark it says nothing about the callee.
-    pub(super) fn end(&self, owner: &str, params: &Params, pass: Pass, mark: Option<Mark>) {
+    /// A call that was let in has ended.
+    pub(super) fn end(
+        &self,
+        owner: &str,
+        params: &Params,
+        pass: Pass,
+        ended: Ended,
+        slow: impl Fn() -> bool,
+    ) {
         let Some(id) = pass.probe else {
-            return mark.into_iter().for_each(|mark| self.record(owner, params, pass.generation, mark));
+            if matches!(ended, Ended::Succeeded | Ended::Failed) {
+                let mark = Mark { failed: ended == Ended::Failed, slow: slow() };
+                self.record(owner, params, pass.generation, mark);
+            }
+            return;
         };
-        let end = match mark {
-            None => ProbeEnd::Neutral,
+        let end = match ended {
+            Ended::Neutral => ProbeEnd::Neutral,
             // A probe that is too slow would open the breaker right again.
-            Some(Mark { failed: false, slow: false }) => ProbeEnd::Success,
-            Some(_) => ProbeEnd::Failure,
+            Ended::Succeeded | Ended::Answered if !slow() => ProbeEnd::Success,
+            _ => ProbeEnd::Failure,
         };
         let now = self.clock();
         self.act(owner, |machine| machine.probe_ended(pass.generation, id, end, params, now));

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use resilience_policy::circuit_breaker::CircuitBreaker;
 
+/// How often all probes may end in nothing before the breaker opens again: nobody knows then whether the callee is back, and it
+/// must not be asked for ever.
+const NEUTRAL_ROUNDS: u32 = 10;
+
 /// The state of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -43,7 +47,7 @@ pub(super) struct Machine {
 enum Phase {
     Closed,
     Open { until: Duration },
-    HalfOpen { running: Vec<Probe>, succeeded: u32 },
+    HalfOpen { running: Vec<Probe>, succeeded: u32, neutral: u32 },
 }
 
 /// A call that asks whether the callee is back, and the time by which it must have an answer.
@@ -66,7 +70,7 @@ pub(super) enum Admission {
 pub(super) enum ProbeEnd {
     Success,
     Failure,
-    /// Cancelled, or a failure that does not count: the probe is given again.
+    /// Cancelled, or a failure that does not count: the probe is given again, a few times.
     Neutral,
 }
 
@@ -102,9 +106,9 @@ impl Machine {
             if let Some(left) = until.checked_sub(now).filter(|left| !left.is_zero()) {
                 return Admission::Rejected(Some(left));
             }
-            self.enter(Phase::HalfOpen { running: Vec::new(), succeeded: 0 });
+            self.enter(Phase::HalfOpen { running: Vec::new(), succeeded: 0, neutral: 0 });
         }
-        let Phase::HalfOpen { running, succeeded } = &mut self.phase else { return Admission::Call };
+        let Phase::HalfOpen { running, succeeded, .. } = &mut self.phase else { return Admission::Call };
         let taken = u32::try_from(running.len()).unwrap_or(u32::MAX).saturating_add(*succeeded);
         if taken >= params.probes {
             return Admission::Rejected(None);
@@ -132,13 +136,18 @@ impl Machine {
         now: Duration,
     ) {
         self.give_up_on_probes(params, now);
-        let Phase::HalfOpen { running, succeeded } = &mut self.phase else { return };
+        let Phase::HalfOpen { running, succeeded, neutral } = &mut self.phase else { return };
         if generation != self.generation {
             return;
         }
         running.retain(|probe| probe.id != id);
         match end {
-            ProbeEnd::Neutral => {}
+            ProbeEnd::Neutral => {
+                *neutral += 1;
+                if *neutral >= params.probes * NEUTRAL_ROUNDS {
+                    self.open(params, now);
+                }
+            }
             ProbeEnd::Failure => self.open(params, now),
             ProbeEnd::Success => {
                 *succeeded += 1;

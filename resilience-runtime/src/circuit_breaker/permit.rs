@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::CircuitBreaker;
-use super::breaker::{Breaker, Pass};
-use super::window::Mark;
+use super::breaker::{Breaker, Ended, Pass};
 use crate::event::reject;
 use crate::failure::Verdict;
 use crate::time::Tick;
@@ -45,14 +44,14 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
     /// The call has ended.
     pub fn settle(mut self, verdict: Verdict) {
         self.end(match verdict {
-            Verdict::Success => Some(false),
-            Verdict::Transient => Some(true),
-            Verdict::Throttled(_) | Verdict::Neutral => None,
+            Verdict::Success => Ended::Succeeded,
+            Verdict::Transient => Ended::Failed,
+            Verdict::Permanent => Ended::Answered,
+            Verdict::Throttled(_) | Verdict::Neutral => Ended::Neutral,
         });
     }
 
-    /// `failed` is `None` for a call that says nothing about the callee.
-    fn end(&mut self, failed: Option<bool>) {
+    fn end(&mut self, ended: Ended) {
         let Some(engine) = self.engine.take() else { return };
         let CircuitBreaker { owner, params, home } = &*engine;
         let breaker = self.other.as_deref().unwrap_or(&home.state);
@@ -60,13 +59,12 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
             (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
             _ => false,
         };
-        let mark = failed.map(|failed| Mark { failed, slow: slow() });
-        breaker.end(owner.name(), params, self.pass, mark);
+        breaker.end(owner.name(), params, self.pass, ended, slow);
     }
 }
 
 impl<B: Deref<Target = CircuitBreaker>> Drop for Permit<B> {
     fn drop(&mut self) {
-        self.end(std::thread::panicking().then_some(true));
+        self.end(if std::thread::panicking() { Ended::Failed } else { Ended::Neutral });
     }
 }

@@ -135,10 +135,11 @@ impl Position {
         self.same_generation(word) && age < BUCKETS as u64
     }
 
-    /// Whether the bucket has already gone on to a later time.
+    /// Whether the bucket has already gone on to a later time. One that is ahead of more than a window has been left behind:
+    /// epochs are counted in 32 bits, and a breaker that nobody calls does not turn its buckets over.
     fn sees(self, word: u64) -> bool {
         let ahead = (word >> 32).wrapping_sub(self.epoch & 0xFFFF_FFFF) & 0xFFFF_FFFF;
-        self.same_generation(word) && ahead != 0 && ahead < 1 << 31
+        self.same_generation(word) && ahead != 0 && ahead < 2 * BUCKETS as u64
     }
 
     fn same_generation(self, word: u64) -> bool {

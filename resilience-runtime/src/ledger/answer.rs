@@ -18,6 +18,7 @@ enum Fate {
     /// Nothing. Sent again at once, it may be answered.
     Open,
     /// Nothing, and sent again at once it would fail again: the ledger has repeated it already, or is slow.
+    #[cfg(any(test, feature = "durable", feature = "postgres", feature = "redis"))]
     Lasting,
     /// It was never sent, or was refused.
     Unsent,

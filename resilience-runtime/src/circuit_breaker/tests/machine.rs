@@ -52,8 +52,8 @@ enum ModelState {
     #[default]
     Closed,
     Open(Duration),
-    /// The deadlines of the running probes, and how many have succeeded.
-    Half(BTreeMap<NonZeroU32, Duration>, u32),
+    /// The deadlines of the running probes, how many have succeeded, and how many came to nothing.
+    Half(BTreeMap<NonZeroU32, Duration>, u32, u32),
 }
 
 impl Model {
@@ -70,7 +70,7 @@ impl Model {
 
     /// What happens by itself. Opening after `open_for` waits for a call.
     fn look(&mut self, now: Duration) {
-        if let ModelState::Half(running, _) = &self.state
+        if let ModelState::Half(running, ..) = &self.state
             && let Some(first) = running.values().min().copied().filter(|at| *at <= now)
         {
             self.open(first);
@@ -97,14 +97,14 @@ fn admit(machine: &mut Machine, model: &mut Model, let_in: &mut LetIn, now: Dura
             assert_eq!(admission, Admission::Rejected(until.checked_sub(now)));
             return;
         }
-        model.become_(ModelState::Half(BTreeMap::new(), 0));
+        model.become_(ModelState::Half(BTreeMap::new(), 0, 0));
     }
     match (&mut model.state, admission) {
         (ModelState::Closed, Admission::Call) => {}
-        (ModelState::Half(running, succeeded), Admission::Rejected(None)) => {
+        (ModelState::Half(running, succeeded, _), Admission::Rejected(None)) => {
             assert_eq!(u32::try_from(running.len()).unwrap() + *succeeded, PROBES, "a place was free");
         }
-        (ModelState::Half(running, succeeded), Admission::Probe(id)) => {
+        (ModelState::Half(running, succeeded, _), Admission::Probe(id)) => {
             running.insert(id, now + Duration::from_secs(2));
             assert!(u32::try_from(running.len()).unwrap() + *succeeded <= PROBES, "too many");
             let_in.push((model.generation, id));
@@ -118,12 +118,13 @@ fn end(model: &mut Model, (generation, id): (u32, NonZeroU32), end: ProbeEnd, no
     if generation != model.generation {
         return;
     }
-    let ModelState::Half(running, succeeded) = &mut model.state else { return };
+    let ModelState::Half(running, succeeded, neutral) = &mut model.state else { return };
     if running.remove(&id).is_none() {
         return;
     }
     match end {
-        ProbeEnd::Neutral => {}
+        ProbeEnd::Neutral if *neutral + 1 == 10 * PROBES => model.open(now),
+        ProbeEnd::Neutral => *neutral += 1,
         ProbeEnd::Failure => model.open(now),
         ProbeEnd::Success if *succeeded + 1 == PROBES => {
             model.row = 0;
@@ -174,6 +175,28 @@ proptest! {
             }
         }
         prop_assert_eq!(machine.state(), State::Closed);
+    }
+
+    /// Nobody learns by them whether the callee is back.
+    #[test]
+    fn probes_that_come_to_nothing_are_given_again_ten_times(good in 0..PROBES) {
+        let mut machine = Machine::new();
+        machine.trip(0, &PARAMS, Duration::ZERO);
+        let now = Duration::from_secs(1);
+        let mut probe = |end| match machine.admit(&PARAMS, now) {
+            Admission::Probe(id) => {
+                machine.probe_ended(machine.generation(), id, end, &PARAMS, now);
+                machine.state()
+            }
+            admission => panic!("{admission:?}"),
+        };
+        for _ in 0..good {
+            assert_eq!(probe(ProbeEnd::Success), State::HalfOpen);
+        }
+        for _ in 1..10 * PROBES {
+            assert_eq!(probe(ProbeEnd::Neutral), State::HalfOpen);
+        }
+        assert_eq!(probe(ProbeEnd::Neutral), State::Open);
     }
 
     #[test]

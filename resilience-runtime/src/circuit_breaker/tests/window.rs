@@ -102,3 +102,22 @@ fn a_full_bucket_keeps_its_share() {
     let share = f64::from(last.failed) / f64::from(last.total);
     assert!((share - 0.25).abs() < 0.01, "{last:?}");
 }
+
+/// Over half of the epochs that a bucket can tell apart: 37 hours at a window of a millisecond.
+#[test]
+fn a_breaker_that_nobody_called_for_long_counts_again() {
+    let span = Duration::from_millis(1);
+    let width = span / 16;
+    for idle in [1u32 << 30, (1 << 31) - 40, 1 << 31, (1 << 31) + 1, 3 << 30, u32::MAX - 100] {
+        let window = TimeWindow::new();
+        let record = |now| {
+            let mark = Mark { failed: true, slow: false };
+            window.record(mark, Position::new(0, now, span), false, || true).map(|tally| tally.total)
+        };
+        assert_eq!(record(Duration::ZERO), Some(1));
+        let later = width * idle;
+        for call in 1..=40 {
+            assert_eq!(record(later), Some(call), "after {idle} buckets");
+        }
+    }
+}
