@@ -139,13 +139,34 @@ async fn a_dropped_probe_is_given_again() {
     assert_eq!(word(&call(&service).await), "transient");
     pass(1_000).await;
     assert_eq!(events::take(), ["transition closed open"]);
-    for _ in 0..20 {
+    for _ in 0..10 {
         assert_eq!(dropped_after(10, call(&service)).await, None, "let in, and dropped");
     }
     assert_eq!(events::take(), ["transition open half_open"], "a dropped probe neither closes nor opens");
     service.now([Good]);
     assert_eq!(word(&call(&service).await), "ok");
     assert_eq!(events::take(), ["transition half_open closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_probe_is_not_given_again_for_ever() {
+    #[circuit_breaker(consecutive = 1, open_for = "1s", probes = 1)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    events::record();
+    let service = Service::new([Transient, Hang]);
+    assert_eq!(word(&call(&service).await), "transient");
+    pass(1_000).await;
+    for _ in 0..=10 {
+        assert_eq!(dropped_after(10, call(&service)).await, None, "let in, and dropped");
+    }
+    assert_eq!(word(&call(&service).await), "CircuitOpen 0", "ten were given again");
+    let told = ["closed open", "open half_open", "half_open open"].map(|to| format!("transition {to}"));
+    assert_eq!(events::take()[..3], told);
+    service.now([Good]);
+    pass(1_000).await;
+    assert_eq!(word(&call(&service).await), "ok");
 }
 
 #[tokio::test(start_paused = true)]

@@ -498,7 +498,7 @@ async fn probes_that_come_to_nothing_do_not_go_on_for_ever() {
     let service = Service::new([Transient, Throttled(5)]);
     words!(1, call(&service));
     pass(1_000).await;
-    assert_eq!(words!(10, call(&service)), ["throttled"; 10]);
+    assert_eq!(words!(11, call(&service)), ["throttled"; 11], "the first, and ten that were given again");
     assert_eq!(word(&call(&service).await), "CircuitOpen 0");
     let reopened = ["transition closed open", "transition open half_open", "transition half_open open"];
     assert_eq!(events::take()[..3], reopened);

@@ -25,7 +25,7 @@ async fn by_the_class_of_the_attempt() {
     for (step, state, after_a_probe) in [
         (Good, "c", "c"),
         (Transient, "o", "o"),
-        (Permanent, "c", "h"),
+        (Permanent, "c", "c"),
         (Throttled(10), "c", "h"),
         (Hang, "o", "o"),
     ] {

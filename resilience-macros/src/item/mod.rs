@@ -39,23 +39,21 @@ impl Parse for Function {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
             _ => None,
         };
-        let block = block.map(|block| take_inner(&mut attrs, &block)).transpose()?;
+        let block = block.map(|block| take_inner(&mut attrs, block)).transpose()?;
         Ok(Self { attrs, vis, defaultness, sig, block, way_out: "" })
     }
 }
 
 /// Moves the inner attributes of a body (`#![allow(...)]`) to the function, which they are for: the body will not be the
 /// first thing in its block.
-fn take_inner(attrs: &mut Vec<Attribute>, block: &Group) -> syn::Result<Group> {
-    let parse = |input: ParseStream<'_>| {
-        let mut inner = input.call(Attribute::parse_inner)?;
-        for attr in &mut inner {
-            attr.style = AttrStyle::Outer;
-        }
-        attrs.extend(inner);
-        input.parse()
-    };
-    let mut rest = Group::new(Delimiter::Brace, parse.parse2(block.stream())?);
+fn take_inner(attrs: &mut Vec<Attribute>, block: Group) -> syn::Result<Group> {
+    let parse = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse()?));
+    let (inner, statements) = parse.parse2(block.stream())?;
+    if inner.is_empty() {
+        return Ok(block);
+    }
+    attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
+    let mut rest = Group::new(Delimiter::Brace, statements);
     rest.set_span(block.span());
     Ok(rest)
 }

@@ -143,9 +143,10 @@ impl Machine {
         running.retain(|probe| probe.id != id);
         match end {
             ProbeEnd::Neutral => {
-                *neutral += 1;
-                if *neutral >= params.probes * NEUTRAL_ROUNDS {
+                if *neutral >= params.probes.saturating_mul(NEUTRAL_ROUNDS) {
                     self.open(params, now);
+                } else {
+                    *neutral += 1;
                 }
             }
             ProbeEnd::Failure => self.open(params, now),

@@ -4,7 +4,7 @@
 //! writes alike is told apart: `NaN` and `None`, `Some(())` and `None`.
 
 use std::any::type_name;
-use std::collections::HashSet;
+use std::collections::{HashSet, hash_set};
 use std::fmt;
 use std::ops::Range;
 
@@ -113,11 +113,16 @@ impl Writer {
 }
 
 /// Whether what is serialised by this iterator is a set that has no order. Its type says so: to serde it is a sequence, as a list
-/// is. Both names are spelled by one compiler.
+/// is. All names are spelled by one compiler.
 fn is_hash_set<I>() -> bool {
     let head = |name: &'static str| name.split('<').next();
-    let of = head(type_name::<I>());
-    of == head(type_name::<&HashSet<()>>()) || of == head(type_name::<&hashbrown::HashSet<()>>())
+    let sets = [
+        type_name::<&HashSet<()>>(),
+        type_name::<hash_set::Iter<'_, ()>>(),
+        type_name::<&hashbrown::HashSet<()>>(),
+        type_name::<hashbrown::hash_set::Iter<'_, ()>>(),
+    ];
+    sets.into_iter().any(|set| head(set) == head(type_name::<I>()))
 }
 
 macro_rules! integers {

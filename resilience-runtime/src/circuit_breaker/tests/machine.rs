@@ -123,7 +123,7 @@ fn end(model: &mut Model, (generation, id): (u32, NonZeroU32), end: ProbeEnd, no
         return;
     }
     match end {
-        ProbeEnd::Neutral if *neutral + 1 == 10 * PROBES => model.open(now),
+        ProbeEnd::Neutral if *neutral == 10 * PROBES => model.open(now),
         ProbeEnd::Neutral => *neutral += 1,
         ProbeEnd::Failure => model.open(now),
         ProbeEnd::Success if *succeeded + 1 == PROBES => {
@@ -193,7 +193,7 @@ proptest! {
         for _ in 0..good {
             assert_eq!(probe(ProbeEnd::Success), State::HalfOpen);
         }
-        for _ in 1..10 * PROBES {
+        for _ in 0..10 * PROBES {
             assert_eq!(probe(ProbeEnd::Neutral), State::HalfOpen);
         }
         assert_eq!(probe(ProbeEnd::Neutral), State::Open);
