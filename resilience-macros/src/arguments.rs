@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Token;
 use syn::ext::IdentExt;
-use syn::{Receiver, ReceiverKind, Token, Type};
 
 use crate::args::find_ident;
 use crate::error::{Errors, Result, at};
@@ -26,14 +26,10 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// A body that runs once takes its arguments. One that runs again gets them from slots.
-    pub(crate) fn of(function: &mut Function, body: &mut Body, part: &Part) -> Result<Self> {
+    pub(crate) fn of(function: &mut Function, body: &Body, part: &Part) -> Result<Self> {
         let Part { mentions, needs, last } = part;
         let (mut arguments, mut errors) = (Self::default(), Errors::default());
         let (needs, last) = (*needs, last.as_ref());
-        let mentioned = mention::names_self(mentions);
-        if needs.repeats || mentioned {
-            errors.take(arguments.receiver(function, body, needs, mentioned, last));
-        }
         let (mut kept, mut bound) = (Vec::new(), Vec::new());
         for binding in function.bindings() {
             if needs.overlaps && binding.mutable_reference() {
@@ -59,52 +55,6 @@ impl Arguments {
         function.spare_mut(|name| kept.contains(name));
         function.strip_mut(|name| bound.contains(name) || needs.repeats && !kept.contains(name));
         errors.finish(arguments)
-    }
-
-    /// `last` tells of the attempt that runs whether no other can follow.
-    fn receiver(
-        &mut self,
-        function: &mut Function,
-        body: &mut Body,
-        needs: Needs,
-        mentioned: bool,
-        last: Option<&TokenStream>,
-    ) -> Result<()> {
-        let Some(receiver) = function.receiver().cloned() else { return Ok(()) };
-        let receiver = &receiver;
-        let (runtime, slot, this, token) =
-            (paths::runtime(), local("self_slot"), local("this"), receiver.self_token);
-        let value = match (Own::of(receiver), last) {
-            (Own::Shared, _) => return Ok(()),
-            (Own::Mutable, None) => {
-                let wrong = "a hedged method cannot take `&mut self`: its attempts run side by side";
-                return Err(at(receiver, wrong, "take `&self`, with a lock around what changes").into());
-            }
-            (Own::Mutable, Some(_)) => {
-                body.reborrow_self();
-                return Ok(());
-            }
-            (Own::Value, last) if needs.repeats => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                let help = match last {
-                    None => "take `&self` or `self: Arc<Self>`",
-                    Some(_) => "take `&self`, `&mut self` or `self: Arc<Self>`",
-                };
-                return Err(at(token, wrong, help).into());
-            }
-            (Own::Counted, Some(last)) if !mentioned => {
-                self.slots
-                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
-                quote_spanned!(Span::mixed_site()=> #runtime::hand_out(&mut #slot, #last))
-            }
-            (Own::Counted | Own::Value, _) => quote_spanned!(Span::mixed_site()=> #runtime::again(&#token)),
-        };
-        let mutable = receiver.mutability;
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #mutable #this = #value;));
-        body.rename_self(&this);
-        function.spare_mut_self();
-        Ok(())
     }
 
     /// Somebody needs the argument after the body has taken it, or at the same time: the body gets a clone.
@@ -151,6 +101,16 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Those on the same side of a pool.
+    pub(crate) fn around(stack: &Stack, index: usize) -> Self {
+        let count = stack.layers.len();
+        match stack.layers.iter().position(|layer| layer.kind.needs().crosses) {
+            None => Self::of(stack, 0..count),
+            Some(pool) if index <= pool => Self::of(stack, 0..pool),
+            Some(pool) => Self::of(stack, pool + 1..count),
+        }
+    }
+
     pub(crate) fn of(stack: &Stack, range: Range<usize>) -> Self {
         let layers = &stack.layers[range.clone()];
         let needs = layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
@@ -186,39 +146,6 @@ pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {
     find_ident(tokens.clone(), &ident.unraw().to_string()).is_some()
 }
 
-/// How a method takes its receiver.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Own {
-    Shared,
-    Mutable,
-    /// `Arc<Self>`: cheap to clone.
-    Counted,
-    Value,
-}
-
-impl Own {
-    pub(crate) fn of(receiver: &Receiver) -> Self {
-        let ReceiverKind::Typed(_, ty) = &receiver.kind else {
-            return match &receiver.kind {
-                ReceiverKind::Reference(_, _, None) => Self::Shared,
-                ReceiverKind::Reference(..) => Self::Mutable,
-                _ => Self::Value,
-            };
-        };
-        match &**ty {
-            Type::Reference(reference) if reference.mutability.is_some() => Self::Mutable,
-            Type::Reference(_) => Self::Shared,
-            Type::Path(path) => match path.path.segments.last() {
-                Some(last) if last.ident == "Arc" || last.ident == "Rc" => Self::Counted,
-                // `Pin<&Self>` is a copy; `Pin<&mut Self>` is left to the compiler.
-                Some(last) if last.ident == "Pin" => Self::Shared,
-                _ => Self::Value,
-            },
-            _ => Self::Value,
-        }
-    }
-}
-
 /// Whether the attempt that runs is the last one of every retry in this part.
 fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
     let retries = stack.layers.iter().enumerate().filter(|(_, layer)| layer.kind.needs().repeats);
@@ -227,5 +154,5 @@ fn last(stack: &Stack, range: &Range<usize>) -> TokenStream {
         let name = layer.name;
         if count > 1 { local(&format!("{name}_{index}")) } else { local(name) }
     });
-    quote!(#(#names.last())&&*)
+    quote!(#((&#names).last())&&*)
 }

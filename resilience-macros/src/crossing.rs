@@ -4,14 +4,15 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Token, Type, TypeFnPtr};
+use syn::{FnArg, Lifetime, ParenthesizedGenericArguments, ReceiverKind, Token, Type, TypeFnPtr};
 
-use crate::arguments::{Own, Part, bounded};
+use crate::arguments::{Part, bounded};
 use crate::error::{Errors, Result, at, at_span};
-use crate::item::{Binding, Body, Function, join, rename};
+use crate::item::{Binding, Body, Function, join};
 use crate::layer::{At, Code};
 use crate::mention;
 use crate::paths::{local, runtime};
+use crate::receiver;
 use crate::stack::Stack;
 
 /// How the arguments get across.
@@ -27,8 +28,12 @@ pub(crate) struct Crossing {
     pub(crate) own: TokenStream,
     /// What the caller's side does not use any more.
     moved: Vec<Ident>,
-    /// What `self` is called on the other side.
-    this: Option<Ident>,
+    /// Whether `self` goes over.
+    pub(crate) takes_self: bool,
+    /// On the other side: the clone of it that policies hold there.
+    kept: Option<TokenStream>,
+    /// Whether the body runs once on the other side, which it then has to itself.
+    pub(crate) is_last: bool,
 }
 
 impl Crossing {
@@ -51,11 +56,13 @@ impl Crossing {
         check_below(stack, ats, pool, &mut errors);
         errors.finish(())?;
         let (above, below) = (Part::of(stack, 0..pool), Part::of(stack, pool + 1..stack.layers.len()));
-        let mut crossing = Self { at: pool, ..Self::default() };
+        let is_last = !below.needs.repeats;
+        let mut crossing = Self { at: pool, is_last, ..Self::default() };
         let mut inside = body.block.stream();
         inside.extend(below.mentions.clone());
         if let Some(receiver) = function.receiver().filter(|_| mention::may_name_self(&inside)) {
-            crossing.receiver(receiver, &above, &below)?;
+            crossing.receiver(receiver.self_token);
+            crossing.kept = receiver::keep(function, body, &below);
         }
         for binding in function.bindings() {
             if mention::may_name(&inside, &binding.ident) {
@@ -65,33 +72,10 @@ impl Crossing {
         Ok(Some(crossing))
     }
 
-    fn receiver(&mut self, receiver: &Receiver, above: &Part, below: &Part) -> Result<()> {
-        let (runtime, this, slot, token) =
-            (runtime(), local("this"), local("self_slot"), receiver.self_token);
-        let mentioned = mention::names_self(&above.mentions);
-        let value = match (Own::of(receiver), &above.last) {
-            (Own::Counted, Some(last)) if above.needs.repeats && !mentioned => {
-                self.slots
-                    .extend(quote_spanned!(Span::mixed_site()=> let mut #slot = #runtime::slot(#token);));
-                quote!(#runtime::hand_out(&mut #slot, #last))
-            }
-            (Own::Counted, _) if above.needs.repeats || mentioned => quote!(#runtime::again(&#token)),
-            (Own::Value, _) if above.needs.repeats || below.needs.repeats => {
-                let wrong =
-                    "a repeated method cannot take `self` by value: the first attempt would use it up";
-                return Err(at(token, wrong, "take `self: Arc<Self>`").into());
-            }
-            _ => quote!(#token),
-        };
-        let value = handed_over(&value, token.span);
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> let #this = #value;));
-        if !below.needs.repeats && !mention::names_self(&below.mentions) {
-            let mutable = receiver.mutability;
-            self.own.extend(quote_spanned!(Span::mixed_site()=> let #mutable #this = #this;));
-        }
-        self.moved.push(token.into());
-        self.this = Some(this);
-        Ok(())
+    fn receiver(&mut self, token: Token![self]) {
+        let value = handed_over(&quote!(#token), token.span);
+        self.bind.extend(quote_spanned!(Span::mixed_site()=> #token = #value;));
+        self.takes_self = true;
     }
 
     fn argument(&mut self, binding: &Binding, above: &Part, below: &Part) {
@@ -134,12 +118,8 @@ impl Crossing {
 
     /// What goes over: the code below the pool, with its own slots.
     pub(crate) fn over(&self, below: &Code, slots: &TokenStream) -> Code {
-        let (bind, below) = (&self.bind, below.outcome());
-        let mut part = quote!(#slots #below);
-        if let Some(this) = &self.this {
-            part = rename(part, this);
-        }
-        Code::Future(quote_spanned!(Span::mixed_site()=> { #bind async move { #part } }))
+        let (bind, kept, below) = (&self.bind, &self.kept, below.outcome());
+        Code::Future(quote_spanned!(Span::mixed_site()=> { #bind async move { #kept #slots #below } }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! (`key = ...`).
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use resilience_policy::StateOf;
 use syn::Expr;
 
@@ -117,7 +117,7 @@ impl Engine {
             (&at.runtime, &at.site, item(self.kind.name, at.index), at.local(&self.variable()));
         let borrowed = borrowed(key);
         let key = quote_spanned!(join(key)=> #runtime::Encoded::of(#borrowed));
-        quote_spanned!(Span::mixed_site()=> let #chosen = #name.choose(&#site, #key);)
+        quote_spanned!(Span::mixed_site()=> let #chosen = (&#name).choose(&#site, #key);)
     }
 
     /// The question whether a call may come in, with what else the engine wants to know.
@@ -128,17 +128,18 @@ impl Engine {
             None => quote!(&#site),
         };
         match &self.whose {
-            Whose::Own => quote!(#name.admit(#site)),
+            Whose::Own => quote!((&#name).admit(#site)),
             Whose::Keyed(_) => {
                 let chosen = at.local(&self.variable());
-                quote!(#chosen.admit(#more))
+                quote!((&#chosen).admit(#more))
             }
             Whose::Shared(place) => {
                 // A type instead of a function, which a wrong one would be shown. Wholly at the place: what a block
                 // gives to ten methods is then one error.
                 let (engine, shared) = (Ident::new(self.kind.ty, join(place)), local("shared"));
+                let place_now = at.own_self.place(&place.to_token_stream());
                 let shared = quote_spanned! {join(place)=>
-                    { let #shared: &#runtime::#engine = &#place; #shared }
+                    { let #shared: &#runtime::#engine = &#place_now; #shared }
                 };
                 quote!(#shared.admit(#site))
             }

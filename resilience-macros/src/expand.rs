@@ -6,13 +6,14 @@ use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::args::{NOT_CONST, names_value};
-use crate::arguments::{Arguments, Own, Part, has_ident};
+use crate::arguments::{Arguments, Part, has_ident};
 use crate::crossing::Crossing;
 use crate::error::{Errors, Result, at};
 use crate::item::{Body, Function, check_owned, join, nameable};
 use crate::layer::{At, Code, Layer, Needs};
 use crate::params::source;
 use crate::paths::{self, item, local};
+use crate::receiver::{self, Own, OwnSelf};
 use crate::stack::Stack;
 use crate::{judge, mention, transaction};
 
@@ -27,10 +28,14 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     if needs.keeps {
         check_owned(&body.returns)?;
     }
-    let layers = layers(function, stack, &returns);
+    let whole = Part::of(stack, 0..stack.layers.len());
+    receiver::check(function, &mut body, &whole)?;
+    let layers = layers(function, &body, stack, &returns);
     let crossing = Crossing::find(function, &body, stack, &layers)?;
     let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
-    let mut arguments = Arguments::of(function, &mut body, &Part::of(stack, below..stack.layers.len()))?;
+    let mut arguments = Arguments::of(function, &body, &Part::of(stack, below..stack.layers.len()))?;
+    let kept = receiver::keep(function, &body, &Part::around(stack, 0));
+    receiver::make_mutable(function, &layers, crossing.as_ref().is_some_and(|crossing| crossing.takes_self));
     if let Some(crossing) = &crossing {
         arguments.bind.extend(crossing.own.clone());
         crossing.strip_mut(function);
@@ -39,7 +44,8 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = crossing.as_ref().map_or(&arguments.slots, |crossing| &crossing.slots);
-    let innermost = innermost(&body, &returns, &arguments);
+    let moves = needs.overlaps || crossing.as_ref().is_some_and(|crossing| crossing.is_last);
+    let innermost = innermost(&body, &returns, &arguments, moves);
     let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
         Some(crossing) if crossing.at == at.index => {
             Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
@@ -50,8 +56,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
     let run = run(known.as_ref(), &code.future());
     let of_one_type = of_one_type(function, stack);
-    let statements = quote!(#items #of_one_type #edge #(#prepare)* #slots #run);
-    let block = body.form.close(&statements, Span::mixed_site());
+    let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
     let Function { attrs, vis, defaultness, sig, .. } = function;
     Ok(quote!(#(#attrs)* #vis #defaultness #sig #block))
 }
@@ -63,36 +68,40 @@ fn run(known: Option<&TokenStream>, code: &TokenStream) -> TokenStream {
         // A block of its own: nothing of the look is kept while the call is pending.
         Some(known) => quote_spanned! {Span::mixed_site()=>
             let #outcome = 'known: {
-                if let ::core::option::Option::Some(#outcome) = #known {
+                if let __resilience::core::option::Option::Some(#outcome) = #known {
                     break 'known #outcome;
                 }
-                let #call = ::core::pin::pin!(#code);
+                let #call = __resilience::core::pin::pin!(#code);
                 #runtime::enter(#call).await
             };
-            #edge.leave(#outcome)
+            (&#edge).leave(#outcome)
         },
         None => quote_spanned! {Span::mixed_site()=>
-            let #call = ::core::pin::pin!(#code);
+            let #call = __resilience::core::pin::pin!(#code);
             let #outcome = #runtime::enter(#call).await;
-            #edge.leave(#outcome)
+            (&#edge).leave(#outcome)
         },
     }
 }
 
 /// The names around each policy.
-fn layers<'a>(function: &Function, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
-    let names = stack.layers.iter().enumerate().map(|(index, layer)| At {
-        index,
-        many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
-        runtime: paths::runtime(),
-        site: local("__SITE"),
-        params: item("POLICY", index),
-        returns,
-        absorbed: stack.absorbs(),
-        earns: earns(stack, index),
-        again: mention::again(function, stack, index),
-        transaction: transaction::lend(function, &stack.layers[index]),
-        once: None,
+fn layers<'a>(function: &Function, body: &Body, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+    let names = stack.layers.iter().enumerate().map(|(index, layer)| {
+        let own_self = OwnSelf::at(function, body, &Part::around(stack, index), layer);
+        At {
+            index,
+            many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
+            runtime: paths::runtime(),
+            site: local("__SITE"),
+            params: item("POLICY", index),
+            returns,
+            absorbed: stack.absorbs(),
+            earns: earns(stack, index),
+            again: mention::again(function, stack, index),
+            transaction: own_self.place(&transaction::lend(function, layer)),
+            own_self,
+            once: None,
+        }
     });
     let mut ats: Vec<_> = names.collect();
     let once: Vec<_> = ats.iter().zip(&stack.layers).filter_map(|(at, layer)| layer.kind.once(at)).collect();
@@ -134,11 +143,11 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
     let imports = function.use_up(imports);
     let here = local("__here");
     let names = match &stack.options.name {
-        Some(name) => quote!(#name, ::core::option::Option::None),
+        Some(name) => quote!(#name, __resilience::core::option::Option::None),
         None => {
             let name = function.sig.ident.unraw().to_string();
-            let module = quote!(::core::module_path!());
-            quote!(::core::concat!(#module, "::", #name), ::core::option::Option::Some(#module))
+            let module = quote!(__resilience::core::module_path!());
+            quote!(__resilience::core::concat!(#module, "::", #name), __resilience::core::option::Option::Some(#module))
         }
     };
     let rules = judge::item(stack, &function.sig.ident);
@@ -149,10 +158,10 @@ fn items(function: &Function, stack: &Stack, ats: &[At<'_>]) -> TokenStream {
         #(#params)*
         #rules
         fn #here() -> &'static str {
-            ::core::any::type_name_of_val(&#here)
+            __resilience::core::any::type_name_of_val(&#here)
         }
         static #site: #runtime::Site =
-            #runtime::Site::new(#names, #here, ::core::file!(), ::core::line!(), #marker, &[#(&#gauges),*]);
+            #runtime::Site::new(#names, #here, __resilience::core::file!(), __resilience::core::line!(), #marker, &[#(&#gauges),*]);
         const _: () = {
             #[#runtime::linkme::distributed_slice(#runtime::RESILIENCE_SITES_0_1)]
             #[linkme(crate = #runtime::linkme)]
@@ -213,19 +222,31 @@ fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream
     quote_spanned!(Span::mixed_site()=> let #edge = #call; #crossing)
 }
 
-/// One run of the body.
-fn innermost(body: &Body, returns: &Type, arguments: &Arguments) -> TokenStream {
+/// One run of the body. It takes what it names, where it may outlive what is around it.
+fn innermost(body: &Body, returns: &Type, arguments: &Arguments, moves: bool) -> TokenStream {
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
-    let bind = &arguments.bind;
     let (block, statements) = (&body.block, body.block.stream());
     let statements = if body.is_expression() { statements } else { quote!(#block) };
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
     runtime.set_span(there);
     let pin = quote_spanned!(there=> if false { return #runtime::never::<#returns>(); });
-    let mut run = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote!(#pin #bind #statements));
-    run.set_span(block.span());
-    quote_spanned!(Span::mixed_site()=> #edge.attempt(async #run))
+    let bind = &arguments.bind;
+    // The block is the user's own, also to the compiler: what it takes from the function it takes there.
+    let run = |inside| {
+        let mut run = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, inside);
+        run.set_span(block.span());
+        run
+    };
+    if moves {
+        let run = run(quote!(#pin #statements));
+        let run = quote_spanned!(block.span()=> async move #run);
+        quote_spanned!(Span::mixed_site()=> { #bind (&#edge).attempt(#run) })
+    } else {
+        let run = run(quote!(#pin #bind #statements));
+        let run = quote_spanned!(block.span()=> async #run);
+        quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#run))
+    }
 }
 
 /// A body that changes `self` cannot run while a policy holds a part of it.

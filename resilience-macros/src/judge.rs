@@ -65,7 +65,7 @@ pub(crate) fn item(stack: &Stack, function: &Ident) -> TokenStream {
     });
     let arms = stack.layers.iter().enumerate().flat_map(|(at, layer)| arms(at, layer, &found));
     quote_spanned! {Span::mixed_site()=>
-        const _: () = if let ::core::option::Option::Some(#found) =
+        const _: () = if let __resilience::core::option::Option::Some(#found) =
             #runtime::policy::judge(#marker, &[#(#allowed),*], #STRICT)
         {
             #of_method
@@ -76,12 +76,12 @@ pub(crate) fn item(stack: &Stack, function: &Ident) -> TokenStream {
 
 fn arms(at: usize, layer: &Layer, found: &Ident) -> Vec<TokenStream> {
     let panic = |place: Place| {
-        let start = quote_spanned!(place.start=> ::core::panic!);
-        let end = quote_spanned!(place.end=> ("{}", #found.message()));
+        let start = quote_spanned!(place.start=> __resilience::core::panic!);
+        let end = quote_spanned!(place.end=> ("{}", (&#found).message()));
         quote!(#start #end)
     };
     let arm = |argument: &str, place: Place| {
-        let test = quote_spanned!(Span::mixed_site()=> if #found.blames(#at, #argument));
+        let test = quote_spanned!(Span::mixed_site()=> if (&#found).blames(#at, #argument));
         let panic = panic(place);
         quote!(#test { #panic })
     };

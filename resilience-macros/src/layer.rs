@@ -1,13 +1,14 @@
 //! One policy of a stack, as the stages after the parsing see it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{Expr, Path};
 
 use crate::engine::Engine;
 use crate::error::Place;
 use crate::params::Params;
 use crate::paths;
+use crate::receiver::OwnSelf;
 
 /// One policy: what the rules judge, and how it wraps what is below it.
 pub(crate) struct Layer {
@@ -57,9 +58,17 @@ pub(crate) trait Wrap {
         self.engine().is_some_and(Engine::is_own)
     }
 
-    /// The tokens of the user that can name arguments of the function after the body has taken them.
+    /// The expressions of the user that are evaluated after the body has run.
+    fn evaluated(&self) -> TokenStream {
+        TokenStream::new()
+    }
+
+    /// The tokens of the user that can name arguments of the function after the body has taken them: these, and the places of
+    /// what is held while it runs.
     fn mentions(&self) -> TokenStream {
-        self.engine().and_then(Engine::place).to_token_stream()
+        let (evaluated, shared) = (self.evaluated(), self.engine().and_then(Engine::place));
+        let (budget, transaction) = (self.budget(), self.transaction());
+        quote!(#shared #budget #transaction #evaluated)
     }
 
     /// The place of a transaction of the caller's, in which it writes before the body runs and after it.
@@ -152,6 +161,8 @@ pub(crate) struct At<'a> {
     pub(crate) earns: bool,
     /// Clones of the arguments that this policy names, where it can need them once more or somebody above it does.
     pub(crate) again: TokenStream,
+    /// The receiver, where the body can use it up.
+    pub(crate) own_self: OwnSelf,
     /// A borrow of its transaction, where it has one.
     pub(crate) transaction: TokenStream,
     /// In front of the repeats of a stack whose calls may have to run once: says whether this one does.
@@ -191,12 +202,12 @@ impl Layer {
 pub(crate) fn verdict(when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStream {
     let (edge, outcome) = (paths::local("edge"), paths::local("outcome"));
     let (when, when_ok) = (predicate(when), predicate(when_ok));
-    quote!(#edge.verdict(&#outcome, #when, #when_ok))
+    quote!((&#edge).verdict(&#outcome, #when, #when_ok))
 }
 
 /// A predicate, borrowed.
 pub(crate) fn predicate(written: Option<&Expr>) -> TokenStream {
-    let Some(predicate) = written else { return quote!(::core::option::Option::None) };
+    let Some(predicate) = written else { return quote!(__resilience::core::option::Option::None) };
     let borrowed = quote_spanned!(crate::item::join(predicate)=> &#predicate);
-    quote!(::core::option::Option::Some(#borrowed))
+    quote!(__resilience::core::option::Option::Some(#borrowed))
 }

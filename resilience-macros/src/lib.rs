@@ -18,6 +18,7 @@ mod params;
 mod paths;
 mod pipeline;
 mod policies;
+mod receiver;
 mod stack;
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,8 @@ impl<P: Copy + 'static> Fields<P> {
                 self.computed.push(expr);
             }
         }
-        let tokens = if optional { quote!(::core::option::Option::Some(#tokens)) } else { tokens };
+        let tokens =
+            if optional { quote!(__resilience::core::option::Option::Some(#tokens)) } else { tokens };
         self.tokens.extend(quote!(#name: #tokens,));
     }
 
@@ -182,13 +183,13 @@ impl Constant for Duration {
         let whole = |unit: u128| u64::try_from(nanos / unit).unwrap_or(u64::MAX);
         if nanos.is_multiple_of(1_000_000_000) {
             let seconds = whole(1_000_000_000);
-            quote!(::core::time::Duration::from_secs(#seconds))
+            quote!(__resilience::core::time::Duration::from_secs(#seconds))
         } else if nanos.is_multiple_of(1_000_000) {
             let millis = whole(1_000_000);
-            quote!(::core::time::Duration::from_millis(#millis))
+            quote!(__resilience::core::time::Duration::from_millis(#millis))
         } else {
             let nanos = whole(1);
-            quote!(::core::time::Duration::from_nanos(#nanos))
+            quote!(__resilience::core::time::Duration::from_nanos(#nanos))
         }
     }
 }

@@ -4,10 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Expr;
 
-use crate::arguments::Own;
 use crate::error::{Errors, Result, at};
 use crate::item::{Function, join};
 use crate::layer::Layer;
+use crate::receiver::Own;
 use crate::stack::Stack;
 
 /// How the function has the argument that a transaction is in.

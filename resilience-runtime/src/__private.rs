@@ -1,5 +1,7 @@
 //! What generated code calls. Not an interface: any of it can change in any release.
 
+pub use core;
+
 pub use linkme;
 pub use resilience_policy as policy;
 
@@ -15,7 +17,7 @@ pub use crate::edge::{
 };
 pub use crate::exclusive::{Exclusive, Lead};
 pub use crate::failure::Verdict;
-pub use crate::failure::known::{Derived, IsError, IsNoError, Look, RESILIENCE_FAILURES_0_1};
+pub use crate::failure::known::{Derived, IsNoError, Look, RESILIENCE_FAILURES_0_1};
 pub use crate::fallback::{AnyResult, Bare, BareResult, Later, answer, answer_later, any_result, awaited};
 pub use crate::gauges::Gauged;
 pub use crate::hedge::{Hedge, Race};

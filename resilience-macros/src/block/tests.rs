@@ -97,7 +97,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 self.get(1).await
             }
         },
-        &expect![[r#"
+        &expect![[r##"
             #[instrument]
             async fn one(&self) -> Result<u32, E> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
@@ -110,21 +110,21 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 #[allow(unused_imports)]
                 use retry as _;
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_millis(500u64),
+                    after: __resilience::core::time::Duration::from_millis(500u64),
                 };
                 const __POLICY_1: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
                     attempts: 5u32,
                     ..__resilience::policy::retry::Retry::DEFAULT
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
                     "client.one",
-                    ::core::option::Option::None,
+                    __resilience::core::option::Option::None,
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -142,20 +142,22 @@ fn a_method_has_the_policies_of_its_block_outside() {
                     __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
-                let call = ::core::pin::pin!(
-                    async { { let timed = ::core::pin::pin!(async { { let mut retry = __RETRY_1
-                    .start(); loop { retry.begin(); let wait = { let outcome = edge.attempt(async {
-                    if false { return __resilience::never:: < Result < u32, E > > (); } self.get(1).
-                    await }). await; match retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
-                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
-                    await; } } }); __TIMEOUT_0.cut(timed). await } }
+                let call = __resilience::core::pin::pin!(
+                    async { { let timed = __resilience::core::pin::pin!(async { { let mut retry = (&
+                    __RETRY_1).start(); loop { (& mut retry).begin(); let wait = { let outcome = (&
+                    edge).attempt(async { if false { return __resilience::never:: < Result < u32, E >
+                    > (); } self.get(1). await }). await; match (& retry).next((& edge).verdict(&
+                    outcome, __resilience::core::option::Option::None,
+                    __resilience::core::option::Option::None),
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::option::Option::Some(wait) => wait,
+                    __resilience::core::option::Option::None => break outcome, } };
+                    __resilience::pause(wait). await; } } }); (& __TIMEOUT_0).cut(timed). await } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
-        "#]],
+        "##]],
     );
 }
 

@@ -76,9 +76,9 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let from = means.iter().find_map(|meaning| meaning.from(input, &facade));
     let methods = quote! {
         fn class(&self) -> #facade::Class { #class }
-        fn retry_after(&self) -> ::core::option::Option<::core::time::Duration> { #retry_after }
+        fn retry_after(&self) -> #facade::__private::core::option::Option<#facade::__private::core::time::Duration> { #retry_after }
         fn may_have_run(&self) -> bool { #may_have_run }
-        fn rejection(&self) -> ::core::option::Option<&#facade::Error> { #rejection }
+        fn rejection(&self) -> #facade::__private::core::option::Option<&#facade::Error> { #rejection }
     };
     let (keyword, methods) = at_name(name, methods);
     // One look cannot find all the types of a generic enum.
@@ -98,10 +98,10 @@ fn found(name: &Ident, facade: &TokenStream) -> TokenStream {
             use #facade::__private as __resilience;
             #[__resilience::linkme::distributed_slice(__resilience::RESILIENCE_FAILURES_0_1)]
             #[linkme(crate = __resilience::linkme)]
-            static FOUND: __resilience::Look = |error| {
-                #[allow(unused_imports)] // of one type, one of them
-                use __resilience::{IsError as _, IsNoError as _};
-                (&__resilience::Derived::<#name>::new()).look(error)
+            static FOUND: __resilience::Look = {
+                #[allow(unused_imports)] // an error has its own
+                use __resilience::IsNoError as _;
+                __resilience::Derived::<#name>::LOOK
             };
         };
     }
@@ -230,10 +230,10 @@ impl<'a> Meaning<'a> {
             (Class::Policy | Class::Transparent, _) => self.delegate(facade, "retry_after"),
             (Class::Throttled, _) if self.wait_field().is_some() => {
                 let span = join(&self.variant.ident);
-                quote_spanned!(span=> #facade::__private::pause_of(::core::clone::Clone::clone(#inner)))
+                quote_spanned!(span=> #facade::__private::pause_of(#facade::__private::core::clone::Clone::clone(#inner)))
             }
             (Class::Throttled, Some(method)) => quote!(#facade::__private::pause_of(self.#method())),
-            _ => quote!(::core::option::Option::None),
+            _ => quote!(#facade::__private::core::option::Option::None),
         }
     }
 
@@ -250,7 +250,7 @@ impl<'a> Meaning<'a> {
     fn rejection(&self, facade: &TokenStream) -> TokenStream {
         match self.attr.class {
             Class::Policy | Class::Transparent => self.delegate(facade, "rejection"),
-            _ => quote!(::core::option::Option::None),
+            _ => quote!(#facade::__private::core::option::Option::None),
         }
     }
 
@@ -278,7 +278,7 @@ impl<'a> Meaning<'a> {
         let (keyword, method) = at_name(name, method);
         Some(quote_spanned! {Span::mixed_site()=>
             #[automatically_derived]
-            #keyword #generics ::core::convert::From<#facade::Error> for #name #args #bounds #method
+            #keyword #generics #facade::__private::core::convert::From<#facade::Error> for #name #args #bounds #method
         })
     }
 }

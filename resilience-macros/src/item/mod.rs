@@ -158,22 +158,18 @@ impl Function {
         }
     }
 
-    /// The same of a `mut self` that is bound once more inside.
-    pub(crate) fn spare_mut_self(&mut self) {
-        if let Some(FnArg::Receiver(receiver)) = self.sig.inputs.first_mut()
-            && receiver.mutability.is_some()
-        {
-            receiver.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
+    /// Lets the body's `self` be assigned.
+    pub(crate) fn make_self_mutable(&mut self) {
+        if let Some(FnArg::Receiver(receiver)) = self.sig.inputs.first_mut() {
+            receiver.mutability.get_or_insert_with(|| Token![mut](Span::mixed_site()));
         }
     }
 
     /// Takes the `mut`s off those arguments that are bound once more inside.
     pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
-            match arg {
-                FnArg::Typed(arg) => strip(&mut arg.pat, &bound),
-                FnArg::Receiver(receiver) if bound(&receiver.self_token.into()) => receiver.mutability = None,
-                FnArg::Receiver(_) => {}
+            if let FnArg::Typed(arg) = arg {
+                strip(&mut arg.pat, &bound);
             }
         }
     }
@@ -187,6 +183,8 @@ pub(crate) struct Binding {
     pub(crate) ty: Type,
     /// The name is the whole argument.
     pub(crate) whole: bool,
+    /// It borrows what the function holds: `ref name`, and whether `mut`.
+    borrows: Option<bool>,
     /// The argument is there under these conditions, `#[cfg(...)]`.
     pub(crate) cfg: Vec<Attribute>,
 }
@@ -199,7 +197,10 @@ impl Binding {
     }
 
     pub(crate) fn shared_reference(&self) -> bool {
-        matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none())
+        match self.borrows {
+            Some(mutable) => !mutable,
+            None => matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_none()),
+        }
     }
 
     pub(crate) fn reference(&self) -> bool {
@@ -207,7 +208,12 @@ impl Binding {
     }
 
     pub(crate) fn mutable_reference(&self) -> bool {
-        self.whole && matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_some())
+        match self.borrows {
+            Some(mutable) => mutable,
+            None => {
+                self.whole && matches!(&self.ty, Type::Reference(reference) if reference.mutability.is_some())
+            }
+        }
     }
 }
 
@@ -222,6 +228,7 @@ fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
         Pat::Reference(pat) => vec![&mut pat.pat],
         Pat::Paren(pat) => vec![&mut pat.pat],
         Pat::Type(pat) => vec![&mut pat.pat],
+        Pat::Or(pat) => pat.cases.iter_mut().collect(),
         _ => Vec::new(),
     }
 }
@@ -235,7 +242,11 @@ fn collect(arg: &PatType, found: &mut Vec<Binding>) {
         if let Pat::Ident(name) = pat {
             let mutable = name.mutability.is_some() && name.by_ref.is_none();
             let (ident, ty) = (name.ident.clone(), (*arg.ty).clone());
-            found.push(Binding { ident, mutable, ty, whole, cfg: cfg.clone() });
+            let borrows = name.by_ref.is_some().then_some(name.mutability.is_some());
+            // Each case of an or-pattern binds the same names.
+            if found.iter().all(|other| other.ident != ident) {
+                found.push(Binding { ident, mutable, ty, whole, borrows, cfg: cfg.clone() });
+            }
         }
         whole = false;
         open.extend(parts(pat));

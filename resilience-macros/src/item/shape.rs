@@ -1,7 +1,7 @@
 //! The three ways to write an asynchronous function, and what its body is in each.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
@@ -25,6 +25,8 @@ pub(crate) struct Body {
     pub(crate) bare: Option<Bare>,
     /// The statements, with the braces' span.
     pub(crate) block: Group,
+    /// The braces of the function.
+    outer: Span,
 }
 
 impl Body {
@@ -38,7 +40,8 @@ impl Body {
                 }
                 ReturnType::Type(_, ty) => ((**ty).clone(), visibly_bare(ty)),
             };
-            return Ok(Self { form: Form::Native, returns, bare, block });
+            let outer = block.span();
+            return Ok(Self { form: Form::Native, returns, bare, block, outer });
         }
         let output = match &sig.output {
             ReturnType::Type(_, ty) => future_output(ty),
@@ -50,12 +53,13 @@ impl Body {
                 at(sig.fn_token, format!("`#[{policy}]` needs an asynchronous function"), help).into()
             );
         };
+        let outer = block.span();
         let (form, block) = async_block(&block).ok_or_else(|| {
             let help = format!("make it one `async move {{ ... }}` block (or `Box::pin(async move {{ ... }})`), or an `async fn`{}", function.way_out);
             at_span(block.span_open(), "the body of a function that returns a future must be a single `async` block", help)
         })?;
         let bare = visibly_bare(&output);
-        Ok(Self { form, returns: output, bare, block })
+        Ok(Self { form, returns: output, bare, block, outer })
     }
 
     /// Whether the policies have been expanded before: the body begins with the stack's const.
@@ -100,9 +104,16 @@ impl Body {
         self.set(reborrow(self.block.stream()));
     }
 
-    /// Calls the function's `self` by another name, which can be bound for every attempt.
-    pub(crate) fn rename_self(&mut self, name: &Ident) {
-        self.set(rename(self.block.stream(), name));
+    /// The function's block around these statements. Its braces are the user's: by them the compiler tells whose function it is.
+    pub(crate) fn close(&self, statements: &TokenStream) -> Group {
+        let inside = match &self.form {
+            Form::Native => statements.clone(),
+            Form::Block { before, wrap: None } => quote!(#before { #statements }),
+            Form::Block { before, wrap: Some(pin) } => quote!(#pin(#before { #statements })),
+        };
+        let mut block = Group::new(Delimiter::Brace, inside);
+        block.set_span(self.outer);
+        block
     }
 
     fn set(&mut self, tokens: TokenStream) {
@@ -134,7 +145,7 @@ fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> Tok
     TokenTree::Group(changed)
 }
 
-/// The tokens with another name for `self`.
+/// A place with another name for its `self`.
 pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     let mut tokens = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
@@ -296,15 +307,4 @@ pub(crate) fn nameable(ty: &Type) -> Type {
     let mut ty = ty.clone();
     Erase.visit_type_mut(&mut ty);
     ty
-}
-
-impl Form {
-    /// The function's block around the statements `body`.
-    pub(crate) fn close(&self, body: &TokenStream, span: Span) -> TokenStream {
-        match self {
-            Self::Native => quote_spanned!(span=> { #body }),
-            Self::Block { before, wrap: None } => quote!({ #before { #body } }),
-            Self::Block { before, wrap: Some(pin) } => quote!({ #pin(#before { #body }) }),
-        }
-    }
 }

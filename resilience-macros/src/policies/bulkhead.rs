@@ -74,9 +74,9 @@ fn inside(at: &At<'_>, admission: &TokenStream, inner: &TokenStream) -> TokenStr
     quote_spanned! {Span::mixed_site()=>
         #label: {
             let #place = match #admission.await {
-                ::core::result::Result::Ok(#place) => #place,
-                ::core::result::Result::Err(#rejection) => {
-                    break #label ::core::result::Result::Err(#rejection.into());
+                __resilience::core::result::Result::Ok(#place) => #place,
+                __resilience::core::result::Result::Err(#rejection) => {
+                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                 }
             };
             #inner
@@ -98,7 +98,7 @@ impl Wrap for Room {
         // The place outlives the call below it, which may hold on to things until it is dropped.
         let inner = quote_spanned! {Span::mixed_site()=>
             let #outcome = #inner;
-            ::core::mem::drop(#place);
+            __resilience::core::mem::drop(#place);
             #outcome
         };
         inside(at, &self.engine.admit(at, None), &inner)
@@ -130,7 +130,8 @@ impl Wrap for OnPool {
         let (crossing, pool) = (local("crossing"), local("pool"));
         // At the argument, where an error in what is handed over points.
         let run = Ident::new("run", Span::mixed_site().located_at(join(&self.pool)));
-        let inner = quote_spanned!(Span::mixed_site()=> #crossing.#run(#pool, &#site, #place, #inner).await);
+        let inner =
+            quote_spanned!(Span::mixed_site()=> (&#crossing).#run(#pool, &#site, #place, #inner).await);
         inside(at, &quote!(#pool.admit(&#site)), &inner)
     }
 }

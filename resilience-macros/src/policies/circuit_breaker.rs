@@ -139,25 +139,27 @@ impl Wrap for Gate {
         let label = at.label("breaker");
         let (inner, admission) = (inner.outcome(), self.engine.admit(at, None));
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
-        let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
+        let (verdict, restored) =
+            (verdict(self.when.as_ref(), self.when_ok.as_ref()), at.own_self.restored());
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {
                 let #permit = match #admission {
-                    ::core::result::Result::Ok(#permit) => #permit,
-                    ::core::result::Result::Err(#rejection) => {
-                        break #label ::core::result::Result::Err(#rejection.into());
+                    __resilience::core::result::Result::Ok(#permit) => #permit,
+                    __resilience::core::result::Result::Err(#rejection) => {
+                        break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                     }
                 };
                 let #outcome = #inner;
+                #restored
                 #permit.settle(#verdict);
                 #outcome
             }
         }
     }
 
-    fn mentions(&self) -> TokenStream {
-        let (shared, when, when_ok) = (self.engine.place(), &self.when, &self.when_ok);
-        quote!(#shared #when #when_ok)
+    fn evaluated(&self) -> TokenStream {
+        let (when, when_ok) = (&self.when, &self.when_ok);
+        quote!(#when #when_ok)
     }
 }

@@ -76,20 +76,20 @@ impl Wrap for Elect {
         let (engine, lead) = (item("EXCLUSIVE", at.index), at.local("lead"));
         let (held, rejection) = (at.local("held"), local("rejection"));
         let right = match self.key {
-            Some(_) => quote!(::core::option::Option::Some(&#right)),
-            None => quote!(::core::option::Option::None),
+            Some(_) => quote!(__resilience::core::option::Option::Some(&#right)),
+            None => quote!(__resilience::core::option::Option::None),
         };
         // The body is dropped before the right is: it is declared after it.
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                let mut #lead = match #engine.lead(#right).await {
-                    ::core::result::Result::Ok(#lead) => #lead,
-                    ::core::result::Result::Err(#rejection) => {
-                        break #label ::core::result::Result::Err(#rejection.into());
+                let mut #lead = match (&#engine).lead(#right).await {
+                    __resilience::core::result::Result::Ok(#lead) => #lead,
+                    __resilience::core::result::Result::Err(#rejection) => {
+                        break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                     }
                 };
-                let #held = ::core::pin::pin!(#inner);
-                #lead.keep(#held).await
+                let #held = __resilience::core::pin::pin!(#inner);
+                (&mut #lead).keep(#held).await
             }
         }
     }

@@ -55,24 +55,25 @@ impl Wrap for Substitute {
         let (inner, site, again) = (inner.outcome(), &at.site, &at.again);
         let (edge, outcome, error, answer) =
             (local("edge"), local("outcome"), local("error"), local("answer"));
-        let when = predicate(self.when.as_ref());
+        let (when, restored) = (predicate(self.when.as_ref()), at.own_self.restored());
         let call = self.answer.call(&edge, &error, &at.runtime);
         // The error leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {
                 let #outcome = #inner;
-                let #error = match #edge.stands(&#site, #outcome, #when) {
-                    ::core::result::Result::Ok(#outcome) => break #label #outcome,
-                    ::core::result::Result::Err(#error) => #error,
+                #restored
+                let #error = match (&#edge).stands(&#site, #outcome, #when) {
+                    __resilience::core::result::Result::Ok(#outcome) => break #label #outcome,
+                    __resilience::core::result::Result::Err(#error) => #error,
                 };
                 #again
                 let #answer = #call;
-                #edge.answered(#answer)
+                (&#edge).answered(#answer)
             }
         }
     }
 
-    fn mentions(&self) -> TokenStream {
+    fn evaluated(&self) -> TokenStream {
         let (answer, when) = (self.answer.mentions(), &self.when);
         quote!(#answer #when)
     }

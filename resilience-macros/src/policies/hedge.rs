@@ -85,7 +85,7 @@ impl Constant for AfterArg {
             // A variable of the type instead of a variant, which a wrong one would be shown.
             Self::Time(Value::Const(time)) => {
                 let after = local("after");
-                quote_spanned!(join(time)=> Time({ let #after: ::core::time::Duration = #time; #after }))
+                quote_spanned!(join(time)=> Time({ let #after: __resilience::core::time::Duration = #time; #after }))
             }
             Self::Time(Value::Literal(time)) => {
                 let time = time.constant();
@@ -115,22 +115,27 @@ impl Wrap for Race {
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, hedge) = (inner.future(), item("HEDGE", at.index));
-        let (make, first) = (at.local("make"), at.local("first"));
-        let (earn, budget, once) = (earn(self.budget.as_ref(), at), budget(self.budget.as_ref()), &at.once);
+        let (first, race, outcome) = (at.local("first"), at.local("race"), local("outcome"));
+        let (earn, budget, once) =
+            (earn(self.budget.as_ref(), at), budget(self.budget.as_ref(), at), &at.once);
+        let [slot, own] = at.own_self.side_by_side(&at.local("self_slot")).unwrap_or_default();
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
             #earn
-            let #make = || #inner;
-            let #first = ::core::pin::pin!(::core::option::Option::Some(#make()));
-            #hedge.race(#first, #make, #budget) #once.await
+            let #first = __resilience::core::pin::pin!(__resilience::core::option::Option::None);
+            let mut #race = (&#hedge).race(#first, #budget) #once;
+            #slot
+            loop {
+                #own
+                (&mut #race).start(#inner);
+                if let __resilience::core::option::Option::Some(#outcome) = (&mut #race).await {
+                    break #outcome;
+                }
+            }
         }}
     }
 
     fn budget(&self) -> Option<&Expr> {
         self.budget.as_ref()
-    }
-
-    fn mentions(&self) -> TokenStream {
-        self.budget.to_token_stream()
     }
 }

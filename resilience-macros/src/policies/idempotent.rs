@@ -3,7 +3,7 @@
 mod tx;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::idempotent::{Guarantee, Idempotent};
 use syn::Expr;
@@ -102,7 +102,7 @@ struct Never;
 
 impl Constant for Never {
     fn constant(&self) -> TokenStream {
-        quote!(::core::option::Option::None)
+        quote!(__resilience::core::option::Option::None)
     }
 }
 
@@ -137,7 +137,7 @@ impl Wrap for Remember {
 
     fn known(&self, at: &At<'_>) -> Option<TokenStream> {
         let (ledger, names, codec) = (item("LEDGER", at.index), at.local("names"), at.local("codec"));
-        self.tx.is_none().then(|| quote_spanned!(Span::mixed_site()=> #ledger.known(&#names, &#codec)))
+        self.tx.is_none().then(|| quote_spanned!(Span::mixed_site()=> (&#ledger).known(&#names, &#codec)))
     }
 
     fn once(&self, at: &At<'_>) -> Option<Ident> {
@@ -150,10 +150,6 @@ impl Wrap for Remember {
 
     fn transaction(&self) -> Option<&Expr> {
         self.tx.as_ref()
-    }
-
-    fn mentions(&self) -> TokenStream {
-        self.tx.to_token_stream()
     }
 
     fn prepare(&self, at: &At<'_>) -> TokenStream {
@@ -189,19 +185,22 @@ impl Wrap for Remember {
                 "fingerprint" => quote_spanned!(join(expr)=> #runtime::fingerprint(#borrowed)),
                 _ => quote_spanned!(join(expr)=> #runtime::Encoded::of(#borrowed)),
             };
-            let given =
-                if *name == "key" { quote!(#field) } else { quote!(::core::option::Option::Some(#field)) };
+            let given = if *name == "key" {
+                quote!(#field)
+            } else {
+                quote!(__resilience::core::option::Option::Some(#field))
+            };
             // What one of them holds while it is evaluated, such as a lock, is let go before the next.
             quote_spanned!(Span::mixed_site()=> #field: { let #field = #call; #given })
         });
         let is_missing = |name: &&str| !written().any(|(written, _)| written == name);
         let missing = ["scope", "fingerprint"].into_iter().filter(is_missing).map(|name| {
             let field = local(name);
-            quote_spanned!(Span::mixed_site()=> #field: ::core::option::Option::None)
+            quote_spanned!(Span::mixed_site()=> #field: __resilience::core::option::Option::None)
         });
         let transaction = self.tx.as_ref().map(|place| tx::prepare(place, at));
         let once =
-            self.once(at).map(|once| quote_spanned!(Span::mixed_site()=> let #once = #names.lacks_key();));
+            self.once(at).map(|once| quote_spanned!(Span::mixed_site()=> let #once = (&#names).lacks_key();));
         quote_spanned! {Span::mixed_site()=>
             #transaction
             let #codec = #codec_call;
@@ -223,19 +222,20 @@ impl Wrap for Remember {
         let (record, rejection) = (local("record"), local("rejection"));
         let (outcome, edge) = (local("outcome"), local("edge"));
         let claimed = quote_spanned! {Span::mixed_site()=> {
-            let #question = #ledger.ask(&#names, || ::core::any::type_name_of_val(&|| ()));
-            match #question.answer().await {
+            let #question = (&#ledger).ask(&#names, || __resilience::core::any::type_name_of_val(&|| ()));
+            match (&#question).answer().await {
                 #runtime::Entry::Run(#claim) => #claim,
-                #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+                #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
                 #runtime::Entry::Rejected(#rejection) => {
-                    break #label ::core::result::Result::Err(#rejection.into());
+                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                 }
             }
         }};
-        let pinned = quote_spanned!(Span::mixed_site()=> let #operation = ::core::pin::pin!(#inner););
+        let pinned =
+            quote_spanned!(Span::mixed_site()=> let #operation = __resilience::core::pin::pin!(#inner););
         let kept = quote_spanned! {Span::mixed_site()=>
-            let #outcome = #claim.keep(#operation).await;
-            #claim.settle(#outcome, &#edge, &#codec).await
+            let #outcome = (&mut #claim).keep(#operation).await;
+            (&mut #claim).settle(#outcome, &#edge, &#codec).await
         };
         match once {
             None => {
@@ -248,8 +248,8 @@ impl Wrap for Remember {
                         let #claim = #claimed;
                         #pinned
                         match #claim {
-                            ::core::option::Option::Some(mut #claim) => { #kept }
-                            ::core::option::Option::None => #operation.await,
+                            __resilience::core::option::Option::Some(mut #claim) => { #kept }
+                            __resilience::core::option::Option::None => #operation.await,
                         }
                     }
                 }
@@ -261,6 +261,6 @@ impl Wrap for Remember {
 /// The claim, where the call has a key.
 fn unless(lacks_key: &Ident, claimed: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
-        if #lacks_key { ::core::option::Option::None } else { ::core::option::Option::Some(#claimed) }
+        if #lacks_key { __resilience::core::option::Option::None } else { __resilience::core::option::Option::Some(#claimed) }
     }
 }

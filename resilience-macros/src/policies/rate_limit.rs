@@ -163,7 +163,7 @@ impl Constant for WeightArg {
 
 /// The type of a weight, at its place: an error there says what it expects.
 fn number(weight: &Expr) -> TokenStream {
-    quote_spanned!(join(weight)=> ::core::primitive::u32)
+    quote_spanned!(join(weight)=> __resilience::core::primitive::u32)
 }
 
 impl Wrap for Limit {
@@ -189,13 +189,13 @@ impl Wrap for Limit {
         let (weight, params, rejection) = (at.local("weight"), &at.params, local("rejection"));
         let weight = match self.computed {
             Some(_) => quote!(#weight),
-            None => quote!(#params.weight.fixed()),
+            None => quote!((&#params.weight).fixed()),
         };
         let (inner, turn) = (inner.outcome(), self.engine.admit(at, Some(&weight)));
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                if let ::core::result::Result::Err(#rejection) = #turn.await {
-                    break #label ::core::result::Result::Err(#rejection.into());
+                if let __resilience::core::result::Result::Err(#rejection) = #turn.await {
+                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                 }
                 #inner
             }

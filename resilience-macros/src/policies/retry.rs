@@ -73,18 +73,24 @@ impl Wrap for Repeat {
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
         let earn = earn(self.budget.as_ref(), at);
-        let (budget, once) = (budget(self.budget.as_ref()), &at.once);
+        let (budget, once) = (budget(self.budget.as_ref(), at), &at.once);
+        let last = quote!((&#retry).last());
+        let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
+        let restored = at.own_self.restored();
         quote_spanned! {Span::mixed_site()=> {
-            let mut #retry = #policy.start() #once;
+            let mut #retry = (&#policy).start() #once;
             #earn
+            #slot
             loop {
-                #retry.begin();
+                (&mut #retry).begin();
+                #own
                 // In a block of its own: dropped by hand, a borrowed outcome would still count as held during the wait.
                 let #wait = {
                     let #outcome = #inner;
-                    match #retry.next(#verdict, #budget) {
-                        ::core::option::Option::Some(#wait) => #wait,
-                        ::core::option::Option::None => break #outcome,
+                    #restored
+                    match (&#retry).next(#verdict, #budget) {
+                        __resilience::core::option::Option::Some(#wait) => #wait,
+                        __resilience::core::option::Option::None => break #outcome,
                     }
                 };
                 #runtime::pause(#wait).await;
@@ -96,34 +102,38 @@ impl Wrap for Repeat {
         self.budget.as_ref()
     }
 
-    fn mentions(&self) -> TokenStream {
-        let (budget, when, when_ok) = (&self.budget, &self.when, &self.when_ok);
-        quote!(#budget #when #when_ok)
+    fn evaluated(&self) -> TokenStream {
+        let (when, when_ok) = (&self.when, &self.when_ok);
+        quote!(#when #when_ok)
     }
 }
 
 /// The share of this call, if it is this policy that earns it.
 pub(super) fn earn(budget: Option<&Expr>, at: &At<'_>) -> Option<TokenStream> {
-    let budget = budget.filter(|_| at.earns)?;
-    let (runtime, variable) = (&at.runtime, local("budget"));
+    let written = budget.filter(|_| at.earns)?;
+    let (runtime, variable, budget) = (&at.runtime, local("budget"), place(written, at));
     // Borrowed for a moment: a const in place of a static is an error where it is spent, and not here too.
-    Some(quote_spanned! {join(budget)=>
+    Some(quote_spanned! {join(written)=>
         { let #variable: &#runtime::RetryBudget = &#budget; #variable.earn(); }
     })
 }
 
 /// A borrow of the user's budget. A variable of the type instead of a function, which a wrong one would be shown.
-fn borrowed(budget: &Expr) -> TokenStream {
-    let (runtime, variable) = (crate::paths::runtime(), local("budget"));
-    quote_spanned!(join(budget)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable })
+fn borrowed(written: &Expr, at: &At<'_>) -> TokenStream {
+    let (runtime, variable, budget) = (&at.runtime, local("budget"), place(written, at));
+    quote_spanned!(join(written)=> { let #variable: &#runtime::RetryBudget = &#budget; #variable })
 }
 
 /// The same, where there is one.
-pub(super) fn budget(budget: Option<&Expr>) -> TokenStream {
-    match budget.map(borrowed) {
-        Some(budget) => quote!(::core::option::Option::Some(#budget)),
-        None => quote!(::core::option::Option::None),
+pub(super) fn budget(budget: Option<&Expr>, at: &At<'_>) -> TokenStream {
+    match budget.map(|budget| borrowed(budget, at)) {
+        Some(budget) => quote!(__resilience::core::option::Option::Some(#budget)),
+        None => quote!(__resilience::core::option::Option::None),
     }
+}
+
+fn place(budget: &Expr, at: &At<'_>) -> TokenStream {
+    at.own_self.place(&budget.to_token_stream())
 }
 
 /// `nested = repeat`

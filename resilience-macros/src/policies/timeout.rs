@@ -82,7 +82,7 @@ impl Constant for Millis {
     }
 
     fn computed(expr: &Expr) -> TokenStream {
-        quote::quote!(::core::time::Duration::from_millis({ let ms: u64 = #expr; ms }))
+        quote::quote!(__resilience::core::time::Duration::from_millis({ let ms: u64 = #expr; ms }))
     }
 }
 
@@ -96,7 +96,7 @@ impl Constant for Secs {
     }
 
     fn computed(expr: &Expr) -> TokenStream {
-        quote::quote!(::core::time::Duration::from_secs({ let secs: u64 = #expr; secs }))
+        quote::quote!(__resilience::core::time::Duration::from_secs({ let secs: u64 = #expr; secs }))
     }
 }
 
@@ -112,8 +112,8 @@ impl Wrap for Cut {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, policy, timed) = (inner.future(), item("TIMEOUT", at.index), local("timed"));
         quote_spanned! {proc_macro2::Span::mixed_site()=> {
-            let #timed = ::core::pin::pin!(#inner);
-            #policy.cut(#timed).await
+            let #timed = __resilience::core::pin::pin!(#inner);
+            (&#policy).cut(#timed).await
         }}
     }
 }

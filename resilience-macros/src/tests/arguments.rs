@@ -33,14 +33,14 @@ fn a_repeated_body_gets_its_arguments_anew() {
                     ..__resilience::policy::retry::Retry::DEFAULT
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "send"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "send"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -57,21 +57,24 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 let mut word_slot = __resilience::slot::<String>(word);
                 let mut b_slot = __resilience::slot(b);
                 let mut a_slot = __resilience::slot(a);
-                let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
-                    let outcome = edge.attempt(async { if false { return __resilience::never:: <
-                    Result < _, E > > (); } let mut word = __resilience::hand_out(& mut word_slot,
-                    retry.last()); let b = __resilience::hand_out(& mut b_slot, retry.last()); let a
-                    = __resilience::hand_out(& mut a_slot, retry.last()); let limit =
+                let call = __resilience::core::pin::pin!(
+                    async { { let mut retry = (& __RETRY_0).start(); loop { (& mut retry).begin();
+                    let wait = { let outcome = (& edge).attempt(async { if false { return
+                    __resilience::never:: < Result < _, E > > (); } let mut word =
+                    __resilience::hand_out(& mut word_slot, (& retry).last()); let b =
+                    __resilience::hand_out(& mut b_slot, (& retry).last()); let a =
+                    __resilience::hand_out(& mut a_slot, (& retry).last()); let limit =
                     __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
-                    await; match retry.next(edge.verdict(& outcome, ::core::option::Option::Some(& |
-                    error | error.may_pass(limit)), ::core::option::Option::None),
-                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
-                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
-                    await; } } }
+                    await; match (& retry).next((& edge).verdict(& outcome,
+                    __resilience::core::option::Option::Some(& | error | error.may_pass(limit)),
+                    __resilience::core::option::Option::None),
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::option::Option::Some(wait) => wait,
+                    __resilience::core::option::Option::None => break outcome, } };
+                    __resilience::pause(wait). await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );
@@ -89,7 +92,7 @@ fn attempts_that_overlap_share_the_arguments() {
             }
         },
         &expect![[r#"
-            async fn load(self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
+            async fn load(mut self: Arc<Self>, id: u32, name: &str) -> Result<Reply, E> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
                     __resilience::policy::Policy::Retry(__POLICY_0),
                     __resilience::policy::Policy::Hedge(__POLICY_1),
@@ -105,20 +108,20 @@ fn attempts_that_overlap_share_the_arguments() {
                 const __POLICY_1: __resilience::policy::hedge::Hedge = __resilience::policy::hedge::Hedge {
                     budget: "self . budget",
                     after: __resilience::policy::hedge::After::Time(
-                        ::core::time::Duration::from_millis(50u64),
+                        __resilience::core::time::Duration::from_millis(50u64),
                     ),
                     repeatable: true,
                     ..__resilience::policy::hedge::Hedge::DEFAULT
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "load"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "load"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -136,23 +139,31 @@ fn attempts_that_overlap_share_the_arguments() {
                     __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
-                let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
-                    let outcome = { { let budget : & __resilience::RetryBudget = & self.budget;
-                    budget.earn(); } let make = || edge.attempt(async { if false { return
-                    __resilience::never:: < Result < Reply, E > > (); } let this =
-                    __resilience::again(& self); let id = __resilience::another:: < u32 > (& id);
-                    this.client.load(id, name). await }); let first =
-                    ::core::pin::pin!(::core::option::Option::Some(make())); __HEDGE_1.race(first,
-                    make, ::core::option::Option::Some({ let budget : & __resilience::RetryBudget = &
-                    self.budget; budget })). await }; match retry.next(edge.verdict(& outcome,
-                    ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
-                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
-                    await; } } }
+                let this = __resilience::again(&self);
+                let call = __resilience::core::pin::pin!(
+                    async { { let mut retry = (& __RETRY_0).start(); let mut self_slot =
+                    __resilience::slot(self); loop { (& mut retry).begin(); self =
+                    __resilience::hand_out(& mut self_slot, (& retry).last()); let wait = { let
+                    outcome = { { let budget : & __resilience::RetryBudget = & this.budget; budget
+                    .earn(); } let first =
+                    __resilience::core::pin::pin!(__resilience::core::option::Option::None); let mut
+                    race = (& __HEDGE_1).race(first, __resilience::core::option::Option::Some({ let
+                    budget : & __resilience::RetryBudget = & this.budget; budget })); let self_slot =
+                    self; loop { self = __resilience::another(& self_slot); (& mut race).start({ let
+                    id = __resilience::another:: < u32 > (& id); (& edge).attempt(async move { if
+                    false { return __resilience::never:: < Result < Reply, E > > (); } self.client
+                    .load(id, name). await }) }); if let
+                    __resilience::core::option::Option::Some(outcome) = (& mut race). await { break
+                    outcome; } } }; match (& retry).next((& edge).verdict(& outcome,
+                    __resilience::core::option::Option::None,
+                    __resilience::core::option::Option::None),
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::option::Option::Some(wait) => wait,
+                    __resilience::core::option::Option::None => break outcome, } };
+                    __resilience::pause(wait). await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );
@@ -172,7 +183,7 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
             }
         },
         &expect![[r#"
-            async fn report(self: Arc<Self>, title: String) -> Result<Report, Error> {
+            async fn report(mut self: Arc<Self>, title: String) -> Result<Report, Error> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
                     __resilience::policy::Policy::Retry(__POLICY_0),
                     __resilience::policy::Policy::Bulkhead(__POLICY_1),
@@ -193,17 +204,17 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     ..__resilience::policy::bulkhead::Bulkhead::DEFAULT
                 };
                 const __POLICY_2: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_millis(500u64),
+                    after: __resilience::core::time::Duration::from_millis(500u64),
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "report"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "report"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -223,28 +234,32 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 let edge = ::resilience::__private::edge::<Result<Report, Error>>();
                 let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();
                 let pool: &'static __resilience::Pool = &REPORTS;
-                let mut self_slot = __resilience::slot(self);
                 let mut title_slot = __resilience::slot::<String>(title);
-                let call = ::core::pin::pin!(
-                    async { { let mut retry = __RETRY_0.start(); loop { retry.begin(); let wait = {
-                    let outcome = 'bulkhead : { let place = match pool.admit(& __SITE). await {
-                    ::core::result::Result::Ok(place) => place,
-                    ::core::result::Result::Err(rejection) => { break
-                    'bulkhead::core::result::Result::Err(rejection.into()); } }; crossing.run(pool, &
-                    __SITE, place, { let this = __resilience::hand_over(__resilience::hand_out(& mut
-                    self_slot, retry.last())); let title =
-                    __resilience::hand_over(__resilience::hand_out(& mut title_slot, retry.last()));
-                    async move { { let timed = ::core::pin::pin!(edge.attempt(async { if false {
-                    return __resilience::never:: < Result < Report, Error > > (); } let this = this;
-                    let mut title = title; { title.push('!'); this.write(& title). await } }));
-                    __TIMEOUT_2.cut(timed). await } } }). await }; match retry.next(edge.verdict(&
-                    outcome, ::core::option::Option::None, ::core::option::Option::None),
-                    ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
-                    ::core::option::Option::None => break outcome, } }; __resilience::pause(wait).
-                    await; } } }
+                let call = __resilience::core::pin::pin!(
+                    async { { let mut retry = (& __RETRY_0).start(); let mut self_slot =
+                    __resilience::slot(self); loop { (& mut retry).begin(); self =
+                    __resilience::hand_out(& mut self_slot, (& retry).last()); let wait = { let
+                    outcome = 'bulkhead : { let place = match pool.admit(& __SITE). await {
+                    __resilience::core::result::Result::Ok(place) => place,
+                    __resilience::core::result::Result::Err(rejection) => { break 'bulkhead
+                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                    } }; (& crossing).run(pool, & __SITE, place, { self =
+                    __resilience::hand_over(self); let title =
+                    __resilience::hand_over(__resilience::hand_out(& mut title_slot, (& retry)
+                    .last())); async move { { let timed = __resilience::core::pin::pin!({ let mut
+                    title = title; (& edge).attempt(async move { if false { return
+                    __resilience::never:: < Result < Report, Error > > (); } { title.push('!'); self
+                    .write(& title). await } }) }); (& __TIMEOUT_2).cut(timed). await } } }). await
+                    }; match (& retry).next((& edge).verdict(& outcome,
+                    __resilience::core::option::Option::None,
+                    __resilience::core::option::Option::None),
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::option::Option::Some(wait) => wait,
+                    __resilience::core::option::Option::None => break outcome, } };
+                    __resilience::pause(wait). await; } } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );

@@ -27,21 +27,21 @@ fn a_right_is_had_while_the_body_runs() {
                 use timeout as _;
                 const __POLICY_0: __resilience::policy::exclusive::Exclusive = __resilience::policy::exclusive::Exclusive {
                     key: "(self . name , day)",
-                    lease: ::core::time::Duration::from_secs(30u64),
+                    lease: __resilience::core::time::Duration::from_secs(30u64),
                     otherwise: __resilience::policy::exclusive::Otherwise::Wait,
                 };
                 const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_millis(500u64),
+                    after: __resilience::core::time::Duration::from_millis(500u64),
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "settle"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "settle"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -60,18 +60,19 @@ fn a_right_is_had_while_the_body_runs() {
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
                 let right = __resilience::Encoded::of(&(&self.name, &day));
-                let call = ::core::pin::pin!(
-                    async { 'exclusive : { let mut lead = match __EXCLUSIVE_0
-                    .lead(::core::option::Option::Some(& right)). await {
-                    ::core::result::Result::Ok(lead) => lead, ::core::result::Result::Err(rejection)
-                    => { break 'exclusive::core::result::Result::Err(rejection.into()); } }; let held
-                    = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(edge.attempt(async {
-                    if false { return __resilience::never:: < Result < u32, Error > > (); } self
-                    .work(day). await })); __TIMEOUT_1.cut(timed). await } }); lead.keep(held). await
-                    } }
+                let call = __resilience::core::pin::pin!(
+                    async { 'exclusive : { let mut lead = match (& __EXCLUSIVE_0)
+                    .lead(__resilience::core::option::Option::Some(& right)). await {
+                    __resilience::core::result::Result::Ok(lead) => lead,
+                    __resilience::core::result::Result::Err(rejection) => { break 'exclusive
+                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                    } }; let held = __resilience::core::pin::pin!(async { { let timed =
+                    __resilience::core::pin::pin!((& edge).attempt(async { if false { return
+                    __resilience::never:: < Result < u32, Error > > (); } self.work(day). await }));
+                    (& __TIMEOUT_1).cut(timed). await } }); (& mut lead).keep(held). await } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );
@@ -99,14 +100,14 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                     ..__resilience::policy::idempotent::Idempotent::DEFAULT
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "charge"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "charge"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -132,22 +133,23 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                         let key = __resilience::Encoded::of(&order);
                         key
                     },
-                    scope: ::core::option::Option::None,
-                    fingerprint: ::core::option::Option::None,
+                    scope: __resilience::core::option::Option::None,
+                    fingerprint: __resilience::core::option::Option::None,
                 };
-                let call = ::core::pin::pin!(
-                    async { 'idempotent : { let claim = match __LEDGER_0.claim_in(& transaction, &
-                    mut unit.tx, & names, || ::core::any::type_name_of_val(& || ())). await {
-                    __resilience::Entry::Run(claim) => claim, __resilience::Entry::Known(record) =>
-                    break 'idempotent __LEDGER_0.replay(& record, & codec),
-                    __resilience::Entry::Rejected(rejection) => { break
-                    'idempotent::core::result::Result::Err(rejection.into()); } }; let outcome = edge
-                    .attempt(async { if false { return __resilience::never:: < Result < u64, PayError
-                    > > (); } let unit = & mut * unit; insert(unit, order). await }). await; claim
-                    .settle(& transaction, & mut unit.tx, outcome, & edge, & codec). await } }
+                let call = __resilience::core::pin::pin!(
+                    async { 'idempotent : { let claim = match (& __LEDGER_0).claim_in(& transaction,
+                    & mut unit.tx, & names, || __resilience::core::any::type_name_of_val(& || ())).
+                    await { __resilience::Entry::Run(claim) => claim,
+                    __resilience::Entry::Known(record) => break 'idempotent(& __LEDGER_0).replay(&
+                    record, & codec), __resilience::Entry::Rejected(rejection) => { break 'idempotent
+                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                    } }; let outcome = (& edge).attempt(async { if false { return
+                    __resilience::never:: < Result < u64, PayError > > (); } let unit = & mut * unit;
+                    insert(unit, order). await }). await; claim.settle(& transaction, & mut unit.tx,
+                    outcome, & edge, & codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );

@@ -43,14 +43,14 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     when: "is_down",
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "load"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "load"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -68,29 +68,33 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     use ::resilience::__private::BareResult as _;
                     ::resilience::__private::any_result::<Reply>().edge_classifying()
                 };
-                let call = ::core::pin::pin!(
-                    async { 'fallback_0 : { let outcome = { let mut retry = __RETRY_1.start(); loop {
-                    retry.begin(); let wait = { let outcome = 'fallback_2 : { let outcome = edge
-                    .attempt(async { if false { return __resilience::never:: < Reply > (); } let name
-                    = __resilience::again:: < String > (& name); fetch(name). await }). await; let
-                    error = match edge.stands(& __SITE, outcome, ::core::option::Option::Some(&
-                    is_down)) { ::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
-                    ::core::result::Result::Err(error) => error, }; #[allow(unused_variables,
-                    unused_mut)] let name = __resilience::again:: < String > (& name); let answer =
-                    __resilience::answer(& edge, error, | _ | Ok(name)); edge.answered(answer) };
-                    match retry.next(edge.verdict(& outcome, ::core::option::Option::None,
-                    ::core::option::Option::None), ::core::option::Option::None) {
-                    ::core::option::Option::Some(wait) => wait, ::core::option::Option::None => break
-                    outcome, } }; __resilience::pause(wait). await; } }; let error = match edge
-                    .stands(& __SITE, outcome, ::core::option::Option::None) {
-                    ::core::result::Result::Ok(outcome) => break 'fallback_0 outcome,
-                    ::core::result::Result::Err(error) => error, }; let answer =
+                let call = __resilience::core::pin::pin!(
+                    async { 'fallback_0 : { let outcome = { let mut retry = (& __RETRY_1).start();
+                    loop { (& mut retry).begin(); let wait = { let outcome = 'fallback_2 : { let
+                    outcome = (& edge).attempt(async { if false { return __resilience::never:: <
+                    Reply > (); } let name = __resilience::again:: < String > (& name); fetch(name).
+                    await }). await; let error = match (& edge).stands(& __SITE, outcome,
+                    __resilience::core::option::Option::Some(& is_down)) {
+                    __resilience::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
+                    __resilience::core::result::Result::Err(error) => error, };
+                    #[allow(unused_variables, unused_mut)] let name = __resilience::again:: < String
+                    > (& name); let answer = __resilience::answer(& edge, error, | _ | Ok(name)); (&
+                    edge).answered(answer) }; match (& retry).next((& edge).verdict(& outcome,
+                    __resilience::core::option::Option::None,
+                    __resilience::core::option::Option::None),
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::option::Option::Some(wait) => wait,
+                    __resilience::core::option::Option::None => break outcome, } };
+                    __resilience::pause(wait). await; } }; let error = match (& edge).stands(&
+                    __SITE, outcome, __resilience::core::option::Option::None) {
+                    __resilience::core::result::Result::Ok(outcome) => break 'fallback_0 outcome,
+                    __resilience::core::result::Result::Err(error) => error, }; let answer =
                     __resilience::answer_later(& edge, error, async | error |
-                    __resilience::awaited(cached(error)).future(). await). await; edge
+                    __resilience::awaited(cached(error)).future(). await). await; (& edge)
                     .answered(answer) } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );
@@ -117,14 +121,14 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                     ..__resilience::policy::fallback::Fallback::DEFAULT
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "find"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "find"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -136,16 +140,17 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                 let edge = ::resilience::__private::edge::<
                     ::resilience::__private::Bare<Option<u64>>,
                 >();
-                let call = ::core::pin::pin!(
-                    async { 'fallback : { let outcome = edge.attempt(async { if false { return
+                let call = __resilience::core::pin::pin!(
+                    async { 'fallback : { let outcome = (& edge).attempt(async { if false { return
                     __resilience::never:: < Option < u64 > > (); } Some(id) }). await; let error =
-                    match edge.stands(& __SITE, outcome, ::core::option::Option::None) {
-                    ::core::result::Result::Ok(outcome) => break 'fallback outcome,
-                    ::core::result::Result::Err(error) => error, }; let answer =
-                    __resilience::answer(& edge, error, | _ | None); edge.answered(answer) } }
+                    match (& edge).stands(& __SITE, outcome,
+                    __resilience::core::option::Option::None) {
+                    __resilience::core::result::Result::Ok(outcome) => break 'fallback outcome,
+                    __resilience::core::result::Result::Err(error) => error, }; let answer =
+                    __resilience::answer(& edge, error, | _ | None); (& edge).answered(answer) } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );

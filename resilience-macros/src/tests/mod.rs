@@ -52,7 +52,7 @@ fn the_headline() {
                     ..__resilience::policy::idempotent::Idempotent::DEFAULT
                 };
                 const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_secs(2u64),
+                    after: __resilience::core::time::Duration::from_secs(2u64),
                 };
                 const __POLICY_2: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
                     attempts: 3u32,
@@ -63,17 +63,17 @@ fn the_headline() {
                     ..__resilience::policy::circuit_breaker::CircuitBreaker::DEFAULT
                 };
                 const __POLICY_4: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_millis(500u64),
+                    after: __resilience::core::time::Duration::from_millis(500u64),
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "charge"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "charge"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[&__BREAKER_3],
                 );
@@ -114,40 +114,48 @@ fn the_headline() {
                         let key = __resilience::Encoded::of(&order.id);
                         key
                     },
-                    scope: ::core::option::Option::None,
-                    fingerprint: ::core::option::Option::None,
+                    scope: __resilience::core::option::Option::None,
+                    fingerprint: __resilience::core::option::Option::None,
                 };
                 let outcome = 'known: {
-                    if let ::core::option::Option::Some(outcome) = __LEDGER_0.known(&names, &codec) {
+                    if let __resilience::core::option::Option::Some(outcome) = (&__LEDGER_0)
+                        .known(&names, &codec)
+                    {
                         break 'known outcome;
                     }
-                    let call = ::core::pin::pin!(
-                        async { 'idempotent : { let mut claim = { let question = __LEDGER_0.ask(&
-                        names, || ::core::any::type_name_of_val(& || ())); match question.answer().
-                        await { __resilience::Entry::Run(claim) => claim,
-                        __resilience::Entry::Known(record) => break 'idempotent __LEDGER_0.replay(&
-                        record, & codec), __resilience::Entry::Rejected(rejection) => { break
-                        'idempotent::core::result::Result::Err(rejection.into()); } } }; let
-                        operation = ::core::pin::pin!(async { { let timed = ::core::pin::pin!(async {
-                        { let mut retry = __RETRY_2.start(); loop { retry.begin(); let wait = { let
-                        outcome = 'breaker : { let permit = match __BREAKER_3.admit(& __SITE) {
-                        ::core::result::Result::Ok(permit) => permit,
-                        ::core::result::Result::Err(rejection) => { break
-                        'breaker::core::result::Result::Err(rejection.into()); } }; let outcome = {
-                        let timed = ::core::pin::pin!(edge.attempt(async { if false { return
-                        __resilience::never:: < Result < Receipt, PayError > > (); } gateway
-                        .post(order). await })); __TIMEOUT_4.cut(timed). await }; permit.settle(edge
-                        .verdict(& outcome, ::core::option::Option::None,
-                        ::core::option::Option::None)); outcome }; match retry.next(edge.verdict(&
-                        outcome, ::core::option::Option::None, ::core::option::Option::None),
-                        ::core::option::Option::None) { ::core::option::Option::Some(wait) => wait,
-                        ::core::option::Option::None => break outcome, } }; __resilience::pause(wait)
-                        . await; } } }); __TIMEOUT_1.cut(timed). await } }); let outcome = claim
-                        .keep(operation). await; claim.settle(outcome, & edge, & codec). await } }
+                    let call = __resilience::core::pin::pin!(
+                        async { 'idempotent : { let mut claim = { let question = (& __LEDGER_0).ask(&
+                        names, || __resilience::core::any::type_name_of_val(& || ())); match (&
+                        question).answer(). await { __resilience::Entry::Run(claim) => claim,
+                        __resilience::Entry::Known(record) => break 'idempotent(& __LEDGER_0)
+                        .replay(& record, & codec), __resilience::Entry::Rejected(rejection) => {
+                        break 'idempotent
+                        __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                        } } }; let operation = __resilience::core::pin::pin!(async { { let timed =
+                        __resilience::core::pin::pin!(async { { let mut retry = (& __RETRY_2)
+                        .start(); loop { (& mut retry).begin(); let wait = { let outcome = 'breaker :
+                        { let permit = match (& __BREAKER_3).admit(& __SITE) {
+                        __resilience::core::result::Result::Ok(permit) => permit,
+                        __resilience::core::result::Result::Err(rejection) => { break 'breaker
+                        __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                        } }; let outcome = { let timed = __resilience::core::pin::pin!((& edge)
+                        .attempt(async { if false { return __resilience::never:: < Result < Receipt,
+                        PayError > > (); } gateway.post(order). await })); (& __TIMEOUT_4).cut(timed)
+                        . await }; permit.settle((& edge).verdict(& outcome,
+                        __resilience::core::option::Option::None,
+                        __resilience::core::option::Option::None)); outcome }; match (& retry)
+                        .next((& edge).verdict(& outcome, __resilience::core::option::Option::None,
+                        __resilience::core::option::Option::None),
+                        __resilience::core::option::Option::None) {
+                        __resilience::core::option::Option::Some(wait) => wait,
+                        __resilience::core::option::Option::None => break outcome, } };
+                        __resilience::pause(wait). await; } } }); (& __TIMEOUT_1).cut(timed). await }
+                        }); let outcome = (& mut claim).keep(operation). await; (& mut claim)
+                        .settle(outcome, & edge, & codec). await } }
                     );
                     __resilience::enter(call).await
                 };
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );

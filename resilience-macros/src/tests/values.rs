@@ -24,27 +24,27 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: BUDGET,
                 };
-                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                const _: () = if let __resilience::core::option::Option::Some(found) = __resilience::policy::judge(
                     __RESILIENCE_STACK,
                     &[],
                     false,
                 ) {
-                    if found.blames(0usize, "after") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(0usize, "after") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                     if found.policy == 0usize {
-                        ::core::panic!("{}", found.message())
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "call"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "call"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[],
                 );
@@ -58,13 +58,13 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     __POLICY_0,
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
-                let call = ::core::pin::pin!(
-                    async { { let timed = ::core::pin::pin!(edge.attempt(async { if false { return
-                    __resilience::never:: < Result < (), E > > (); } Ok(()) })); __TIMEOUT_0
-                    .cut(timed). await } }
+                let call = __resilience::core::pin::pin!(
+                    async { { let timed = __resilience::core::pin::pin!((& edge).attempt(async { if
+                    false { return __resilience::never:: < Result < (), E > > (); } Ok(()) })); (&
+                    __TIMEOUT_0).cut(timed). await } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );
@@ -93,78 +93,78 @@ fn a_weight_is_computed_before_any_policy_acts() {
                 #[allow(unused_imports)]
                 use rate_limit as _;
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
-                    after: ::core::time::Duration::from_millis(500u64),
+                    after: __resilience::core::time::Duration::from_millis(500u64),
                 };
                 const __POLICY_1: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
                     permits: 1000u32,
-                    burst: ::core::option::Option::Some(500u32),
+                    burst: __resilience::core::option::Option::Some(500u32),
                     weight: __resilience::policy::rate_limit::Weight::Computed(
                         "rows . len () as u32",
                     ),
-                    max_wait: ::core::option::Option::Some(
-                        ::core::time::Duration::from_millis(100u64),
+                    max_wait: __resilience::core::option::Option::Some(
+                        __resilience::core::time::Duration::from_millis(100u64),
                     ),
                     ..__resilience::policy::rate_limit::RateLimit::DEFAULT
                 };
                 const __POLICY_2: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
                     permits: 10u32,
                     weight: __resilience::policy::rate_limit::Weight::Fixed({
-                        let weight: ::core::primitive::u32 = COST;
+                        let weight: __resilience::core::primitive::u32 = COST;
                         weight
                     }),
-                    fleet: ::core::option::Option::Some(
+                    fleet: __resilience::core::option::Option::Some(
                         __resilience::policy::rate_limit::Fail::Open,
                     ),
                     ..__resilience::policy::rate_limit::RateLimit::DEFAULT
                 };
-                const _: () = if let ::core::option::Option::Some(found) = __resilience::policy::judge(
+                const _: () = if let __resilience::core::option::Option::Some(found) = __resilience::policy::judge(
                     __RESILIENCE_STACK,
                     &[],
                     false,
                 ) {
-                    if found.blames(0usize, "after") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(0usize, "after") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                     if found.policy == 0usize {
-                        ::core::panic!("{}", found.message())
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(1usize, "permits") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(1usize, "permits") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(1usize, "burst") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(1usize, "burst") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(1usize, "weight") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(1usize, "weight") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(1usize, "max_wait") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(1usize, "max_wait") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                     if found.policy == 1usize {
-                        ::core::panic!("{}", found.message())
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(2usize, "permits") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(2usize, "permits") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(2usize, "weight") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(2usize, "weight") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
-                    if found.blames(2usize, "fleet") {
-                        ::core::panic!("{}", found.message())
+                    if (&found).blames(2usize, "fleet") {
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                     if found.policy == 2usize {
-                        ::core::panic!("{}", found.message())
+                        __resilience::core::panic!("{}", (& found).message())
                     }
                 };
                 fn __here() -> &'static str {
-                    ::core::any::type_name_of_val(&__here)
+                    __resilience::core::any::type_name_of_val(&__here)
                 }
                 static __SITE: __resilience::Site = __resilience::Site::new(
-                    ::core::concat!(::core::module_path!(), "::", "insert"),
-                    ::core::option::Option::Some(::core::module_path!()),
+                    __resilience::core::concat!(__resilience::core::module_path!(), "::", "insert"),
+                    __resilience::core::option::Option::Some(__resilience::core::module_path!()),
                     __here,
-                    ::core::file!(),
-                    ::core::line!(),
+                    __resilience::core::file!(),
+                    __resilience::core::line!(),
                     __RESILIENCE_STACK,
                     &[&__RATE_LIMIT_1, &__RATE_LIMIT_2],
                 );
@@ -186,19 +186,22 @@ fn a_weight_is_computed_before_any_policy_acts() {
                     __POLICY_2,
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
-                let weight_1: ::core::primitive::u32 = rows.len() as u32;
-                let call = ::core::pin::pin!(
-                    async { { let timed = ::core::pin::pin!(async { 'rate_limit_1 : { if let
-                    ::core::result::Result::Err(rejection) = __RATE_LIMIT_1.admit(& __SITE, weight_1)
-                    . await { break 'rate_limit_1::core::result::Result::Err(rejection.into()); }
-                    'rate_limit_2 : { if let ::core::result::Result::Err(rejection) = __RATE_LIMIT_2
-                    .admit(& __SITE, __POLICY_2.weight.fixed()). await { break
-                    'rate_limit_2::core::result::Result::Err(rejection.into()); } edge.attempt(async
-                    { if false { return __resilience::never:: < Result < (), E > > (); } store(rows).
-                    await }). await } } }); __TIMEOUT_0.cut(timed). await } }
+                let weight_1: __resilience::core::primitive::u32 = rows.len() as u32;
+                let call = __resilience::core::pin::pin!(
+                    async { { let timed = __resilience::core::pin::pin!(async { 'rate_limit_1 : { if
+                    let __resilience::core::result::Result::Err(rejection) = (& __RATE_LIMIT_1)
+                    .admit(& __SITE, weight_1). await { break 'rate_limit_1
+                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                    } 'rate_limit_2 : { if let __resilience::core::result::Result::Err(rejection) =
+                    (& __RATE_LIMIT_2).admit(& __SITE, (& __POLICY_2.weight).fixed()). await { break
+                    'rate_limit_2
+                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                    } (& edge).attempt(async { if false { return __resilience::never:: < Result < (),
+                    E > > (); } store(rows). await }). await } } }); (& __TIMEOUT_0).cut(timed).
+                    await } }
                 );
                 let outcome = __resilience::enter(call).await;
-                edge.leave(outcome)
+                (&edge).leave(outcome)
             }
         "#]],
     );

@@ -18,10 +18,15 @@ pub(super) struct Branch<P> {
 }
 
 impl<F: Future, P: DerefMut<Target = Option<F>>> Branch<P> {
-    /// It begins at its first poll, which follows at once.
+    /// It begins at its first poll, which follows at once. The future may be filled in before.
     pub(super) fn new(number: usize, future: Pin<P>, start: Option<Tick>) -> Self {
         let path = picks::path().branch(number);
         Self { future, part: context::with(|context| context.part(path)), start }
+    }
+
+    /// Puts the attempt where it is to run.
+    pub(super) fn fill(&mut self, attempt: F) {
+        self.future.set(Some(attempt));
     }
 
     /// What it came to, once: it is dropped then.

@@ -121,25 +121,25 @@ impl Hedge {
         let edge = edge_plain::<Result<T, E>>();
         let call = pin!(async {
             self.budget.iter().for_each(|budget| budget.earn());
-            let make = || edge.attempt(body());
-            let first = pin!(Some(make()));
-            self.race(first, make, self.budget).await
+            let first = pin!(None);
+            let mut race = self.race(first, self.budget);
+            loop {
+                race.start(edge.attempt(body()));
+                if let Some(outcome) = (&mut race).await {
+                    break outcome;
+                }
+            }
         });
         edge.leave(enter(call).await)
     }
 
-    /// Runs `first`, and what `make` gives beside it while it is slow.
+    /// A race of attempts, the first of which stands in `first`, and the others in places of their own.
     #[doc(hidden)]
-    pub fn race<'a, F, M>(
+    pub fn race<'a, F: Future>(
         &'a self,
         first: Pin<&'a mut Option<F>>,
-        make: M,
         budget: Option<&'a RetryBudget>,
-    ) -> Race<'a, F, M>
-    where
-        F: Future,
-        M: Fn() -> F,
-    {
+    ) -> Race<'a, F> {
         let latencies = (self.params.after == After::P95).then(|| self.home.in_use(Latencies::new));
         let delay = match self.params.after {
             After::Time(delay) => delay,
@@ -159,17 +159,20 @@ impl Hedge {
                 context.settle_picks();
                 context.limit_in(delay)
             }),
-            running: 1,
-            make,
+            running: 0,
+            begun: 0,
+            unpolled: 0,
             first: Branch::new(0, first, start),
             extra: Vec::new(),
         }
     }
 }
 
-/// The future of [`Hedge::race`]. It holds no outcome while it is pending, so that an error need not be `Send`.
+/// Attempts side by side, each made by the caller: so it can be made of what the caller has at that moment. As a future it is
+/// ready with the outcome, or with nothing when it is time to [start](Self::start) another. It holds no outcome while it is
+/// pending, so that an error need not be `Send`.
 #[must_use = "futures do nothing unless polled"]
-pub struct Race<'a, F, M> {
+pub struct Race<'a, F> {
     name: &'static str,
     budget: Option<&'a RetryBudget>,
     /// Where runs are observed.
@@ -180,25 +183,41 @@ pub struct Race<'a, F, M> {
     /// When the next one does.
     due: Limit,
     running: u32,
-    make: M,
+    /// How many were started.
+    begun: usize,
+    /// Those before it were polled for this wakeup.
+    unpolled: usize,
     first: Branch<&'a mut Option<F>>,
     /// Empty, and without a heap, while the first is in time.
     extra: Vec<Branch<Box<Option<F>>>>,
 }
 
 /// The attempts are pinned where they are, not in here.
-impl<F, M> Unpin for Race<'_, F, M> {}
+impl<F> Unpin for Race<'_, F> {}
 
 /// Whether one of `left` further attempts may start at `at`.
 fn may_start(left: u32, at: Tick, deadline: Option<Tick>) -> bool {
     left > 0 && deadline.is_none_or(|deadline| at < deadline)
 }
 
-impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
+impl<F: Future<Output = Outcome<T, E>>, T, E> Race<'_, F> {
     /// Makes one attempt, where the call must not be repeated.
     pub fn once_if(mut self, once: bool) -> Self {
         self.left = if once { 0 } else { self.left };
         self
+    }
+
+    /// Takes an attempt in. It begins when the race is polled.
+    pub fn start(&mut self, attempt: F) {
+        match self.begun {
+            0 => self.first.fill(attempt),
+            number => {
+                let start = self.latencies.is_some().then(Tick::now);
+                self.extra.push(Branch::new(number, Box::pin(Some(attempt)), start));
+            }
+        }
+        self.begun += 1;
+        self.running += 1;
     }
 
     /// The first attempt is number 0.
@@ -209,8 +228,8 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
         }
     }
 
-    /// Starts another attempt, if its time has come; if not, the call is polled again when it does.
-    fn start_another(&mut self) -> bool {
+    /// Whether it is time for another attempt; if not, the call is polled again when it is.
+    fn wants_another(&mut self) -> bool {
         let now = context::with(|context| {
             let (due, deadline) = (context.resolve(self.due), context.deadline());
             let has_come = may_start(self.left, due, deadline) && context.reached(due);
@@ -223,11 +242,7 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
         }
         self.left -= 1;
         self.due = context::with(|context| context.limit_in(self.delay));
-        self.running += 1;
-        let start = self.latencies.is_some().then_some(now);
-        let number = self.extra.len() + 1;
-        self.extra.push(Branch::new(number, Box::pin(Some((self.make)())), start));
-        self.tell(number, |attempt| Decision::HedgeStarted { attempt });
+        self.tell(self.begun, |attempt| Decision::HedgeStarted { attempt });
         true
     }
 
@@ -281,41 +296,39 @@ impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Race<'_, F, M> {
     }
 }
 
-impl<F: Future<Output = Outcome<T, E>>, M: Fn() -> F, T, E> Future for Race<'_, F, M> {
-    type Output = Outcome<T, E>;
+impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Race<'_, F> {
+    type Output = Option<Outcome<T, E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let mut number = 0;
         let mut failed = None;
-        loop {
-            while number <= this.extra.len() {
-                match this.poll_attempt(number, cx) {
-                    None => {}
-                    Some(Ok(value)) => {
-                        this.won(number);
-                        this.settle(number);
-                        return Poll::Ready(Ok(value));
-                    }
-                    Some(Err(stop)) => {
-                        picks::failed(this.path(number), stop.verdict());
-                        this.running -= 1;
-                        failed = Some((number, Err(stop)));
-                    }
+        for number in std::mem::take(&mut this.unpolled)..this.begun {
+            match this.poll_attempt(number, cx) {
+                None => {}
+                Some(Ok(value)) => {
+                    this.won(number);
+                    this.settle(number);
+                    return Poll::Ready(Some(Ok(value)));
                 }
-                number += 1;
-            }
-            // An error does not beat a pending attempt. With nobody left to beat, the last one stands.
-            if this.running == 0
-                && let Some((number, failure)) = failed
-            {
-                this.settle(number);
-                return Poll::Ready(failure);
-            }
-            if !this.start_another() {
-                return Poll::Pending;
+                Some(Err(stop)) => {
+                    picks::failed(this.path(number), stop.verdict());
+                    this.running -= 1;
+                    failed = Some((number, Err(stop)));
+                }
             }
         }
+        // An error does not beat a pending attempt. With nobody left to beat, the last one stands.
+        if this.running == 0
+            && let Some((number, failure)) = failed
+        {
+            this.settle(number);
+            return Poll::Ready(Some(failure));
+        }
+        if this.wants_another() {
+            this.unpolled = this.begun;
+            return Poll::Ready(None);
+        }
+        Poll::Pending
     }
 }
 

@@ -62,11 +62,11 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
     let (outcome, edge) = (local("outcome"), local("edge"));
     let (record, rejection) = (local("record"), local("rejection"));
     let claimed = quote_spanned! {Span::mixed_site()=>
-        match #ledger.claim_in(&#transaction, #tx, &#names, || ::core::any::type_name_of_val(&|| ())).await {
+        match (&#ledger).claim_in(&#transaction, #tx, &#names, || __resilience::core::any::type_name_of_val(&|| ())).await {
             #runtime::Entry::Run(#claim) => #claim,
-            #runtime::Entry::Known(#record) => break #label #ledger.replay(&#record, &#codec),
+            #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
             #runtime::Entry::Rejected(#rejection) => {
-                break #label ::core::result::Result::Err(#rejection.into());
+                break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
             }
         }
     };
@@ -88,8 +88,8 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
                     let #claim = #claimed;
                     let #outcome = #inner;
                     match #claim {
-                        ::core::option::Option::Some(#claim) => #settled,
-                        ::core::option::Option::None => #outcome,
+                        __resilience::core::option::Option::Some(#claim) => #settled,
+                        __resilience::core::option::Option::None => #outcome,
                     }
                 }
             }

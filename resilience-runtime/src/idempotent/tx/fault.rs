@@ -1,7 +1,6 @@
 //! What can go wrong in a transaction of the caller's, and what the caller is to do about it.
 
 use crate::event::reject;
-use crate::ledger::said;
 use crate::{Error, Kind, Site};
 
 /// What the server or the connection says.
@@ -13,8 +12,9 @@ pub struct Fault {
 }
 
 impl Fault {
+    #[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
     pub(super) fn of_server(code: &str, message: &str) -> Self {
-        Self { code: Some(code.to_owned()), why: said::by_postgres(code, message) }
+        Self { code: Some(code.to_owned()), why: crate::ledger::said::by_postgres(code, message) }
     }
 
     pub(super) fn rejection(self, site: &'static Site) -> Error {
