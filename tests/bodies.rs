@@ -1,8 +1,16 @@
 //! Bodies that compile as plain functions, and so must under a policy.
 #![allow(missing_docs)]
-#![deny(warnings)]
+#![deny(warnings, clippy::shadow_unrelated, clippy::items_after_statements)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::toplevel_ref_arg,
+    clippy::unused_async,
+    reason = "it is the point"
+)]
 
-use resilience::{Error, Pool, bulkhead, hedge, retry, timeout};
+use std::sync::Arc;
+
+use resilience::{Error, Pool, bulkhead, circuit_breaker, fallback, hedge, retry, timeout};
 
 static WORKERS: Pool = Pool::new("workers").threads(1);
 
@@ -112,7 +120,7 @@ mod shadowed {
     #[timeout(ms = 500)]
     pub(crate) async fn by_a_type() -> Reply {
         let number = 1;
-        #[allow(clippy::items_after_statements)]
+        #[allow(clippy::items_after_statements, reason = "in the middle of the body")]
         struct Reply(u32);
         let reply = Reply(number);
         Ok(reply.0)
@@ -131,6 +139,171 @@ async fn begins_with_an_item() -> Result<u32, Error> {
         3
     }
     Ok(one().await + Two(2).0 + three())
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    name: &'static str,
+    breaker: Breaker,
+    budget: Budget,
+}
+
+type Breaker = Shared<resilience::CircuitBreaker>;
+type Budget = Shared<resilience::RetryBudget>;
+
+/// A field that a policy shares.
+struct Shared<T>(T);
+
+impl<T> std::fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("shared")
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self(resilience::CircuitBreaker::new("client"))
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(resilience::RetryBudget::new())
+    }
+}
+
+fn used_up(client: Arc<Client>) -> usize {
+    client.name.len()
+}
+
+/// `self` in a format string, in a path, in an item of the body, used up, and in a block that takes it.
+macro_rules! body {
+    ($this:ident) => {{
+        use std::fmt::{self, Write};
+        struct Inner(usize);
+        impl Inner {
+            fn get(&self) -> usize {
+                self.0
+            }
+        }
+        impl fmt::Display for Inner {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.get())
+            }
+        }
+        let mut text = String::new();
+        write!(text, "{}", Inner(2)).expect("a string");
+        let other = Arc::clone(&$this);
+        let task = tokio::spawn(async move { other.name.len() });
+        Ok(text.len() + task.await.expect("it runs") + used_up($this))
+    }};
+}
+
+impl Client {
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn repeated(self: Arc<Self>) -> Result<usize, Error> {
+        body!(self)
+    }
+
+    #[retry(attempts = 2, repeatable)]
+    async fn shown(self: Arc<Self>) -> Result<String, Error> {
+        Ok(format!("{self:?}").split(' ').next().unwrap_or_default().to_owned())
+    }
+
+    #[hedge(after = "1ms", repeatable)]
+    async fn raced(self: Arc<Self>, text: String) -> Result<usize, Error> {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        drop(text);
+        body!(self)
+    }
+
+    #[hedge(after = "1ms", max = 2, budget = self.budget.0, repeatable)]
+    #[retry(attempts = 3, backoff = none, budget = self.budget.0, repeatable, when = |_| self.name.is_empty())]
+    #[circuit_breaker(share = self.breaker.0, when = |_| format!("{self:?}").is_empty())]
+    #[hedge(after = "1ms", repeatable)]
+    async fn nested(self: Arc<Self>, text: String) -> Result<usize, Error> {
+        drop(text);
+        body!(self)
+    }
+
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[circuit_breaker(share = self.breaker.0)]
+    #[bulkhead(pool = WORKERS)]
+    #[timeout(ms = 5_000)]
+    async fn pooled(self: Arc<Self>) -> Result<usize, Error> {
+        body!(self)
+    }
+
+    #[bulkhead(pool = WORKERS)]
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[circuit_breaker(share = self.breaker.0)]
+    async fn below_a_pool(self: Arc<Self>) -> Result<usize, Error> {
+        body!(self)
+    }
+
+    #[circuit_breaker(share = self.breaker.0, when = |_| self.name.is_empty())]
+    async fn guarded(self: Arc<Self>) -> Result<usize, Error> {
+        body!(self)
+    }
+
+    #[fallback(|_: Error| Ok(self.name.len()))]
+    #[timeout(ms = 5_000)]
+    async fn answered(self: Arc<Self>) -> Result<usize, Error> {
+        used_up(self);
+        std::future::pending::<()>().await;
+        Ok(0)
+    }
+}
+
+#[async_trait::async_trait]
+trait Service: Send + Sync + 'static {
+    async fn call(self: Arc<Self>, text: String) -> Result<usize, Error>;
+}
+
+#[async_trait::async_trait]
+impl Service for Client {
+    #[hedge(after = "1ms", repeatable)]
+    #[retry(attempts = 2, repeatable)]
+    async fn call(self: Arc<Self>, text: String) -> Result<usize, Error> {
+        Ok(text.len() + used_up(self))
+    }
+}
+
+#[retry(attempts = 2, repeatable)]
+async fn by_reference(
+    ref name: String,
+    (Ok(text) | Err(text)): Result<String, String>,
+) -> Result<usize, Error> {
+    Ok(name.len() + text.len())
+}
+
+#[hedge(after = "1ms", repeatable)]
+async fn raced_by_reference(
+    ref name: String,
+    (Ok(text) | Err(text)): Result<String, String>,
+) -> Result<usize, Error> {
+    Ok(format!("{name}{text}").len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_self_that_is_used_up_is_there_for_each_attempt() {
+    let client = || Arc::new(Client { name: "tea", ..Client::default() });
+    let text = || "text".to_owned();
+    for length in [
+        client().repeated().await,
+        client().raced(text()).await,
+        client().nested(text()).await,
+        client().below_a_pool().await,
+        client().pooled().await,
+        client().guarded().await,
+    ] {
+        assert_eq!(length, Ok(7));
+    }
+    assert_eq!(client().shown().await.as_deref(), Ok("Client"));
+    assert_eq!(client().answered().await, Ok(3));
+    assert_eq!(client().call(text()).await, Ok(7));
+    assert_eq!(by_reference(text(), Err(text())).await, Ok(8));
+    assert_eq!(raced_by_reference(text(), Err(text())).await, Ok(8));
 }
 
 #[tokio::test]

@@ -1,5 +1,11 @@
 //! Functions that a macro of the user's makes: each kind of fragment, in each position.
 #![allow(missing_docs)]
+#![allow(
+    redundant_semicolons,
+    clippy::needless_lifetimes,
+    clippy::no_effect_underscore_binding,
+    reason = "a macro writes them"
+)]
 
 use std::time::Duration;
 

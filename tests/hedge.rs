@@ -396,6 +396,7 @@ async fn a_loser_that_has_given_up_does_not_stop_the_retry_above() {
     // The other way round: what gave up last stands, also where a task did.
     #[retry(attempts = 3, backoff = fixed("1s"), jitter = none, repeatable)]
     #[hedge(after = "50ms", repeatable)]
+    #[allow(clippy::items_after_statements, reason = "beside what it is for")]
     async fn spawning(service: &Arc<Service>, number: &AtomicU32) -> Reply {
         if number.fetch_add(1, Ordering::SeqCst) == 0 {
             return service.call().await;

@@ -35,7 +35,7 @@ pub struct Never;
 for_every_type! {
     into next leave attempt verdict stands answered start begin last cut lead keep ask known replay answer
     lacks_key choose admit claim_in settle race once_if run future fixed earn blames message of_method of_site look
-    class rejection enter pause slot again another hand_out hand_over await_ pin poll clone_ drop_ new
+    class rejection enter pause slot again another hand_out hand_over pin poll
 }
 
 #[derive(::resilience::Failure)]
@@ -119,7 +119,7 @@ async fn all() {
     let _ = (
         module_path!(),
         Kept::Wrong(1),
-        <String as From<&str>>::from(""),
+        <String as From<&str>>::from("tea"),
         Fault::Throttled { pause: ::std::time::Duration::ZERO },
     );
     let text = || String::from("tea");

@@ -97,6 +97,7 @@ impl Client {
         self.places.min(Self::PLACES)
     }
 
+    #[allow(clippy::manual_async_fn, reason = "it is written out")]
     fn future(&self, by: u32) -> impl Future<Output = Result<u32, Fault>> {
         async move {
             tokio::time::sleep(std::time::Duration::from_secs(u64::from(by))).await;

@@ -239,6 +239,7 @@ async fn rows(list: &[u32]) -> Result<impl Iterator<Item = u32>, Fault> {
 
 #[bulkhead(max = 1)]
 #[hedge(after = "10ms", repeatable)]
+#[allow(clippy::manual_async_fn, clippy::elidable_lifetime_names, reason = "it is written out")]
 fn later<'a>(service: &'a Service) -> impl Future<Output = Reply> + Send + use<'a> {
     async move { service.call().await }
 }

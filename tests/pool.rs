@@ -591,6 +591,7 @@ mod shapes {
     }
 
     #[bulkhead(pool = POOL)]
+    #[allow(clippy::manual_async_fn, reason = "it is written out")]
     fn block(place: String) -> impl Future<Output = Result<String, Error>> + Send {
         async move { Ok(place + &thread()) }
     }

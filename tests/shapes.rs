@@ -233,6 +233,7 @@ async fn trait_methods() {
 
 #[retry(attempts = 3, repeatable)]
 #[timeout(ms = 500)]
+#[allow(clippy::manual_async_fn, reason = "it is written out")]
 fn future(flaky: Arc<Flaky>, word: String) -> impl Future<Output = Result<String, Fault>> + Send {
     async move {
         flaky.call()?;
@@ -394,6 +395,7 @@ mod hedged {
 
         #[timeout(ms = 900)]
         #[hedge(after = "1ms", repeatable)]
+        #[allow(clippy::manual_async_fn, reason = "it is written out")]
         pub(super) fn by_hand(&self, id: u32) -> impl Future<Output = Result<u32, Fault>> + Send + '_ {
             async move { Ok(self.call().await? + id) }
         }

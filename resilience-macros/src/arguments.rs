@@ -41,16 +41,24 @@ impl Arguments {
             if keep {
                 kept.push(binding.ident.clone());
             }
-            // What the body does not name it does not move, and its own binding would be unused.
-            if !has_ident(&body.block.stream(), &binding.ident) {
+            // What the body does not name it does not use up, and its own binding would be unused. A format string only
+            // borrows, unless the body takes all that it names.
+            let statements = body.block.stream();
+            let is_named = has_ident(&statements, &binding.ident);
+            let is_taken = is_named || needs.overlaps && mention::may_name(&statements, &binding.ident);
+            if !is_taken {
                 continue;
             }
+            let before = std::mem::take(&mut arguments.bind);
             if keep {
                 arguments.cloned(&binding, "again");
             } else if mentioned || needs.repeats {
                 arguments.repeated(&binding, last);
                 bound.push(binding.ident);
             }
+            let own = std::mem::replace(&mut arguments.bind, before);
+            let allow = (!is_named && !own.is_empty()).then(|| quote!(#[allow(unused_variables)]));
+            arguments.bind.extend(quote!(#allow #own));
         }
         function.spare_mut(|name| kept.contains(name));
         function.strip_mut(|name| bound.contains(name) || needs.repeats && !kept.contains(name));
@@ -67,7 +75,7 @@ impl Arguments {
     fn repeated(&mut self, binding: &Binding, last: Option<&TokenStream>) {
         let (ident, runtime) = (&binding.ident, paths::runtime());
         if binding.shared_reference() {
-            if binding.mutable {
+            if binding.mutable.is_some() {
                 self.bind(binding, &quote!(#ident));
             }
         } else if binding.mutable_reference() {
@@ -85,9 +93,11 @@ impl Arguments {
     }
 
     fn bind(&mut self, binding: &Binding, value: &TokenStream) {
-        let (ident, mutable) = (&binding.ident, binding.mutable.then(|| quote!(mut)));
+        let (ident, mutable) = (&binding.ident, binding.mutable);
         let condition = binding.condition();
-        self.bind.extend(quote_spanned!(Span::mixed_site()=> #condition let #mutable #ident = #value;));
+        let shadows = quote!(#[allow(clippy::shadow_unrelated)]); // by a copy of itself
+        self.bind
+            .extend(quote_spanned!(Span::mixed_site()=> #condition #shadows let #mutable #ident = #value;));
     }
 }
 

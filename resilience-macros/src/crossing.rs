@@ -93,17 +93,18 @@ impl Crossing {
             }
         };
         let value = handed_over(&value, join(&binding.ty));
-        let mutable = binding.mutable.then(|| quote!(mut));
+        let bound = |allow: TokenStream, mutable: Option<Token![mut]>, value: &TokenStream| {
+            let let_it = quote_spanned!(Span::mixed_site()=> let #mutable #ident = #value;);
+            quote!(#condition #[allow(clippy::shadow_unrelated #allow)] #let_it) // by what it was
+        };
+        let mutable = binding.mutable;
         if mention::names(&below.mentions, ident) {
-            let mutable = mutable.map(|mutable| (quote!(#[allow(unused_mut)]), mutable));
-            let (allow, mutable) = mutable.unzip();
-            self.bind
-                .extend(quote_spanned!(Span::mixed_site()=> #condition #allow let #mutable #ident = #value;));
+            let allow = if mutable.is_some() { quote!(, unused_mut) } else { TokenStream::new() };
+            self.bind.extend(bound(allow, mutable, &value));
         } else {
-            self.bind.extend(quote_spanned!(Span::mixed_site()=> #condition let #ident = #value;));
+            self.bind.extend(bound(TokenStream::new(), None, &value));
             if !below.needs.repeats {
-                self.own
-                    .extend(quote_spanned!(Span::mixed_site()=> #condition let #mutable #ident = #ident;));
+                self.own.extend(bound(TokenStream::new(), mutable, &ident.to_token_stream()));
             }
         }
         if !mentioned {

@@ -15,7 +15,7 @@ use crate::params::source;
 use crate::paths::{self, item, local};
 use crate::receiver::{self, Own, OwnSelf};
 use crate::stack::Stack;
-use crate::{judge, mention, transaction};
+use crate::{judge, lent, mention, transaction};
 
 /// The function with its body wrapped.
 pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -> Result<TokenStream> {
@@ -23,6 +23,9 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let returns = nameable(&body.returns);
     check_constants(function, stack)?;
     check_held(function, stack)?;
+    if needs.repeats {
+        lent::check(function, &body.returns)?;
+    }
     check_types(function, stack)?;
     transaction::check(function, stack)?;
     if needs.keeps {
@@ -54,7 +57,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     };
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
-    let run = run(known.as_ref(), &code.future());
+    let run = run(known.as_ref(), &code.future(body.block.span()));
     let of_one_type = of_one_type(function, stack);
     let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
     let Function { attrs, vis, defaultness, sig, .. } = function;
@@ -94,6 +97,7 @@ fn layers<'a>(function: &Function, body: &Body, stack: &Stack, returns: &'a Type
             runtime: paths::runtime(),
             site: local("__SITE"),
             params: item("POLICY", index),
+            body: body.block.span(),
             returns,
             absorbed: stack.absorbs(),
             earns: earns(stack, index),

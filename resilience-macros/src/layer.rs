@@ -1,6 +1,6 @@
 //! One policy of a stack, as the stages after the parsing see it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, Path};
 
@@ -103,10 +103,15 @@ impl Code {
         }
     }
 
-    pub(crate) fn future(&self) -> TokenStream {
+    /// What a block around the body takes of the function, an error shows at the body.
+    pub(crate) fn future(&self, body: Span) -> TokenStream {
         match self {
             Self::Future(future) => future.clone(),
-            Self::Outcome(outcome) => quote!(async { #outcome }),
+            Self::Outcome(outcome) => {
+                let mut block = Group::new(Delimiter::Brace, outcome.clone());
+                block.set_span(body);
+                quote_spanned!(body=> async #block)
+            }
         }
     }
 }
@@ -153,6 +158,8 @@ pub(crate) struct At<'a> {
     pub(crate) site: Ident,
     /// The const with the parameters.
     pub(crate) params: Ident,
+    /// The braces of the body.
+    pub(crate) body: Span,
     /// The function's result, with `_` for what has no name.
     pub(crate) returns: &'a syn::Type,
     /// The outermost policy absorbs every error, so that the result need not be a `Result`.

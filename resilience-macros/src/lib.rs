@@ -13,6 +13,7 @@ mod failure;
 mod item;
 mod judge;
 mod layer;
+mod lent;
 mod mention;
 mod params;
 mod paths;

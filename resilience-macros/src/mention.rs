@@ -1,7 +1,7 @@
 //! Which arguments of the function the expressions of a policy name.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 use syn::Token;
 use syn::ext::IdentExt;
 
@@ -54,7 +54,7 @@ pub(crate) fn again(function: &Function, stack: &Stack, index: usize) -> TokenSt
     let clone = |binding: &Binding| {
         let (ident, copy) = (&binding.ident, bounded(binding, "again", Some(Token![&](join(&binding.ty)))));
         // A name that only looks like the argument leaves it unused.
-        let mutable = binding.mutable.then(|| quote!(mut));
+        let mutable = binding.mutable;
         let condition = binding.condition();
         quote_spanned!(Span::mixed_site()=> #condition #[allow(unused_variables, unused_mut)] let #mutable #ident = #copy;)
     };

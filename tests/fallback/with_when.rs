@@ -48,6 +48,7 @@ async fn what_it_does_not_accept_is_still_a_rejection_to_those_above() {
     #[retry(attempts = 3, backoff = none, repeatable, when = |_| false)]
     #[fallback(|error| told(&error), when = |_| false)]
     #[timeout(ms = 100)]
+    #[allow(clippy::items_after_statements, reason = "beside what it is for")]
     async fn cut(service: &Service) -> Reply {
         service.call().await
     }

@@ -36,6 +36,7 @@ async fn the_member_of_an_inner_call_that_is_cut_has_the_outcome_of_the_attempt(
     assert_eq!(states(&silent), "oc");
     // By the body of the attempt, which then fails or succeeds.
     #[retry(attempts = 1, repeatable)]
+    #[allow(clippy::items_after_statements, reason = "beside what it is for")]
     async fn cuts(nodes: &Replicas<Service>, fails: bool) -> Reply {
         assert!(dropped_after(10, timed_only(nodes)).await.is_none());
         sleep(ms(10)).await;

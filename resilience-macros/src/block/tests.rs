@@ -97,7 +97,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 self.get(1).await
             }
         },
-        &expect![[r##"
+        &expect![[r#"
             #[instrument]
             async fn one(&self) -> Result<u32, E> {
                 const __RESILIENCE_STACK: &[__resilience::policy::Policy] = &[
@@ -157,7 +157,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 let outcome = __resilience::enter(call).await;
                 (&edge).leave(outcome)
             }
-        "##]],
+        "#]],
     );
 }
 

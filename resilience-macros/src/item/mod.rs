@@ -152,7 +152,7 @@ impl Function {
             let FnArg::Typed(arg) = arg else { continue };
             let mut found = Vec::new();
             collect(arg, &mut found);
-            if found.iter().any(|binding| binding.mutable && kept(&binding.ident)) {
+            if found.iter().any(|binding| binding.mutable.is_some() && kept(&binding.ident)) {
                 arg.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
             }
         }
@@ -178,7 +178,8 @@ impl Function {
 /// One name that the arguments bind.
 pub(crate) struct Binding {
     pub(crate) ident: Ident,
-    pub(crate) mutable: bool,
+    /// As it is written.
+    pub(crate) mutable: Option<Token![mut]>,
     /// The type of the whole argument.
     pub(crate) ty: Type,
     /// The name is the whole argument.
@@ -240,7 +241,7 @@ fn collect(arg: &PatType, found: &mut Vec<Binding>) {
     let mut open = vec![&mut pat];
     while let Some(pat) = open.pop() {
         if let Pat::Ident(name) = pat {
-            let mutable = name.mutability.is_some() && name.by_ref.is_none();
+            let mutable = name.mutability.filter(|_| name.by_ref.is_none());
             let (ident, ty) = (name.ident.clone(), (*arg.ty).clone());
             let borrows = name.by_ref.is_some().then_some(name.mutability.is_some());
             // Each case of an or-pattern binds the same names.

@@ -126,7 +126,7 @@ impl Wrap for OnPool {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
-        let (inner, site, place) = (inner.future(), &at.site, at.local("place"));
+        let (inner, site, place) = (inner.future(at.body), &at.site, at.local("place"));
         let (crossing, pool) = (local("crossing"), local("pool"));
         // At the argument, where an error in what is handed over points.
         let run = Ident::new("run", Span::mixed_site().located_at(join(&self.pool)));

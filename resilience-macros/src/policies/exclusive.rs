@@ -72,7 +72,7 @@ impl Wrap for Elect {
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("exclusive");
-        let (inner, right) = (inner.future(), at.local("right"));
+        let (inner, right) = (inner.future(at.body), at.local("right"));
         let (engine, lead) = (item("EXCLUSIVE", at.index), at.local("lead"));
         let (held, rejection) = (at.local("held"), local("rejection"));
         let right = match self.key {

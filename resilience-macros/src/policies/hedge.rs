@@ -114,7 +114,7 @@ impl Wrap for Race {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
-        let (inner, hedge) = (inner.future(), item("HEDGE", at.index));
+        let (inner, hedge) = (inner.future(at.body), item("HEDGE", at.index));
         let (first, race, outcome) = (at.local("first"), at.local("race"), local("outcome"));
         let (earn, budget, once) =
             (earn(self.budget.as_ref(), at), budget(self.budget.as_ref(), at), &at.once);

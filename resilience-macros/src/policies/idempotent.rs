@@ -216,7 +216,7 @@ impl Wrap for Remember {
             return tx::wrap(inner, at, once.as_ref());
         }
         let label = at.label("idempotent");
-        let (runtime, inner, ledger) = (&at.runtime, inner.future(), item("LEDGER", at.index));
+        let (runtime, inner, ledger) = (&at.runtime, inner.future(at.body), item("LEDGER", at.index));
         let (names, codec, claim) = (at.local("names"), at.local("codec"), at.local("claim"));
         let (question, operation) = (at.local("question"), at.local("operation"));
         let (record, rejection) = (local("record"), local("rejection"));

@@ -110,7 +110,7 @@ impl Wrap for Cut {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
-        let (inner, policy, timed) = (inner.future(), item("TIMEOUT", at.index), local("timed"));
+        let (inner, policy, timed) = (inner.future(at.body), item("TIMEOUT", at.index), local("timed"));
         quote_spanned! {proc_macro2::Span::mixed_site()=> {
             let #timed = __resilience::core::pin::pin!(#inner);
             (&#policy).cut(#timed).await

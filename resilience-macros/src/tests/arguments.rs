@@ -60,10 +60,12 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 let call = __resilience::core::pin::pin!(
                     async { { let mut retry = (& __RETRY_0).start(); loop { (& mut retry).begin();
                     let wait = { let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < _, E > > (); } let mut word =
-                    __resilience::hand_out(& mut word_slot, (& retry).last()); let b =
-                    __resilience::hand_out(& mut b_slot, (& retry).last()); let a =
-                    __resilience::hand_out(& mut a_slot, (& retry).last()); let limit =
+                    __resilience::never:: < Result < _, E > > (); }
+                    #[allow(clippy::shadow_unrelated)] let mut word = __resilience::hand_out(& mut
+                    word_slot, (& retry).last()); #[allow(clippy::shadow_unrelated)] let b =
+                    __resilience::hand_out(& mut b_slot, (& retry).last());
+                    #[allow(clippy::shadow_unrelated)] let a = __resilience::hand_out(& mut a_slot,
+                    (& retry).last()); #[allow(clippy::shadow_unrelated)] let limit =
                     __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
                     await; match (& retry).next((& edge).verdict(& outcome,
                     __resilience::core::option::Option::Some(& | error | error.may_pass(limit)),
@@ -149,10 +151,10 @@ fn attempts_that_overlap_share_the_arguments() {
                     __resilience::core::pin::pin!(__resilience::core::option::Option::None); let mut
                     race = (& __HEDGE_1).race(first, __resilience::core::option::Option::Some({ let
                     budget : & __resilience::RetryBudget = & this.budget; budget })); let self_slot =
-                    self; loop { self = __resilience::another(& self_slot); (& mut race).start({ let
-                    id = __resilience::another:: < u32 > (& id); (& edge).attempt(async move { if
-                    false { return __resilience::never:: < Result < Reply, E > > (); } self.client
-                    .load(id, name). await }) }); if let
+                    self; loop { self = __resilience::another(& self_slot); (& mut race).start({
+                    #[allow(clippy::shadow_unrelated)] let id = __resilience::another:: < u32 > (&
+                    id); (& edge).attempt(async move { if false { return __resilience::never:: <
+                    Result < Reply, E > > (); } self.client.load(id, name). await }) }); if let
                     __resilience::core::option::Option::Some(outcome) = (& mut race). await { break
                     outcome; } } }; match (& retry).next((& edge).verdict(& outcome,
                     __resilience::core::option::Option::None,
@@ -244,13 +246,13 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                     __resilience::core::result::Result::Err(rejection) => { break 'bulkhead
                     __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
                     } }; (& crossing).run(pool, & __SITE, place, { self =
-                    __resilience::hand_over(self); let title =
+                    __resilience::hand_over(self); #[allow(clippy::shadow_unrelated)] let title =
                     __resilience::hand_over(__resilience::hand_out(& mut title_slot, (& retry)
-                    .last())); async move { { let timed = __resilience::core::pin::pin!({ let mut
-                    title = title; (& edge).attempt(async move { if false { return
-                    __resilience::never:: < Result < Report, Error > > (); } { title.push('!'); self
-                    .write(& title). await } }) }); (& __TIMEOUT_2).cut(timed). await } } }). await
-                    }; match (& retry).next((& edge).verdict(& outcome,
+                    .last())); async move { { let timed = __resilience::core::pin::pin!({
+                    #[allow(clippy::shadow_unrelated)] let mut title = title; (& edge).attempt(async
+                    move { if false { return __resilience::never:: < Result < Report, Error > > (); }
+                    { title.push('!'); self.write(& title). await } }) }); (& __TIMEOUT_2).cut(timed)
+                    . await } } }). await }; match (& retry).next((& edge).verdict(& outcome,
                     __resilience::core::option::Option::None,
                     __resilience::core::option::Option::None),
                     __resilience::core::option::Option::None) {

@@ -144,9 +144,10 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                     record, & codec), __resilience::Entry::Rejected(rejection) => { break 'idempotent
                     __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
                     } }; let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < u64, PayError > > (); } let unit = & mut * unit;
-                    insert(unit, order). await }). await; claim.settle(& transaction, & mut unit.tx,
-                    outcome, & edge, & codec). await } }
+                    __resilience::never:: < Result < u64, PayError > > (); }
+                    #[allow(clippy::shadow_unrelated)] let unit = & mut * unit; insert(unit, order).
+                    await }). await; claim.settle(& transaction, & mut unit.tx, outcome, & edge, &
+                    codec). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 (&edge).leave(outcome)

@@ -72,9 +72,9 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     async { 'fallback_0 : { let outcome = { let mut retry = (& __RETRY_1).start();
                     loop { (& mut retry).begin(); let wait = { let outcome = 'fallback_2 : { let
                     outcome = (& edge).attempt(async { if false { return __resilience::never:: <
-                    Reply > (); } let name = __resilience::again:: < String > (& name); fetch(name).
-                    await }). await; let error = match (& edge).stands(& __SITE, outcome,
-                    __resilience::core::option::Option::Some(& is_down)) {
+                    Reply > (); } #[allow(clippy::shadow_unrelated)] let name = __resilience::again::
+                    < String > (& name); fetch(name). await }). await; let error = match (& edge)
+                    .stands(& __SITE, outcome, __resilience::core::option::Option::Some(& is_down)) {
                     __resilience::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
                     __resilience::core::result::Result::Err(error) => error, };
                     #[allow(unused_variables, unused_mut)] let name = __resilience::again:: < String

@@ -7,7 +7,7 @@ use crate::kept::Kept;
 use crate::{Body, Call, Called, Client, End, Fault, Says, cut, run};
 
 #[idempotent(key = order, tx = tx)]
-pub async fn charge(tx: &Transaction<'_>, order: i64, body: Body) -> Result<i64, Fault> {
+pub(crate) async fn charge(tx: &Transaction<'_>, order: i64, body: Body) -> Result<i64, Fault> {
     run(&mut &*tx, order, body).await
 }
 
