@@ -3,11 +3,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use resilience::{
-    Backoff, Bulkhead, CircuitBreaker, Gauges, Hedge, Jitter, Kind, RateLimit, Retry, RetryBudget, Runtime,
-    Timeout, context, retry,
+    Backoff, Bulkhead, CircuitBreaker, Exclusive, Gauges, Hedge, Jitter, Kind, Pool, RateLimit, Retry,
+    RetryBudget, Runtime, Timeout, context, retry,
 };
 use support::{
     Fault, Good, Hang, Reply, Service, Transient, after, dropped_after, events, kind, rejected, timed, word,
@@ -122,4 +123,75 @@ fn what_an_attribute_refuses_panics() {
     assert!(std::panic::catch_unwind(|| Hedge::new("x", "y").max(0)).is_err());
     assert!(std::panic::catch_unwind(|| Hedge::new("x", "y").after(ms(1)).initial(ms(1))).is_err());
     assert!(std::panic::catch_unwind(|| RateLimit::new("x", 0)).is_err());
+}
+
+/// Spawned, so that its future is `Send`.
+#[tokio::test(start_paused = true)]
+async fn a_retried_closure_may_change_what_it_captures() {
+    static READS: Retry = Retry::new("reads", "it only reads");
+    let task = tokio::spawn(async {
+        let mut tries = 0;
+        let reply: Result<u32, std::io::Error> = READS
+            .run(|| {
+                tries += 1;
+                let tries = tries;
+                async move {
+                    tokio::task::yield_now().await;
+                    if tries < 3 { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(tries) }
+                }
+            })
+            .await;
+        (reply.ok(), tries)
+    });
+    assert_eq!(task.await.expect("it runs"), (Some(3), 3));
+    let count = |service: Arc<Service>| async move {
+        READS
+            .run(|| {
+                let service = Arc::clone(&service);
+                async move { service.call().await }
+            })
+            .await
+    };
+    let task = tokio::spawn(count(Arc::new(Service::new([Transient, Good]))));
+    assert_eq!(task.await.expect("it runs"), Ok(2));
+}
+
+/// A client that derives `Debug`.
+#[derive(Debug)]
+struct Client {
+    #[expect(dead_code, reason = "they are shown")]
+    parts: (CircuitBreaker, RateLimit, Bulkhead, Pool, Timeout, Retry, Hedge, Exclusive, RetryBudget),
+}
+
+#[test]
+fn engines_show_their_names_and_what_they_hold() {
+    let client = Client {
+        parts: (
+            CircuitBreaker::new("breaker"),
+            RateLimit::new("limit", 1),
+            Bulkhead::new("room", 1),
+            Pool::new("pool"),
+            Timeout::new("timeout", Duration::from_secs(1)),
+            Retry::new("retry", "it only reads"),
+            Hedge::new("hedge", "it only reads"),
+            Exclusive::new("exclusive"),
+            RetryBudget::new(),
+        ),
+    };
+    let shown = format!("{client:?}");
+    let gauges = "gauges: Gauges { running: 0, waiting: 0, abandoned: 0, probes: 0, keys: 0 }, ..";
+    for part in [
+        "CircuitBreaker { name: \"breaker\", state: Closed, .. }",
+        &format!("RateLimit {{ name: \"limit\", {gauges} }}"),
+        &format!("Bulkhead {{ name: \"room\", {gauges} }}"),
+        &format!("Pool {{ name: \"pool\", {gauges} }}"),
+        "Timeout { name: \"timeout\", .. }",
+        "Retry { name: \"retry\", .. }",
+        "Hedge { name: \"hedge\", .. }",
+        "Exclusive { name: \"exclusive\", .. }",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let replicas = resilience::Replicas::new(CircuitBreaker::new("nodes"), [1, 2]).expect("a set");
+    assert_eq!(format!("{replicas:?}"), "Replicas { name: \"nodes\", states: [Closed, Closed], .. }");
 }

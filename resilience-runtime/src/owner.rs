@@ -1,6 +1,7 @@
 //! Who an engine belongs to: an annotated function, or a name that its maker gave it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use resilience_policy::Policy;
@@ -47,6 +48,25 @@ impl Owner {
         }
     }
 }
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+/// How an engine shows itself: by its name, and what it holds. Its calls may be of any kind, and its parameters are known.
+macro_rules! debug_of {
+    ($ty:ident $(<$param:ident>)?: $this:ident => $name:expr $(, $field:literal: $value:expr)* $(,)?) => {
+        impl $(<$param>)? ::std::fmt::Debug for $ty $(<$param>)? {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                let $this = self;
+                f.debug_struct(stringify!($ty)).field("name", &$name)$(.field($field, &$value))*.finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use debug_of;
 
 /// A name that outlives whoever made it. There is one copy of each.
 pub(crate) fn lasting(name: &str) -> &'static str {

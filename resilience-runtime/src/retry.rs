@@ -45,6 +45,8 @@ pub struct Retry {
     budget: Option<&'static RetryBudget>,
 }
 
+crate::owner::debug_of!(Retry: this => this.owner);
+
 impl Retry {
     /// Three attempts. The name stands in its events; the reason says why the operation is safe to repeat: it only reads,
     /// or the callee deduplicates.
@@ -118,6 +120,9 @@ impl Retry {
 
     /// Runs `body`, and again after a failure that may pass, by what its error means. The last real error comes back.
     /// Dropping the future drops the attempt or the wait that is under way.
+    ///
+    /// The closure may change what it captures before it gives its future: `|| { tries += 1; async { ... } }`. An `async ||` may
+    /// not: its futures would borrow from it, and what borrows so cannot be spawned, as the compiler has it today.
     pub async fn run<T, E, F>(&self, mut body: impl FnMut() -> F) -> Result<T, E>
     where
         E: Failure,

@@ -35,6 +35,8 @@ pub struct Timeout {
     params: Params,
 }
 
+crate::owner::debug_of!(Timeout: this => this.owner);
+
 impl Timeout {
     /// Cuts after this time. The name stands in its rejections.
     ///

@@ -44,6 +44,8 @@ pub struct Bulkhead {
     home: Home<Places>,
 }
 
+crate::owner::debug_of!(Bulkhead: this => this.owner, "gauges": this.gauges());
+
 impl Bulkhead {
     /// Lets in `max` calls at a time. The name stands in the rejections of [`run`](Self::run).
     ///

@@ -42,6 +42,8 @@ pub struct Pool {
     workers: OnceLock<Runtime>,
 }
 
+crate::owner::debug_of!(Pool: this => this.bulkhead.owner, "gauges": this.gauges());
+
 impl Pool {
     /// Two threads, and room for two calls. The name is that of the threads, and stands in the rejections of
     /// [`run`](Self::run).

@@ -48,6 +48,8 @@ pub struct CircuitBreaker {
     home: Home<Breaker>,
 }
 
+crate::owner::debug_of!(CircuitBreaker: this => this.owner, "state": this.state());
+
 impl CircuitBreaker {
     cells! {
         /// Closed. The name stands in its events, and in the rejections of [`run`](Self::run).

@@ -57,6 +57,8 @@ pub struct Exclusive {
     warned: AtomicBool,
 }
 
+crate::owner::debug_of!(Exclusive: this => this.owner);
+
 /// What its records are called.
 struct Names {
     namespace: Namespace,

@@ -48,6 +48,8 @@ pub struct Hedge {
     home: Home<Latencies>,
 }
 
+crate::owner::debug_of!(Hedge: this => this.owner);
+
 impl Hedge {
     /// One further attempt, after the time that 95 of 100 runs take. The name stands in its events; the reason says why
     /// the operation is safe to repeat: it only reads, or the callee deduplicates.

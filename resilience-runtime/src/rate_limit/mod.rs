@@ -47,6 +47,8 @@ pub struct RateLimit {
     name_in_stores: OnceLock<[u8; 32]>,
 }
 
+crate::owner::debug_of!(RateLimit: this => this.owner, "gauges": this.gauges());
+
 impl RateLimit {
     /// Lets so many permits through per second, with a whole burst at the start. The name stands in the rejections of
     /// [`run`](Self::run).

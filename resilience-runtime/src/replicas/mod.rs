@@ -25,6 +25,8 @@ pub struct Replicas<T> {
     set: Arc<Set>,
 }
 
+crate::owner::debug_of!(Replicas<T>: this => this.set.site.name(), "states": this.states().collect::<Vec<_>>());
+
 /// Why there are no such [`Replicas`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -13,7 +13,7 @@ use crate::{Error, Kind, Site};
 
 pub(super) struct Set {
     /// What a rejection speaks of.
-    site: &'static Site,
+    pub(super) site: &'static Site,
     pub(super) breakers: Box<[CircuitBreaker]>,
     turn: AtomicUsize,
     /// Records that no call has now.
