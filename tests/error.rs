@@ -120,3 +120,83 @@ fn kinds_speak() {
         assert_eq!(kind.to_string(), words);
     }
 }
+
+/// A breaker that has opened at the first attempt of a call around it, or was open before.
+mod around {
+    use super::{Error, Kind, Reply, Service, circuit_breaker, retry};
+    use resilience::{bulkhead, hedge, timeout};
+
+    #[circuit_breaker(consecutive = 1, open_for = "1h")]
+    async fn guarded(service: &Service) -> Reply {
+        service.call().await
+    }
+
+    #[bulkhead(max = 1)]
+    async fn one_at_a_time(service: &Service) -> Reply {
+        service.call().await
+    }
+
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    pub(super) async fn repeats(service: &Service) -> Reply {
+        guarded(service).await
+    }
+
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    pub(super) async fn repeats_by_way_of_another(service: &Service) -> Reply {
+        by_way(service).await
+    }
+
+    #[timeout(ms = 5_000)]
+    async fn by_way(service: &Service) -> Reply {
+        guarded(service).await
+    }
+
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    pub(super) async fn repeats_what_never_ran(service: &Service) -> Reply {
+        one_at_a_time(service).await
+    }
+
+    #[hedge(after = "10ms", repeatable)]
+    pub(super) async fn races(service: &Service) -> Reply {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        guarded(service).await
+    }
+
+    pub(super) async fn busy(service: &Service, idle: &Service) -> Reply {
+        let (_, reply) = tokio::join!(one_at_a_time(service), repeats_what_never_ran(idle));
+        reply
+    }
+
+    pub(super) fn seen(error: &Error) -> (Kind, u32, bool) {
+        (error.kind(), error.attempts(), error.may_have_run())
+    }
+}
+
+/// What a rejection says of attempts around it. The attempts that it counts are the function's own.
+#[tokio::test(start_paused = true)]
+async fn an_earlier_attempt_further_out_may_have_run() {
+    let runtime = || resilience::Runtime::builder().build();
+    let failing = || Service::new([Transient]);
+    let first = runtime().scope(around::repeats(&failing())).await;
+    assert_eq!(around::seen(&rejected(first)), (Kind::CircuitOpen, 0, true));
+    let both = runtime()
+        .scope(async {
+            let _ = around::repeats(&failing()).await;
+            around::repeats(&failing()).await
+        })
+        .await;
+    assert_eq!(around::seen(&rejected(both)), (Kind::CircuitOpen, 0, false), "open all the time");
+    let deeper = runtime().scope(around::repeats_by_way_of_another(&failing())).await;
+    assert_eq!(around::seen(&rejected(deeper)), (Kind::CircuitOpen, 0, true));
+    let busy = Service::new([support::after(1_000, Good)]);
+    let never = runtime().scope(around::busy(&busy, &Service::new([Good]))).await;
+    assert_eq!(around::seen(&rejected(never)), (Kind::BulkheadFull, 0, false), "none of the three has run");
+    let beside = Service::new([support::after(5, Transient)]);
+    let beside = runtime().scope(around::races(&beside)).await;
+    let error = rejected(beside);
+    assert_eq!(around::seen(&error), (Kind::CircuitOpen, 0, true), "the other attempt has run");
+    let text = error.to_string();
+    assert!(text.ends_with("(it may have run, in an earlier attempt)"), "{text}");
+    let read: Error = serde_json::from_str(&serde_json::to_string(&error).expect("JSON")).expect("itself");
+    assert!(read == error && read.may_have_run());
+}

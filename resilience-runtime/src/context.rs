@@ -48,6 +48,8 @@ pub(crate) struct Context {
     harmless: u16,
     /// How often the retries around this call had repeated when it began, as far as a byte counts.
     repeats: u8,
+    /// An earlier attempt of a call around this one may have taken effect.
+    ran_before: bool,
     pub(crate) operation: Option<Arc<Operation>>,
     /// A fallback has answered in it. `None` outside of any call, where nobody would ever clear it.
     degraded: Option<bool>,
@@ -79,6 +81,7 @@ impl Context {
         attempts: 0,
         harmless: 0,
         repeats: 0,
+        ran_before: false,
         operation: None,
         degraded: None,
         marks: None,
@@ -96,7 +99,9 @@ impl Context {
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
         let (repeats, operation) = (self.repeats(), self.operation.clone());
-        Self { limit, repeats, operation, degraded: Some(false), ..Self::NONE }
+        // Of its own attempts the one that runs now is no earlier one.
+        let ran_before = self.ran_before || self.effects() > 1;
+        Self { limit, repeats, ran_before, operation, degraded: Some(false), ..Self::NONE }
     }
 
     /// The context of a task that is a part of this call.
@@ -116,7 +121,7 @@ impl Context {
     #[cfg(feature = "http")]
     pub(crate) fn handling(&mut self, deadline: Option<Tick>) -> Self {
         // The handler is a body that runs once: its tasks report to it.
-        let mut child = Self { attempts: 1, repeats: 0, ..self.child() };
+        let mut child = Self { attempts: 1, repeats: 0, ran_before: false, ..self.child() };
         if let Some(at) = deadline {
             child.narrow(at);
         }
@@ -170,6 +175,11 @@ pub(crate) fn attempt() -> u32 {
 
 pub(crate) fn attempts() -> u32 {
     with(|context| u32::from(context.attempts))
+}
+
+/// Whether an earlier attempt of a call around this one may have taken effect.
+pub(crate) fn ran_before() -> bool {
+    with(|context| context.ran_before)
 }
 
 /// The body starts: from here on the operation may have run.

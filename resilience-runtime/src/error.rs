@@ -115,6 +115,8 @@ struct Plain {
     /// Nanoseconds; `u64::MAX` for none.
     retry_after: u64,
     attempts: u32,
+    /// An earlier attempt of a call around this one may have run.
+    ran_before: bool,
     kind: Kind,
 }
 
@@ -130,6 +132,8 @@ struct Record {
     site: String,
     retry_after: Option<Duration>,
     attempts: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ran_before: bool,
 }
 
 const _: () = assert!(size_of::<Error>() <= 24);
@@ -137,8 +141,8 @@ const _: () = assert!(size_of::<Error>() <= 24);
 impl Error {
     /// A rejection by a policy of `site`, in the call that runs now.
     pub(crate) fn new(kind: Kind, site: &'static Site) -> Self {
-        let attempts = context::attempts();
-        Self { repr: Repr::Plain(Plain { site, retry_after: u64::MAX, attempts, kind }) }
+        let (attempts, ran_before) = (context::attempts(), context::ran_before());
+        Self { repr: Repr::Plain(Plain { site, retry_after: u64::MAX, attempts, ran_before, kind }) }
     }
 
     #[must_use]
@@ -153,7 +157,7 @@ impl Error {
     #[must_use]
     pub(crate) fn not_run(mut self) -> Self {
         if let Repr::Plain(plain) = &mut self.repr {
-            plain.attempts = 0;
+            (plain.attempts, plain.ran_before) = (0, false);
         }
         self
     }
@@ -190,7 +194,7 @@ impl Error {
         }
     }
 
-    /// How many times the body was started in this call.
+    /// How many times the body was started in this call of the function, by all of its policies.
     pub fn attempts(&self) -> u32 {
         match &self.repr {
             Repr::Plain(plain) => plain.attempts,
@@ -198,10 +202,18 @@ impl Error {
         }
     }
 
-    /// Whether the operation may have taken effect. `false` means that the body certainly did not start in *any*
-    /// attempt of this call.
+    /// Whether the operation may have taken effect. `false` means that the body certainly did not start: in no attempt of
+    /// this call, and in no earlier attempt of a call around it. So a function that was rejected in the second attempt of a
+    /// `#[retry]` further out may have run, though it has no [attempts](Self::attempts) of its own.
     pub fn may_have_run(&self) -> bool {
-        self.attempts() > 0
+        self.attempts() > 0 || self.ran_before()
+    }
+
+    fn ran_before(&self) -> bool {
+        match &self.repr {
+            Repr::Plain(plain) => plain.ran_before,
+            Repr::Full(full) => full.record.ran_before,
+        }
     }
 
     fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
@@ -217,6 +229,7 @@ impl Error {
             site: self.site().to_owned(),
             retry_after: self.retry_after(),
             attempts: self.attempts(),
+            ran_before: self.ran_before(),
         }
     }
 }
@@ -228,6 +241,7 @@ impl PartialEq for Error {
             && self.site() == other.site()
             && self.retry_after() == other.retry_after()
             && self.attempts() == other.attempts()
+            && self.ran_before() == other.ran_before()
     }
 }
 
@@ -237,6 +251,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
         out.field("kind", &self.kind()).field("site", &self.site()).field("attempts", &self.attempts());
+        if self.ran_before() {
+            out.field("ran_before", &true);
+        }
         if let Some(wait) = self.retry_after() {
             out.field("retry_after", &wait);
         }
@@ -254,6 +271,7 @@ impl fmt::Display for Error {
             kind => write!(f, "{}: {kind}", self.site())?,
         }
         match self.attempts() {
+            0 if self.ran_before() => f.write_str(" (it may have run, in an earlier attempt)"),
             0 => f.write_str(" (it did not run)"),
             1 => f.write_str(" (it may have run)"),
             many => write!(f, " (it may have run, in {many} attempts)"),
