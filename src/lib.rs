@@ -55,7 +55,7 @@
 //! | `postgres`, `sqlx-postgres` | `#[idempotent(tx = ...)]` in transactions of tokio-postgres and of sqlx |
 //! | `http` | `propagation`: deadline, idempotency key and attempt in HTTP headers and gRPC metadata |
 //! | `axum` | `server`: the layer for `Idempotency-Key`, and [`Error`] as a response; with it comes `http` |
-//! | `http` and `reqwest` | `propagation::SendInContext`: a request with key, deadline and attempt |
+//! | `http` and `reqwest` | `propagation::SendInContext`: a request with key, deadline and attempt; `CheckStatus`: a response's status with its pause |
 //! | `strict` | the rules `no_timeout` and `eager_retry` |
 //! | `durable` | the ledger on disk: `RESILIENCE_BACKEND=file:PATH` |
 //! | `postgres` | the ledger on PostgreSQL: `RESILIENCE_BACKEND=postgres://...` |
@@ -116,7 +116,7 @@ pub use resilience_runtime::Replicas;
 pub mod propagation {
     #![doc = include_str!("../docs/propagation.md")]
     #[cfg(feature = "reqwest")]
-    pub use resilience_runtime::propagation::SendInContext;
+    pub use resilience_runtime::propagation::{CheckStatus, SendInContext, StatusError};
     pub use resilience_runtime::propagation::{HeaderError, Problem, Protocol, Received, RetryAdvice};
 }
 

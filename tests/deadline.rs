@@ -194,7 +194,7 @@ async fn a_retry_says_why_it_stopped() {
     events::record();
     let service = Service::new([Transient]);
     let _ = context::with_deadline(in_ms(50), call(&service)).await;
-    assert_eq!(events::take(), ["retry_stopped 1 the deadline comes before the next attempt"]);
+    assert_eq!(events::take(), ["retry_stopped Transient 1 the deadline comes before the next attempt"]);
 }
 
 #[tokio::test(start_paused = true)]

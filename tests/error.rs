@@ -167,6 +167,21 @@ mod around {
         reply
     }
 
+    #[circuit_breaker(consecutive = 1, open_for = "1h")]
+    async fn connects() -> std::io::Result<()> {
+        Err(std::io::ErrorKind::ConnectionRefused.into())
+    }
+
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn connects_again() -> std::io::Result<()> {
+        connects().await
+    }
+
+    pub(super) async fn connects_twice() -> Error {
+        let error = connects_again().await.expect_err("rejected");
+        resilience::Failure::rejection(&error).cloned().expect("by the breaker")
+    }
+
     pub(super) fn seen(error: &Error) -> (Kind, u32, bool) {
         (error.kind(), error.attempts(), error.may_have_run())
     }
@@ -190,7 +205,13 @@ async fn an_earlier_attempt_further_out_may_have_run() {
     assert_eq!(around::seen(&rejected(deeper)), (Kind::CircuitOpen, 0, true));
     let busy = Service::new([support::after(1_000, Good)]);
     let never = runtime().scope(around::busy(&busy, &Service::new([Good]))).await;
-    assert_eq!(around::seen(&rejected(never)), (Kind::BulkheadFull, 0, false), "none of the three has run");
+    assert_eq!(
+        around::seen(&rejected(never)),
+        (Kind::BulkheadFull, 0, false),
+        "a full bulkhead is not asked again"
+    );
+    let refused = runtime().scope(around::connects_twice()).await;
+    assert_eq!(around::seen(&refused), (Kind::CircuitOpen, 0, false), "nobody was there, and it did not run");
     let beside = Service::new([support::after(5, Transient)]);
     let beside = runtime().scope(around::races(&beside)).await;
     let error = rejected(beside);

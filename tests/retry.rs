@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilience::{circuit_breaker, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, retry, timeout};
 use support::{
     Fault, Good, Hang, Panic, Permanent, Reply, Service, Step, Throttled, Transient, after, dropped_after,
     events, pass, poll_times, timed, word,
@@ -405,7 +405,7 @@ async fn each_decision_is_told_once() {
     assert_eq!(word(&call(&service).await), "transient");
     let told = events::take();
     assert_eq!(told[..2], ["retry_scheduled 2 100.0", "retry_scheduled 3 200.0"]);
-    assert_eq!(told[2..], ["retry_stopped 3 the attempts are used up"]);
+    assert_eq!(told[2..], ["retry_stopped Transient 3 the attempts are used up"]);
     service.now([Permanent]);
     assert_eq!(word(&call(&service).await), "permanent");
     assert_eq!(events::take(), [""; 0]);
@@ -535,4 +535,78 @@ async fn a_thousand_attempts_at_most_and_the_count_is_exact() {
     }
     let steps: Vec<Step> = std::iter::repeat_n(Transient, 999).chain([Good]).collect();
     assert_eq!(call(&Service::new(steps)).await, Ok(1_000));
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Method {
+    Get,
+    Post,
+}
+
+/// Without `repeatable`: what may be repeated, each call says.
+#[retry(attempts = 3, backoff = fixed("10ms"), jitter = none, only_if = method == Method::Get || key.is_some())]
+async fn send(service: &Service, method: Method, key: Option<String>) -> Reply {
+    drop(key);
+    service.call().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_the_call_allows_is_repeated() {
+    for (method, key, runs) in
+        [(Method::Get, None, 3), (Method::Post, Some("k".to_owned()), 3), (Method::Post, None, 1)]
+    {
+        events::record();
+        let service = Service::new([Transient]);
+        assert_eq!(send(&service, method, key).await, Err(Fault::Transient(runs)));
+        assert_eq!(service.executions(), runs);
+        let why =
+            if runs == 1 { "`only_if` does not hold for this call" } else { "the attempts are used up" };
+        let last = events::take().pop();
+        assert_eq!(last, Some(format!("retry_stopped Transient {runs} {why}")));
+    }
+    // The error is what it was: its class and its pause.
+    let throttled = Service::new([Throttled(70)]);
+    let error = send(&throttled, Method::Post, None).await.expect_err("one attempt");
+    assert!(
+        matches!(error, Fault::Throttled { execution: 1, wait } if wait == Duration::from_millis(70)),
+        "{error:?}"
+    );
+}
+
+/// A retry further out is another decision.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_repeated_here_may_be_further_out() {
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn outer(service: &Service) -> Reply {
+        send(service, Method::Post, None).await
+    }
+    let service = Service::new([Transient, Good]);
+    assert_eq!(outer(&service).await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_end_without_a_success_is_told() {
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    #[retry(attempts = 2, backoff = none, repeatable)]
+    #[bulkhead(max = 1)]
+    async fn guarded(service: &Service) -> Reply {
+        service.call().await
+    }
+    events::record();
+    let _ = call(&Service::new([Permanent])).await;
+    assert_eq!(events::take(), ["retry_stopped Permanent 1 the same call would fail again"]);
+    let _ = call(&Service::new([Transient])).await;
+    assert_eq!(events::take()[1..], ["retry_stopped Transient 2 the attempts are used up"]);
+    let slow = Service::new([after(10, Good)]);
+    let (_, full) = tokio::join!(guarded(&slow), guarded(&slow));
+    assert_eq!(word(&full), "BulkheadFull 0");
+    assert_eq!(
+        events::take(),
+        ["rejected BulkheadFull", "retry_stopped Neutral 1 nothing says that this passes"]
+    );
+    assert_eq!(call(&Service::new([Good])).await, Ok(1));
+    assert_eq!(events::take(), [""; 0]);
 }

@@ -4,10 +4,10 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilience::{Kind, timeout};
+use resilience::{Kind, Pool, Timeout, bulkhead, circuit_breaker, retry, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Transient, after, dropped_after, events, kind, pass,
     poll_times, rejected, timed, word,
@@ -246,4 +246,85 @@ async fn the_rejection_itself_can_be_the_error() {
     }
     assert_eq!(call(Some(3)).await, Ok(3));
     assert_eq!(call(None).await.map_err(|error| error.kind()), Err(Kind::Timeout));
+}
+
+/// What each call gives its attempts.
+#[timeout(after = limit.min(Duration::from_millis(300)), dynamic)]
+async fn limited(service: &Service, limit: Duration) -> Reply {
+    service.call().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_each_call_computes() {
+    let hang = Service::new([Hang]);
+    for (limit, cut) in [(200, 200), (100, 100), (1_000, 300)] {
+        let (reply, ms) = timed(limited(&hang, Duration::from_millis(limit))).await;
+        assert_eq!((word(&reply).as_str(), ms), ("Timeout 1", cut));
+    }
+    assert_eq!(limited(&Service::new([after(99, Good)]), Duration::from_millis(100)).await, Ok(1));
+    let whole = || limited(&hang, Duration::MAX);
+    assert_eq!(timed(whole()).await.1, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_at_all_does_not_run() {
+    let service = Service::new([Good]);
+    let error = rejected(limited(&service, Duration::ZERO).await);
+    assert_eq!((error.kind(), error.attempts(), error.may_have_run()), (Kind::Timeout, 0, false));
+    assert_eq!(service.executions(), 0);
+}
+
+/// It is evaluated once, and counts from each start.
+#[tokio::test(start_paused = true)]
+async fn a_computed_time_is_one_for_all_attempts() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    fn limit() -> Duration {
+        Duration::from_millis(100 * u64::from(ASKED.fetch_add(1, Ordering::SeqCst) + 1))
+    }
+    #[timeout(ms = 5_000)]
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[timeout(after = limit(), dynamic)]
+    async fn call(service: &Service) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Hang]);
+    assert_eq!(timed(call(&service)).await.1, 300);
+    assert_eq!(timed(call(&service)).await.1, 600);
+    assert_eq!(ASKED.load(Ordering::SeqCst), 2);
+}
+
+/// A breaker above sees what it would see of a written time.
+#[tokio::test(start_paused = true)]
+async fn a_breaker_counts_a_computed_timeout() {
+    #[circuit_breaker(consecutive = 1, open_for = "1h")]
+    #[timeout(after = limit, dynamic)]
+    async fn call(service: &Service, limit: Duration) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Hang]);
+    let limit = Duration::from_millis(10);
+    assert_eq!(word(&call(&service, limit).await), "Timeout 1");
+    assert_eq!(word(&call(&service, limit).await), "CircuitOpen 0");
+}
+
+/// Beside what cannot cross to a pool, the time can: it is a copy.
+#[tokio::test]
+async fn a_computed_time_goes_to_a_pool() {
+    static WORKERS: Pool = Pool::new("computed").threads(1);
+    #[bulkhead(pool = WORKERS)]
+    #[timeout(after = limit, dynamic)]
+    async fn call(limit: Duration) -> Reply {
+        std::future::pending().await
+    }
+    assert_eq!(word(&call(Duration::from_millis(5)).await), "Timeout 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_runs_for_a_time_of_the_call() {
+    static SCAN: Timeout = Timeout::new("scan", Duration::from_secs(1));
+    let service = Service::new([Hang]);
+    let run = |ms| SCAN.run_for(Duration::from_millis(ms), || service.call());
+    assert_eq!(timed(run(50)).await.1, 50);
+    assert_eq!(timed(run(2_000)).await.1, 2_000);
+    assert_eq!(word(&run(0).await), "Timeout 0");
 }

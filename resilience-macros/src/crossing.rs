@@ -141,7 +141,7 @@ fn located(name: &Ident, place: Span) -> Ident {
 /// A policy below a pool keeps nothing on the caller's side.
 fn check_below(stack: &Stack, ats: &[At<'_>], pool: usize, errors: &mut Errors) {
     for (layer, at) in stack.layers.iter().zip(ats).skip(pool + 1) {
-        if !layer.kind.needs().crosses && !layer.kind.prepare(at).is_empty() {
+        if layer.kind.stays(at) {
             let written = |name: &&str| layer.params.places.iter().any(|(written, _)| written == name);
             let argument = ["key", "weight"].into_iter().find(written).unwrap_or("key");
             let wrong = format!(

@@ -223,7 +223,17 @@ fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream
         };
         quote_spanned!(Span::mixed_site()=> let #crossing = #call;)
     });
-    quote_spanned!(Span::mixed_site()=> let #edge = #call; #crossing)
+    let class = (needs.tells_class && !needs.classifies).then(|| {
+        let [known, unknown, method] = ["ClassKnown", "ClassUnknown", "class_told"].map(local);
+        quote_spanned! {Span::mixed_site()=>
+            let #edge = {
+                #[allow(unused_imports)]
+                use __resilience::{#known as _, #unknown as _};
+                #edge.#method()
+            };
+        }
+    });
+    quote_spanned!(Span::mixed_site()=> let #edge = #call; #class #crossing)
 }
 
 /// One run of the body. It takes what it names, where it may outlive what is around it.

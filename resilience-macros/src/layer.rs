@@ -40,6 +40,11 @@ pub(crate) trait Wrap {
         self.engine().map(|engine| engine.prepare(at)).unwrap_or_default()
     }
 
+    /// Whether what is prepared stays with the caller, and cannot go to a thread of a pool.
+    fn stays(&self, at: &At<'_>) -> bool {
+        !self.needs().crosses && !self.prepare(at).is_empty()
+    }
+
     /// The code around what is below.
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream;
 
@@ -124,6 +129,8 @@ pub(crate) struct Needs {
     pub(crate) rejects: bool,
     /// It asks what an error means.
     pub(crate) classifies: bool,
+    /// It tells what an error means, where its type says so.
+    pub(crate) tells_class: bool,
     /// The body can run again.
     pub(crate) repeats: bool,
     /// It can run while another run of it has not ended.
@@ -141,6 +148,7 @@ impl std::ops::BitOr for Needs {
         Self {
             rejects: self.rejects | other.rejects,
             classifies: self.classifies | other.classifies,
+            tells_class: self.tells_class | other.tells_class,
             repeats: self.repeats | other.repeats,
             overlaps: self.overlaps | other.overlaps,
             keeps: self.keeps | other.keeps,

@@ -4,9 +4,12 @@ use crate::retry::{Backoff, Jitter};
 
 /// What a policy tells the rules about itself, so that no rule asks for a policy by name.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // facts that have nothing to do with each other
 pub struct Facts {
     /// It cuts what is below it after this time.
     pub bounds: Option<Duration>,
+    /// It does so after a time that each call computes.
+    pub bounds_each: bool,
     /// It may run what is below it again.
     pub repeats: Option<Repeats>,
     /// It knows whether the operation has happened.
@@ -29,6 +32,7 @@ pub struct Facts {
 impl Facts {
     pub(crate) const NONE: Self = Self {
         bounds: None,
+        bounds_each: false,
         repeats: None,
         remembers: None,
         excludes: None,
@@ -49,6 +53,8 @@ pub struct Repeats {
     pub declared_safe: bool,
     /// When the next one starts.
     pub pace: Pace,
+    /// The time after which no other one starts.
+    pub within: Option<Duration>,
 }
 
 /// When the next attempt of a repetition starts.

@@ -50,6 +50,7 @@ impl Hedge {
                 attempts: self.max.saturating_add(1),
                 declared_safe: self.repeatable,
                 pace: Pace::WhileRunning { after },
+                within: None,
             }),
             watches_failure: true,
             ..Facts::NONE

@@ -24,6 +24,8 @@ pub struct Retry {
     pub nested: bool,
     /// Somebody said that the operation is safe to repeat.
     pub repeatable: bool,
+    /// Whether a call may be repeated, as written.
+    pub only_if: &'static str,
     /// The budget of its repeats, as written.
     pub budget: &'static str,
     /// The predicate on errors, as written.
@@ -76,6 +78,7 @@ impl Retry {
         max_elapsed: None,
         nested: false,
         repeatable: false,
+        only_if: "",
         budget: "",
         when: "",
         when_ok: "",
@@ -85,8 +88,9 @@ impl Retry {
         Facts {
             repeats: Some(Repeats {
                 attempts: self.attempts,
-                declared_safe: self.repeatable,
+                declared_safe: self.repeatable || !self.only_if.is_empty(),
                 pace: Pace::AfterFailure { backoff: self.backoff, jitter: self.jitter },
+                within: self.max_elapsed,
             }),
             holds: true,
             watches_failure: true,
@@ -119,6 +123,7 @@ impl Retry {
             && self.jitter as u8 == other.jitter as u8
             && same_option(self.max_elapsed, other.max_elapsed)
             && self.nested == other.nested
+            && same_str(self.only_if, other.only_if)
             && same_str(self.budget, other.budget)
             && same_str(self.when, other.when)
             && same_str(self.when_ok, other.when_ok)

@@ -12,8 +12,8 @@ pub use crate::bulkhead::{
 pub use crate::call::{enter, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
-    Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain, edge_rejecting, hand_out,
-    never, of_one_type, slot,
+    ClassKnown, ClassUnknown, Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain,
+    edge_rejecting, hand_out, never, of_one_type, slot,
 };
 pub use crate::exclusive::{Exclusive, Lead};
 pub use crate::failure::Verdict;

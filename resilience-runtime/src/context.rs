@@ -31,6 +31,7 @@ thread_local! {
 }
 
 /// One per call: what its policies tell each other and the body.
+#[allow(clippy::struct_excessive_bools)] // answers to questions that have nothing to do with each other
 pub(crate) struct Context {
     /// The moment from which limits that began with the call count. Read only when somebody needs it.
     start: Option<Tick>,

@@ -174,6 +174,39 @@ pub fn edge_plain<R: Returns<Edge = Edge<R>>>() -> R::Edge {
     }
 }
 
+/// The edge of a stack that asks nothing, and tells the class of an error whose type has one. The method of an edge itself is found
+/// before that of a reference to one.
+pub trait ClassKnown {
+    /// With the class.
+    #[must_use]
+    fn class_told(self) -> Self;
+}
+
+impl<R: Returns<Error: Failure>> ClassKnown for Edge<R> {
+    fn class_told(self) -> Self {
+        let effect = |error: &R::Error| Effect { class: Some(error.class()), ..Effect::FAILED };
+        Self { effect, ..self }
+    }
+}
+
+/// As [`ClassKnown`], for errors without one.
+pub trait ClassUnknown {
+    /// The edge.
+    type Edge;
+
+    /// As it is.
+    #[must_use]
+    fn class_told(self) -> Self::Edge;
+}
+
+impl<R: Returns> ClassUnknown for &Edge<R> {
+    type Edge = Edge<R>;
+
+    fn class_told(self) -> Edge<R> {
+        *self
+    }
+}
+
 /// Nobody said what this error means.
 fn unclassified<E>(_: &E) -> Verdict {
     Verdict::Transient

@@ -20,8 +20,9 @@ pub(crate) enum Decision<'a> {
     Late,
     /// Another attempt follows after a wait.
     RetryScheduled { attempt: u32, wait: Duration },
-    /// The last attempt has failed, or the next one has no time left, or the retry of the site `inner` has given up.
-    RetryStopped { attempt: u32, why: &'static str, inner: Option<&'static str> },
+    /// A retry ends without a success: a failure that would not pass, no attempt or no time left, or the retry of the site
+    /// `inner` has given up.
+    RetryStopped { attempt: u32, class: &'static str, why: &'static str, inner: Option<&'static str> },
     /// A further attempt has started beside those that run.
     HedgeStarted { attempt: u32 },
     /// An attempt that is not the first gave the result.
@@ -127,8 +128,8 @@ pub(crate) fn emit(event: &Event<'_>) {
             let wait = wait.as_secs_f64() * 1e3;
             tracing::debug!(target: "resilience", event = "retry_scheduled", site, attempt, delay_ms = wait);
         }
-        Decision::RetryStopped { attempt, why, inner } => {
-            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, why, inner);
+        Decision::RetryStopped { attempt, class, why, inner } => {
+            tracing::debug!(target: "resilience", event = "retry_stopped", site, attempt, class, why, inner);
         }
         Decision::HedgeStarted { attempt } => {
             tracing::debug!(target: "resilience", event = "hedge_started", site, attempt);

@@ -40,7 +40,8 @@ pub enum Class {
     label = "this error type needs `Failure`",
     note = "derive it: `#[derive(resilience::Failure)]`, with `#[failure(transient)]` or `#[failure(permanent)]` on each variant",
     note = "or say it at the policy: `when = |error| ...`, true for an error that may pass",
-    note = "or implement `resilience::Failure` by hand"
+    note = "or implement `resilience::Failure` by hand",
+    note = "the errors of anyhow 1, reqwest 0.13, sqlx 0.9 and tonic 0.14 have it by the feature of that name; those of other versions are other types"
 )]
 pub trait Failure {
     /// What kind of failure this is.
@@ -100,6 +101,12 @@ impl<F: Failure + ?Sized> Failure for Box<F> {
 }
 
 /// What the network does is transient; what the caller did wrong is permanent.
+///
+/// | kind | class |
+/// | --- | --- |
+/// | `ConnectionRefused` (which has not run), `ConnectionReset`, `ConnectionAborted`, `NotConnected`, `BrokenPipe`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `TimedOut`, `Interrupted`, `WouldBlock`, `ResourceBusy`, `UnexpectedEof` | `Transient` |
+/// | one that carries a rejection | `Rejected` |
+/// | all others | `Permanent` |
 impl Failure for std::io::Error {
     fn class(&self) -> Class {
         use std::io::ErrorKind as Io;
@@ -152,6 +159,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// In events.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "Success",
+            Self::Transient => "Transient",
+            Self::Throttled(_) => "Throttled",
+            Self::Permanent => "Permanent",
+            Self::Neutral => "Neutral",
+        }
+    }
+
     /// A timeout further inside is a failure of the attempt; every other rejection is somebody's decision.
     pub(crate) fn on_rejection(error: &Error) -> Self {
         match error.kind() {

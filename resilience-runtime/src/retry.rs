@@ -153,7 +153,7 @@ impl Retry {
     #[doc(hidden)]
     pub fn start(&self) -> Attempts<'_> {
         let start = self.params.max_elapsed.is_some().then(Tick::now);
-        Attempts { retry: self, attempt: 0, start, once: false }
+        Attempts { retry: self, attempt: 0, start, once: None }
     }
 }
 
@@ -163,8 +163,8 @@ pub struct Attempts<'a> {
     attempt: u32,
     /// Read only where `max_elapsed` needs it.
     start: Option<Tick>,
-    /// The call has no key, and so is not repeated.
-    once: bool,
+    /// Why the call must not be repeated, where it must not.
+    once: Option<&'static str>,
 }
 
 /// What follows an attempt.
@@ -187,8 +187,8 @@ struct After {
     verdict: Verdict,
     /// A retry further inside has given up on this very attempt.
     exhausted: bool,
-    /// The call must not be repeated.
-    once: bool,
+    /// Why the call must not be repeated, where it must not.
+    once: Option<&'static str>,
     /// Time since the first attempt, where `max_elapsed` is given.
     elapsed: Duration,
     /// Time up to the deadline of the call, if it has one.
@@ -207,8 +207,8 @@ fn decide(retry: &Params, after: After) -> Next {
     if after.exhausted && !retry.nested {
         return Next::Nested;
     }
-    if after.once {
-        return Next::Stop("a call without a key is not repeated");
+    if let Some(why) = after.once {
+        return Next::Stop(why);
     }
     if after.attempt >= retry.attempts {
         return Next::Stop("the attempts are used up");
@@ -232,10 +232,16 @@ fn vary(jitter: Jitter, wait: Duration, random: f64) -> Duration {
 }
 
 impl Attempts<'_> {
-    /// Makes one attempt, where the call must not be repeated.
+    /// Makes one attempt, where the call has no key.
     #[must_use]
     pub fn once_if(self, once: bool) -> Self {
-        Self { once, ..self }
+        if once { Self { once: Some("a call without a key is not repeated"), ..self } } else { self }
+    }
+
+    /// Makes one attempt, where this says that the call must not be repeated.
+    #[must_use]
+    pub fn only_if(self, repeats: bool) -> Self {
+        if repeats { self } else { Self { once: Some("`only_if` does not hold for this call"), ..self } }
     }
 
     /// An attempt begins.
@@ -249,14 +255,17 @@ impl Attempts<'_> {
 
     /// Whether no other attempt can follow the one that runs now.
     pub fn last(&self) -> bool {
-        self.once || self.attempt >= self.retry.params.attempts
+        self.once.is_some() || self.attempt >= self.retry.params.attempts
     }
 
     /// After an attempt: how long to wait for the next one, if there is one.
     pub fn next(&self, verdict: Verdict, budget: Option<&RetryBudget>) -> Option<Duration> {
         picks::settle(verdict);
-        if matches!(verdict, Verdict::Success | Verdict::Permanent | Verdict::Neutral) {
-            return None;
+        match verdict {
+            Verdict::Success => return None,
+            Verdict::Permanent => return self.ends(verdict, "the same call would fail again"),
+            Verdict::Neutral => return self.ends(verdict, "nothing says that this passes"),
+            Verdict::Transient | Verdict::Throttled(_) => {}
         }
         let (exhausted, deadline) = context::with(|context| (context.exhausted(), context.deadline()));
         let now = (deadline.is_some() || self.start.is_some()).then(Tick::now);
@@ -284,19 +293,26 @@ impl Attempts<'_> {
                 self.tell(Decision::RetryScheduled { attempt: self.attempt + 1, wait });
                 return Some(wait);
             }
-            Next::Stop(why) => self.stop(why, None),
-            Next::Nested => self.stop("a retry further inside has given up", exhausted),
+            Next::Stop(why) => self.stop(verdict, why, None),
+            Next::Nested => self.stop(verdict, "a retry further inside has given up", exhausted),
         }
         None
     }
 
+    /// Of a failure that no attempt would mend.
+    fn ends(&self, verdict: Verdict, why: &'static str) -> Option<Duration> {
+        self.tell(Decision::RetryStopped { attempt: self.attempt, class: verdict.name(), why, inner: None });
+        None
+    }
+
     /// No other attempt follows; with `inner`, because its retry has given up.
-    fn stop(&self, why: &'static str, inner: Option<&'static Site>) {
+    fn stop(&self, verdict: Verdict, why: &'static str, inner: Option<&'static Site>) {
         // A retry that never repeats has not used anything up.
-        if self.retry.params.attempts > 1 && !self.once {
+        if self.retry.params.attempts > 1 && self.once.is_none() {
             context::with(|context| context.give_up(inner.unwrap_or(self.retry.owner.site())));
         }
-        self.tell(Decision::RetryStopped { attempt: self.attempt, why, inner: inner.map(Site::name) });
+        let (class, inner) = (verdict.name(), inner.map(Site::name));
+        self.tell(Decision::RetryStopped { attempt: self.attempt, class, why, inner });
     }
 
     fn tell(&self, decision: Decision<'_>) {
@@ -319,7 +335,7 @@ mod tests {
         attempt: 1,
         verdict: Verdict::Transient,
         exhausted: false,
-        once: false,
+        once: None,
         elapsed: Duration::ZERO,
         left: None,
         random: 0.0,
@@ -336,7 +352,7 @@ mod tests {
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Success, ..FIRST }), Next::Done);
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
         assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
-        assert!(matches!(decide(&FIXED, After { once: true, ..FIRST }), Next::Stop(_)));
+        assert!(matches!(decide(&FIXED, After { once: Some("once"), ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Nested);
         assert_eq!(decide(&Params { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
         let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };

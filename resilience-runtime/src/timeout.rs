@@ -44,7 +44,7 @@ impl Timeout {
     ///
     /// Where the time is zero; in a `static` that is a compile error.
     pub const fn new(name: &'static str, after: Duration) -> Self {
-        let params = Params { after };
+        let params = Params { after, ..Params::DEFAULT };
         sane(Policy::Timeout(params));
         Self { owner: Owner::named(name), params }
     }
@@ -68,11 +68,47 @@ impl Timeout {
         edge.leave(enter(call).await)
     }
 
+    /// As [`run`](Self::run), after a time of this call's own, which counts instead of the one that the timeout was made with.
+    /// Zero is a [`Timeout`](Kind::Timeout) whose body does not run.
+    ///
+    /// ```
+    /// # use resilience_runtime as resilience;
+    /// # use std::time::Duration;
+    /// # use resilience::{Error, Timeout};
+    /// # async fn read(_: &str) -> Result<u32, Error> { Ok(7) }
+    /// static SCAN: Timeout = Timeout::new("scan", Duration::from_secs(1));
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let limit = Duration::from_millis(200);
+    /// assert_eq!(SCAN.run_for(limit, || read("a")).await, Ok(7));
+    /// # });
+    /// ```
+    pub async fn run_for<T, E, F>(&self, after: Duration, body: impl FnOnce() -> F) -> Result<T, E>
+    where
+        E: CarriesRejection,
+        F: Future<Output = Result<T, E>>,
+    {
+        let edge = edge_rejecting::<Result<T, E>>();
+        let call = pin!(async {
+            let timed = pin!(edge.attempt(body()));
+            self.cut_after(after, timed).await
+        });
+        edge.leave(enter(call).await)
+    }
+
     /// Cuts `future` after its time, or at the deadline around it if that is nearer. The future is dropped by its owner,
     /// right after.
     #[doc(hidden)]
     pub fn cut<'a, F>(&'a self, future: Pin<&'a mut F>) -> Timed<'a, F> {
         Timed { future, timeout: self, plan: None }
+    }
+
+    /// The same after another time. It counts from now on.
+    #[doc(hidden)]
+    pub fn cut_after<'a, F>(&'a self, after: Duration, future: Pin<&'a mut F>) -> Timed<'a, F> {
+        let mut plan = None;
+        Plan::make(&mut plan, after);
+        Timed { future, timeout: self, plan }
     }
 }
 
@@ -105,17 +141,20 @@ enum Cut {
     Outer,
     /// The deadline around has passed before anything began.
     Passed,
+    /// This timeout, which has no time at all.
+    Nothing,
 }
 
 impl Plan {
     /// Sets the deadline of the call to the nearer of the two. What was decided is written where it stays.
-    fn make<'a>(place: &'a mut Option<Self>, params: &Params) -> &'a Self {
+    fn make(place: &mut Option<Self>, after: Duration) -> &Self {
         context::with(|context| {
             let around = context.limit;
-            let own = context.limit_in(params.after);
+            let own = context.limit_in(after);
             let nearer = around.filter(|outer| context.comes_first(*outer, own));
             context.limit = Some(nearer.unwrap_or(own).watched());
             let (limit, cut) = match nearer {
+                _ if after.is_zero() => (own, Cut::Nothing),
                 None => (own, Cut::Own),
                 Some(outer) if outer.is_watched => (own, Cut::Outer),
                 Some(outer) if context.is_over(outer) => (outer, Cut::Passed),
@@ -141,7 +180,7 @@ impl Plan {
     /// The future is pending: what it is to be cut as, if it is.
     fn cut(&self) -> Option<Kind> {
         let (kind, grace) = match self.cut {
-            Cut::Own => (Kind::Timeout, Duration::ZERO),
+            Cut::Own | Cut::Nothing => (Kind::Timeout, Duration::ZERO),
             // It fires first, unless this call was moved away from under it: then a little later is soon enough.
             Cut::Outer => (Kind::Timeout, Duration::from_millis(1)),
             Cut::Around | Cut::Passed => (Kind::DeadlineExceeded, Duration::ZERO),
@@ -166,11 +205,16 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
         let site = timeout.owner.site();
         let plan = match plan {
             Some(plan) => plan,
-            None => Plan::make(plan, &timeout.params),
+            None => Plan::make(plan, timeout.params.after),
         };
-        if plan.cut == Cut::Passed {
+        let not_begun = match plan.cut {
+            Cut::Passed => Some(Kind::DeadlineExceeded),
+            Cut::Nothing => Some(Kind::Timeout),
+            Cut::Own | Cut::Around | Cut::Outer => None,
+        };
+        if let Some(kind) = not_begun {
             plan.end();
-            return Poll::Ready(Err(reject(Kind::DeadlineExceeded, site).into()));
+            return Poll::Ready(Err(reject(kind, site).into()));
         }
         if let Poll::Ready(outcome) = future.as_mut().poll(cx) {
             if plan.end() {

@@ -20,11 +20,25 @@ async fn its_error_is_returned_and_the_first_one_is_told() {
     }
     events::record();
     assert_eq!(call(&Service::new([Transient])).await, Err(Fault::Permanent(99)));
-    assert_eq!(events::take(), ["degraded unknown"], "nothing in this stack asks what an error means");
+    assert_eq!(events::take(), ["degraded Transient"], "nothing in this stack asks, and the type says it");
     assert_eq!(call(&Service::new([Hang])).await, Err(Fault::Permanent(99)));
     assert_eq!(events::take(), ["rejected Timeout", "degraded Timeout"]);
     assert_eq!(call(&Service::new([Good])).await, Ok(1));
     assert!(events::take().is_empty());
+}
+
+/// An error that says nothing of what it means.
+#[tokio::test(start_paused = true)]
+async fn the_event_names_no_class_where_there_is_none() {
+    #[derive(Debug, PartialEq)]
+    struct Silent;
+    #[fallback(|_| Ok(7))]
+    async fn call() -> Result<u32, Silent> {
+        Err(Silent)
+    }
+    events::record();
+    assert_eq!(call().await, Ok(7));
+    assert_eq!(events::take(), ["degraded unknown"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -181,6 +181,11 @@ impl Args {
         Some(Given { value, place })
     }
 
+    /// Whether an argument of this name is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.rest.iter().any(|arg| arg.name == name)
+    }
+
     /// What is left was never asked for.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T> {
         for arg in &self.rest {

@@ -56,8 +56,7 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &str) -> Option<Ident> {
 }
 
 /// For a number that only a call knows.
-pub(crate) const NOT_CONST: &str = "write the number or a `const`; a time limit that is computed per call is set around the call, with \
-                         `context::with_deadline`";
+pub(crate) const NOT_CONST: &str = "write the number or a `const`; a time limit that each call computes is `#[timeout(after = ..., dynamic)]`";
 
 /// Whether `name` stands in the tokens as a value of its own, not as a field or as a part of a path.
 pub(crate) fn names_value(tokens: TokenStream, name: &Ident) -> bool {

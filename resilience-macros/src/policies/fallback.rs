@@ -42,7 +42,7 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
 
 impl Wrap for Substitute {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs { tells_class: true, ..Needs::default() }
     }
 
     /// It has none.

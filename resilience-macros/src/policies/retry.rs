@@ -19,6 +19,7 @@ use crate::params::{Constant, Fields, quoted};
 use crate::paths::{item, local};
 
 struct Repeat {
+    only_if: Option<Expr>,
     budget: Option<Expr>,
     when: Option<Expr>,
     when_ok: Option<Expr>,
@@ -39,10 +40,11 @@ pub(super) fn read(mut args: Args) -> Result<Parsed> {
     let repeatable = args.value::<Flag>("repeatable").map(|given| given.map(|_| Value::Literal(true)));
     fields.set("repeatable", repeatable, false, |retry, repeatable| retry.repeatable = repeatable);
     let budget = place_of_budget(&mut args, &mut fields, |retry, budget| retry.budget = budget);
+    let only_if = quoted(&mut args, &mut fields, "only_if", |retry, only_if| retry.only_if = only_if);
     let when = quoted(&mut args, &mut fields, "when", |retry, when| retry.when = when);
     let when_ok = quoted(&mut args, &mut fields, "when_ok", |retry, when| retry.when_ok = when);
     let params = fields.finish("retry", "Retry", false, Policy::Retry);
-    args.finish(Some((params, Box::new(Repeat { budget, when, when_ok }) as _)))
+    args.finish(Some((params, Box::new(Repeat { only_if, budget, when, when_ok }) as _)))
 }
 
 /// `budget = GATEWAY_BUDGET`: what sites share is made elsewhere.
@@ -68,7 +70,22 @@ impl Wrap for Repeat {
         at.declare("RETRY", "Retry")
     }
 
+    /// Whether this call may be repeated.
+    fn prepare(&self, at: &At<'_>) -> TokenStream {
+        let only_if = at.local("only_if");
+        let it = self.only_if.as_ref().map(|expr| quote_spanned!(join(expr)=> let #only_if: bool = #expr;));
+        it.unwrap_or_default()
+    }
+
+    fn stays(&self, _: &At<'_>) -> bool {
+        false
+    }
+
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
+        let only_if = self.only_if.as_ref().map(|_| {
+            let only_if = at.local("only_if");
+            quote!(.only_if(#only_if))
+        });
         let (runtime, inner, policy) = (&at.runtime, inner.outcome(), item("RETRY", at.index));
         let (retry, outcome, wait) = (at.local("retry"), local("outcome"), local("wait"));
         let verdict = verdict(self.when.as_ref(), self.when_ok.as_ref());
@@ -78,7 +95,7 @@ impl Wrap for Repeat {
         let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
         let restored = at.own_self.restored();
         quote_spanned! {Span::mixed_site()=> {
-            let mut #retry = (&#policy).start() #once;
+            let mut #retry = (&#policy).start() #once #only_if;
             #earn
             #slot
             loop {

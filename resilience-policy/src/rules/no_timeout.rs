@@ -16,6 +16,13 @@ pub(super) const fn check(stack: &[Policy]) -> Option<Violation> {
     }
     let mut at = 0;
     while at < stack.len() {
+        if stack[at].facts().bounds_each {
+            return None;
+        }
+        at += 1;
+    }
+    let mut at = 0;
+    while at < stack.len() {
         if stack[at].facts().holds {
             let text = Text::new("nothing bounds the time of this call").help("add `#[timeout(ms = ...)]` below this policy");
             return Some(Violation::of(Rule::NoTimeout, at, "", text));

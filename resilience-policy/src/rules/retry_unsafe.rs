@@ -12,6 +12,7 @@ twice. A hedge starts it beside the first, which goes on. So a policy that repea
 - `#[idempotent(key = ...)]`: the call gets a key that is the same for every attempt. The claim alone protects the
   *call*; the attempts under it are protected by the callee, when the body hands it `context::idempotency_key()`.
 - `repeatable`, or better `repeatable = \"why\"`: the operation is safe to repeat by nature, as a read is.
+- `only_if = expr` on a retry: some calls are safe to repeat and others are not, and the arguments tell which.
 
 Below `guarantee = at_most_once` nothing may repeat at all, since an attempt that may have run must not be followed
 by another one.

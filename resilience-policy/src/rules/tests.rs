@@ -12,7 +12,7 @@ use crate::retry::{Backoff, Jitter, Retry};
 use crate::timeout::Timeout;
 
 const fn timeout(ms: u64) -> Policy {
-    Policy::Timeout(Timeout { after: Duration::from_millis(ms) })
+    Policy::Timeout(Timeout { after: Duration::from_millis(ms), ..Timeout::DEFAULT })
 }
 
 const RETRY: Policy = Policy::Retry(Retry { repeatable: true, ..Retry::DEFAULT });
@@ -35,6 +35,14 @@ const fn waits(attempts: u32, wait: u64, jitter: Jitter) -> Policy {
     let backoff = Backoff::Fixed(Duration::from_millis(wait));
     Policy::Retry(Retry { attempts, backoff, jitter, repeatable: true, ..Retry::DEFAULT })
 }
+
+/// Such waits, and a `max_elapsed` of one second.
+const fn within(wait: u64, jitter: Jitter) -> Policy {
+    let Policy::Retry(retry) = waits(4, wait, jitter) else { unreachable!() };
+    Policy::Retry(Retry { max_elapsed: Some(Duration::from_secs(1)), ..retry })
+}
+
+const EACH: Policy = Policy::Timeout(Timeout { dynamic: "limit", ..Timeout::DEFAULT });
 
 const fn bulkhead(max_wait: Option<u64>) -> Policy {
     let max_wait = match max_wait {
@@ -144,6 +152,8 @@ fn each_rule_finds_its_case() {
         (&[IN_TX, hedge(Some(50), 1)], "retry_in_tx", 1, ""),
         (&[timeout(1_000), waits(5, 300, Jitter::None)], "unreachable_attempt", 1, "attempts"),
         (&[timeout(1_000), waits(9, 300, Jitter::Equal)], "unreachable_attempt", 1, "attempts"),
+        (&[within(1_000, Jitter::None)], "unreachable_attempt", 0, "max_elapsed"),
+        (&[within(2_000, Jitter::Equal)], "unreachable_attempt", 0, "max_elapsed"),
         (&[timeout(500), RETRY, timeout(500)], "dead_timeout", 2, "after"),
         (&[timeout(9_000), BREAKER, timeout(500), RETRY, timeout(600)], "dead_timeout", 4, "after"),
         (&[BARE_HEDGE], "retry_unsafe", 0, ""),
@@ -194,6 +204,30 @@ fn opinions_wait_for_strict() {
     }
     // A hedge waits for nobody's failure, so it has no backoff to speak of.
     assert!(judge(&[timeout(500), hedge(Some(50), 1)], &[], true).is_none());
+}
+
+#[test]
+fn what_only_a_call_knows_is_not_judged() {
+    let once =
+        Policy::Retry(Retry { attempts: 1, max_elapsed: Some(Duration::from_secs(1)), ..Retry::DEFAULT });
+    let some = Policy::Retry(Retry { only_if: "is_safe", ..Retry::DEFAULT });
+    for stack in [
+        &[EACH][..],
+        &[timeout(500), RETRY, EACH],
+        &[EACH, waits(9, 300, Jitter::None), timeout(9_000)],
+        &[EACH, bulkhead(Some(500))],
+        &[EACH, hedge(Some(500), 1)],
+        &[EACH, timeout(500)],
+        &[EACH, BREAKER],
+        &[timeout(9_000), within(1_000, Jitter::Full)],
+        &[timeout(9_000), within(999, Jitter::None)],
+        &[EACH, some],
+    ] {
+        assert_eq!(found(stack), None, "{stack:?}");
+        assert!(judge(stack, &[Rule::EagerRetry, Rule::UnreachableAttempt], true).is_none(), "{stack:?}");
+    }
+    assert!(judge(&[once], &[Rule::RetryUnsafe], false).is_none());
+    assert_eq!(found(&[EACH, EACH]), Some(("twice", 1, "")));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod received;
 mod retry_after;
 #[cfg(feature = "reqwest")]
 mod send;
+#[cfg(feature = "reqwest")]
+mod status;
 #[cfg(test)]
 mod tests;
 mod time_left;
@@ -21,6 +23,8 @@ pub use received::{Handling, Received, RetryAdvice};
 pub(crate) use retry_after::whole_seconds;
 #[cfg(feature = "reqwest")]
 pub use send::SendInContext;
+#[cfg(feature = "reqwest")]
+pub use status::{CheckStatus, StatusError};
 
 use crate::context;
 use crate::key::IdempotencyKey;
