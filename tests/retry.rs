@@ -408,7 +408,7 @@ async fn each_decision_is_told_once() {
     assert_eq!(told[2..], ["retry_stopped Transient 3 the attempts are used up"]);
     service.now([Permanent]);
     assert_eq!(word(&call(&service).await), "permanent");
-    assert_eq!(events::take(), [""; 0]);
+    assert_eq!(events::take(), ["retry_stopped Permanent 1 the same call would fail again"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,14 +92,14 @@ async fn from_1_to_64_members() {
     let all = make(64).expect("not too many");
     assert_eq!((all.targets().len(), all.states().len()), (64, 64));
     assert_eq!(make(0).err(), Some(ReplicasError::Empty { name: "search" }));
-    let error = make(65).err().expect("too many");
+    let error = make(65).expect_err("too many");
     assert_eq!(error, ReplicasError::TooMany { name: "search", members: 65 });
     assert_eq!(
         error.to_string(),
         "the replicas `search` have 65 members, and 64 is the most: make several sets"
     );
     assert_eq!(
-        make(0).err().expect("too few").to_string(),
+        make(0).expect_err("too few").to_string(),
         "the replicas `search` have no member: give at least one target"
     );
 }
