@@ -100,24 +100,46 @@ impl Timeout {
     /// right after.
     #[doc(hidden)]
     pub fn cut<'a, F>(&'a self, future: Pin<&'a mut F>) -> Timed<'a, F> {
-        Timed { future, timeout: self, plan: None }
+        Timed { future, timeout: self, after: Written, plan: None }
     }
 
-    /// The same after another time. It counts from now on.
+    /// The same after another time.
     #[doc(hidden)]
-    pub fn cut_after<'a, F>(&'a self, after: Duration, future: Pin<&'a mut F>) -> Timed<'a, F> {
-        let mut plan = None;
-        Plan::make(&mut plan, after);
-        Timed { future, timeout: self, plan }
+    pub fn cut_after<'a, F>(&'a self, after: Duration, future: Pin<&'a mut F>) -> Timed<'a, F, Duration> {
+        Timed { future, timeout: self, after, plan: None }
     }
 }
 
 /// The future of [`Timeout::cut`].
 #[must_use = "futures do nothing unless polled"]
-pub struct Timed<'a, F> {
+pub struct Timed<'a, F, A = Written> {
     future: Pin<&'a mut F>,
     timeout: &'a Timeout,
+    after: A,
     plan: Option<Plan>,
+}
+
+/// Where the time of a call is: a future that need not hold one does not.
+pub trait After: Copy + Unpin {
+    #[doc(hidden)]
+    fn of(self, timeout: &Timeout) -> Duration;
+}
+
+/// The one that the timeout was made with.
+#[derive(Clone, Copy)]
+pub struct Written;
+
+impl After for Written {
+    fn of(self, timeout: &Timeout) -> Duration {
+        timeout.params.after
+    }
+}
+
+/// One of this call's own.
+impl After for Duration {
+    fn of(self, _: &Timeout) -> Duration {
+        self
+    }
 }
 
 /// What was decided when the call began.
@@ -196,16 +218,16 @@ impl Plan {
     }
 }
 
-impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Timed<'_, F> {
+impl<F: Future<Output = Outcome<T, E>>, A: After, T, E> Future for Timed<'_, F, A> {
     type Output = Outcome<T, E>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Self { future, timeout, plan } = &mut *self;
+        let Self { future, timeout, after, plan } = &mut *self;
         let site = timeout.owner.site();
         let plan = match plan {
             Some(plan) => plan,
-            None => Plan::make(plan, timeout.params.after),
+            None => Plan::make(plan, after.of(timeout)),
         };
         let not_begun = match plan.cut {
             Cut::Passed => Some(Kind::DeadlineExceeded),
