@@ -163,8 +163,25 @@ pub struct Attempts<'a> {
     attempt: u32,
     /// Read only where `max_elapsed` needs it.
     start: Option<Tick>,
-    /// Why the call must not be repeated, where it must not.
-    once: Option<&'static str>,
+    once: Option<Once>,
+}
+
+/// Why a call must not be repeated. Small: a call carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Once {
+    /// It has no key.
+    WithoutKey,
+    /// Its `only_if` says so.
+    Asked,
+}
+
+impl Once {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::WithoutKey => "a call without a key is not repeated",
+            Self::Asked => "`only_if` does not hold for this call",
+        }
+    }
 }
 
 /// What follows an attempt.
@@ -187,8 +204,7 @@ struct After {
     verdict: Verdict,
     /// A retry further inside has given up on this very attempt.
     exhausted: bool,
-    /// Why the call must not be repeated, where it must not.
-    once: Option<&'static str>,
+    once: Option<Once>,
     /// Time since the first attempt, where `max_elapsed` is given.
     elapsed: Duration,
     /// Time up to the deadline of the call, if it has one.
@@ -208,7 +224,7 @@ fn decide(retry: &Params, after: After) -> Next {
         return Next::Nested;
     }
     if let Some(why) = after.once {
-        return Next::Stop(why);
+        return Next::Stop(why.words());
     }
     if after.attempt >= retry.attempts {
         return Next::Stop("the attempts are used up");
@@ -235,13 +251,13 @@ impl Attempts<'_> {
     /// Makes one attempt, where the call has no key.
     #[must_use]
     pub fn once_if(self, once: bool) -> Self {
-        if once { Self { once: Some("a call without a key is not repeated"), ..self } } else { self }
+        if once { Self { once: Some(Once::WithoutKey), ..self } } else { self }
     }
 
     /// Makes one attempt, where this says that the call must not be repeated.
     #[must_use]
     pub fn only_if(self, repeats: bool) -> Self {
-        if repeats { self } else { Self { once: Some("`only_if` does not hold for this call"), ..self } }
+        if repeats { self } else { Self { once: Some(Once::Asked), ..self } }
     }
 
     /// An attempt begins.
@@ -352,7 +368,7 @@ mod tests {
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Success, ..FIRST }), Next::Done);
         assert_eq!(decide(&FIXED, After { verdict: Verdict::Neutral, ..FIRST }), Next::Done);
         assert!(matches!(decide(&FIXED, After { attempt: 3, ..FIRST }), Next::Stop(_)));
-        assert!(matches!(decide(&FIXED, After { once: Some("once"), ..FIRST }), Next::Stop(_)));
+        assert!(matches!(decide(&FIXED, After { once: Some(Once::WithoutKey), ..FIRST }), Next::Stop(_)));
         assert_eq!(decide(&FIXED, After { exhausted: true, ..FIRST }), Next::Nested);
         assert_eq!(decide(&Params { nested: true, ..FIXED }, After { exhausted: true, ..FIRST }), wait);
         let throttled = |pause| After { verdict: Verdict::Throttled(pause), ..FIRST };
