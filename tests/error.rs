@@ -124,7 +124,7 @@ fn kinds_speak() {
 /// A breaker that has opened at the first attempt of a call around it, or was open before.
 mod around {
     use super::{Error, Kind, Reply, Service, circuit_breaker, retry};
-    use resilience::{bulkhead, hedge, timeout};
+    use resilience::{bulkhead, fallback, hedge, timeout};
 
     #[circuit_breaker(consecutive = 1, open_for = "1h")]
     async fn guarded(service: &Service) -> Reply {
@@ -180,6 +180,17 @@ mod around {
     pub(super) async fn connects_twice() -> Error {
         let error = connects_again().await.expect_err("rejected");
         resilience::Failure::rejection(&error).cloned().expect("by the breaker")
+    }
+
+    #[fallback(async |_error| guarded(service).await)]
+    pub(super) async fn answers_later(service: &Service) -> Reply {
+        guarded(service).await
+    }
+
+    #[hedge(after = "10ms", repeatable)]
+    pub(super) async fn races_from_the_start(service: &Service) -> Reply {
+        let _ = guarded(service).await;
+        guarded(service).await
     }
 
     pub(super) fn seen(error: &Error) -> (Kind, u32, bool) {
