@@ -223,6 +223,14 @@ async fn an_earlier_attempt_further_out_may_have_run() {
     );
     let refused = runtime().scope(around::connects_twice()).await;
     assert_eq!(around::seen(&refused), (Kind::CircuitOpen, 0, false), "nobody was there, and it did not run");
+    let later = runtime().scope(around::answers_later(&failing())).await;
+    assert_eq!(
+        around::seen(&rejected(later)),
+        (Kind::CircuitOpen, 0, true),
+        "the attempt is over, and has run"
+    );
+    let early = runtime().scope(around::races_from_the_start(&Service::new([Transient]))).await;
+    assert!(rejected(early).may_have_run(), "another may run beside it");
     let beside = Service::new([support::after(5, Transient)]);
     let beside = runtime().scope(around::races(&beside)).await;
     let error = rejected(beside);
