@@ -241,6 +241,21 @@ impl Client {
         body!(self)
     }
 
+    /// The body does not name `self`: what is below the pool does.
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[bulkhead(pool = WORKERS)]
+    #[circuit_breaker(share = self.breaker.0)]
+    async fn only_below_a_pool(self: Arc<Self>, length: usize) -> Result<usize, Error> {
+        Ok(length)
+    }
+
+    #[circuit_breaker(share = self.breaker.0)]
+    #[bulkhead(pool = WORKERS)]
+    #[retry(attempts = 3, backoff = none, budget = self.budget.0, repeatable)]
+    async fn above_and_below_a_pool(self: Arc<Self>, length: usize) -> Result<usize, Error> {
+        Ok(length)
+    }
+
     #[circuit_breaker(share = self.breaker.0, when = |_| self.name.is_empty())]
     async fn guarded(self: Arc<Self>) -> Result<usize, Error> {
         body!(self)
@@ -296,6 +311,8 @@ async fn a_self_that_is_used_up_is_there_for_each_attempt() {
         client().below_a_pool().await,
         client().pooled().await,
         client().guarded().await,
+        client().only_below_a_pool(7).await,
+        client().above_and_below_a_pool(7).await,
     ] {
         assert_eq!(length, Ok(7));
     }

@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilience::{Kind, Runtime, circuit_breaker, timeout};
+use resilience::{CircuitBreaker, Error, Failure, Kind, Runtime, State, circuit_breaker, timeout};
 use support::{
     Fault, Good, Hang, Permanent, Reply, Service, Step, Throttled, Transient, after, events, kind, pass,
     rejected, word,
@@ -486,6 +486,30 @@ async fn a_permanent_answer_is_a_sign_of_life() {
     pass(1_000).await;
     service.now([after(100, Permanent)]);
     assert_eq!(words!(2, call(&service)), ["permanent", "CircuitOpen 0"], "too slow is no sign of life");
+}
+
+/// A failure that is the same each time, and that nobody was asked for.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_has_not_run_is_no_sign_of_life() {
+    #[derive(Debug, Failure)]
+    enum Fault {
+        #[failure(transient)]
+        Down,
+        #[failure(permanent, not_run)]
+        Invalid,
+        #[failure(policy)]
+        Policy(#[allow(dead_code, reason = "is only held")] Error),
+    }
+    static BREAKER: CircuitBreaker =
+        CircuitBreaker::new("signs").consecutive(1).open_for(Duration::from_secs(1)).probes(1);
+    #[circuit_breaker(share = BREAKER)]
+    async fn call(is_valid: bool) -> Result<(), Fault> {
+        Err(if is_valid { Fault::Down } else { Fault::Invalid })
+    }
+    let _ = call(true).await;
+    pass(1_000).await;
+    assert!(matches!(call(false).await, Err(Fault::Invalid)));
+    assert_eq!(BREAKER.state(), State::HalfOpen);
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,7 +124,7 @@ fn kinds_speak() {
 /// A breaker that has opened at the first attempt of a call around it, or was open before.
 mod around {
     use super::{Error, Kind, Reply, Service, circuit_breaker, retry};
-    use resilience::{bulkhead, hedge, timeout};
+    use resilience::{bulkhead, fallback, hedge, timeout};
 
     #[circuit_breaker(consecutive = 1, open_for = "1h")]
     async fn guarded(service: &Service) -> Reply {
@@ -182,6 +182,17 @@ mod around {
         resilience::Failure::rejection(&error).cloned().expect("by the breaker")
     }
 
+    #[fallback(async |_error| guarded(service).await)]
+    pub(super) async fn answers_later(service: &Service) -> Reply {
+        guarded(service).await
+    }
+
+    #[hedge(after = "10ms", repeatable)]
+    pub(super) async fn races_from_the_start(service: &Service) -> Reply {
+        let _ = guarded(service).await;
+        guarded(service).await
+    }
+
     pub(super) fn seen(error: &Error) -> (Kind, u32, bool) {
         (error.kind(), error.attempts(), error.may_have_run())
     }
@@ -212,6 +223,14 @@ async fn an_earlier_attempt_further_out_may_have_run() {
     );
     let refused = runtime().scope(around::connects_twice()).await;
     assert_eq!(around::seen(&refused), (Kind::CircuitOpen, 0, false), "nobody was there, and it did not run");
+    let later = runtime().scope(around::answers_later(&failing())).await;
+    assert_eq!(
+        around::seen(&rejected(later)),
+        (Kind::CircuitOpen, 0, true),
+        "the attempt is over, and has run"
+    );
+    let early = runtime().scope(around::races_from_the_start(&Service::new([Transient]))).await;
+    assert!(rejected(early).may_have_run(), "another may run beside it");
     let beside = Service::new([support::after(5, Transient)]);
     let beside = runtime().scope(around::races(&beside)).await;
     let error = rejected(beside);

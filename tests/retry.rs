@@ -605,7 +605,7 @@ async fn every_end_without_a_success_is_told() {
     assert_eq!(word(&full), "BulkheadFull 0");
     assert_eq!(
         events::take(),
-        ["rejected BulkheadFull", "retry_stopped Neutral 1 nothing says that this passes"]
+        ["rejected BulkheadFull", "retry_stopped 1 it does not count as a failure that may pass"]
     );
     assert_eq!(call(&Service::new([Good])).await, Ok(1));
     assert_eq!(events::take(), [""; 0]);

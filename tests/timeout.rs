@@ -307,6 +307,22 @@ async fn a_breaker_counts_a_computed_timeout() {
     assert_eq!(word(&call(&service, limit).await), "CircuitOpen 0");
 }
 
+/// It is the call's own fault, which the others do not pay for.
+#[tokio::test(start_paused = true)]
+async fn no_time_at_all_is_neither_counted_nor_repeated() {
+    #[circuit_breaker(consecutive = 1, open_for = "1h")]
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[timeout(after = limit, dynamic)]
+    async fn call(service: &Service, limit: Duration) -> Reply {
+        service.call().await
+    }
+    let service = Service::new([Good]);
+    for _ in 0..3 {
+        assert_eq!(word(&call(&service, Duration::ZERO).await), "Timeout 0");
+    }
+    assert_eq!(call(&service, Duration::from_secs(1)).await, Ok(1));
+}
+
 /// Beside what cannot cross to a pool, the time can: it is a copy.
 #[tokio::test]
 async fn a_computed_time_goes_to_a_pool() {

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// A body that runs once takes its arguments. One that runs again gets them from slots.
     pub(crate) fn of(function: &mut Function, body: &Body, part: &Part) -> Result<Self> {
-        let Part { mentions, needs, last } = part;
+        let Part { mentions, needs, last, .. } = part;
         let (mut arguments, mut errors) = (Self::default(), Errors::default());
         let (needs, last) = (*needs, last.as_ref());
         let (mut kept, mut bound) = (Vec::new(), Vec::new());
@@ -105,6 +105,8 @@ impl Arguments {
 pub(crate) struct Part {
     /// The tokens of the user that can name arguments after the body has taken them.
     pub(crate) mentions: TokenStream,
+    /// What goes to a pool below, apart from the body.
+    pub(crate) over: TokenStream,
     pub(crate) needs: Needs,
     /// Whether the attempt that runs is the last one of every retry in this part. Where attempts overlap there is none.
     pub(crate) last: Option<TokenStream>,
@@ -116,7 +118,10 @@ impl Part {
         let count = stack.layers.len();
         match stack.layers.iter().position(|layer| layer.kind.needs().crosses) {
             None => Self::of(stack, 0..count),
-            Some(pool) if index <= pool => Self::of(stack, 0..pool),
+            Some(pool) if index <= pool => {
+                let over = Self::of(stack, pool + 1..count).mentions;
+                Self { over, ..Self::of(stack, 0..pool) }
+            }
             Some(pool) => Self::of(stack, pool + 1..count),
         }
     }
@@ -126,6 +131,7 @@ impl Part {
         let needs = layers.iter().fold(Needs::default(), |needs, layer| needs | layer.kind.needs());
         Self {
             mentions: layers.iter().map(|layer| layer.kind.mentions()).collect(),
+            over: TokenStream::new(),
             needs,
             last: (!needs.overlaps).then(|| last(stack, &range)),
         }

@@ -153,7 +153,7 @@ fn check_below(stack: &Stack, ats: &[At<'_>], pool: usize, errors: &mut Errors) 
     }
 }
 
-/// What is borrowed from the caller cannot go across: the thread of a pool can outlive him.
+/// What is borrowed from the caller cannot go across: the thread of a pool can outlive it.
 fn check_owned(function: &Function, errors: &mut Errors) {
     const WHY: &str = "is borrowed, and the body runs on a thread of the pool, which can outlive the caller";
     for arg in &function.sig.inputs {

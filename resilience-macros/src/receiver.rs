@@ -68,10 +68,15 @@ fn kept() -> Ident {
     local("this")
 }
 
-/// Whether this part of the stack names a `self` that the body may use up.
+/// Whether the body may use `self` up, or it goes to a pool below.
+fn is_used(body: &Body, part: &Part) -> bool {
+    mention::may_name_self(&body.block.stream()) || mention::names_self(&part.over)
+}
+
+/// Whether this part of the stack names a `self` that is used up below.
 fn keeps(function: &Function, body: &Body, part: &Part) -> bool {
     let owned = function.receiver().is_some_and(|receiver| Own::of(receiver).is_owned());
-    owned && mention::may_name_self(&body.block.stream()) && mention::names_self(&part.mentions)
+    owned && is_used(body, part) && mention::names_self(&part.mentions)
 }
 
 /// A clone for the policies of this part, if they need one.
@@ -85,11 +90,10 @@ pub(crate) fn keep(function: &Function, body: &Body, part: &Part) -> Option<Toke
 impl OwnSelf {
     pub(crate) fn at(function: &Function, body: &Body, part: &Part, layer: &Layer) -> Self {
         let Some(receiver) = function.receiver() else { return Self::default() };
-        let is_used = mention::may_name_self(&body.block.stream());
         let is_kept = keeps(function, body, part);
         Self {
             token: Some(receiver.self_token),
-            hands_out: Own::of(receiver) == Own::Counted && is_used && layer.kind.needs().repeats,
+            hands_out: Own::of(receiver) == Own::Counted && is_used(body, part) && layer.kind.needs().repeats,
             is_kept,
             is_restored: is_kept && mention::names_self(&layer.kind.evaluated()),
         }

@@ -49,8 +49,12 @@ pub(crate) struct Context {
     harmless: u16,
     /// How often the retries around this call had repeated when it began, as far as a byte counts.
     repeats: u8,
-    /// An earlier attempt of a call around this one may have taken effect.
+    /// An earlier attempt of a call around this one may have taken effect, or another one beside.
     ran_before: bool,
+    /// No attempt runs: what is evaluated now, such as a fallback, comes after all of them.
+    between: bool,
+    /// Attempts of this call may run side by side.
+    side_by_side: bool,
     pub(crate) operation: Option<Arc<Operation>>,
     /// A fallback has answered in it. `None` outside of any call, where nobody would ever clear it.
     degraded: Option<bool>,
@@ -83,6 +87,8 @@ impl Context {
         harmless: 0,
         repeats: 0,
         ran_before: false,
+        between: false,
+        side_by_side: false,
         operation: None,
         degraded: None,
         marks: None,
@@ -100,8 +106,9 @@ impl Context {
     pub(crate) fn child(&mut self) -> Self {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
         let (repeats, operation) = (self.repeats(), self.operation.clone());
-        // Of its own attempts the one that runs now is no earlier one.
-        let ran_before = self.ran_before || self.effects() > 1;
+        // Of its own attempts the one that runs now is no earlier one. What runs beside it may go on after this look.
+        let earlier = self.effects() > u32::from(!self.between);
+        let ran_before = self.ran_before || earlier || self.side_by_side;
         Self { limit, repeats, ran_before, operation, degraded: Some(false), ..Self::NONE }
     }
 
@@ -185,10 +192,23 @@ pub(crate) fn ran_before() -> bool {
 
 /// The body starts: from here on the operation may have run.
 pub(crate) fn attempt_started() {
-    with(|context| match context.attempts.checked_add(1) {
-        Some(attempts) => context.attempts = attempts,
-        None => context.harmless = 0,
+    with(|context| {
+        context.between = false;
+        match context.attempts.checked_add(1) {
+            Some(attempts) => context.attempts = attempts,
+            None => context.harmless = 0,
+        }
     });
+}
+
+/// What comes now is after the attempts.
+pub(crate) fn attempts_are_over() {
+    with(|context| context.between = true);
+}
+
+/// From here on attempts may run side by side.
+pub(crate) fn attempts_side_by_side() {
+    with(|context| context.side_by_side = true);
 }
 
 /// The attempt that has just ended certainly took no effect.
@@ -225,8 +245,8 @@ pub fn idempotency_key() -> Option<IdempotencyKey> {
 
 /// A number that grows with each claim of the operation that runs now, or of its exclusive right, for a sink that can
 /// refuse an older one. Where several are around, it is that of the innermost. `None` outside of `#[idempotent]` and
-/// `#[exclusive]` functions. An `#[idempotent]` function with `tx` has none of its own: who waits there for a transaction
-/// that is rolled back drew his number before it.
+/// `#[exclusive]` functions. An `#[idempotent]` function with `tx` has none of its own: a caller that waits there for a
+/// transaction that is rolled back drew its number before that.
 pub fn fencing_token() -> Option<u64> {
     with(|context| context.operation.as_ref().and_then(|operation| operation.fence))
 }

@@ -215,7 +215,8 @@ fn unclassified<E>(_: &E) -> Verdict {
 fn effect<E: Failure>(error: &E) -> Effect {
     // A rejection that comes out of the body speaks for a call that the body made, not for the body.
     if let Some(rejection) = error.rejection() {
-        let happened = if rejection.may_have_run() { Happened::Unknown } else { Happened::Failed };
+        // The earlier attempts of this call, of which a rejection speaks too, are counted by the call itself.
+        let happened = if rejection.attempts() > 0 { Happened::Unknown } else { Happened::Failed };
         return Effect { happened, class: Some(Class::Rejected) };
     }
     let happened = if error.may_have_run() { Happened::Failed } else { Happened::No };

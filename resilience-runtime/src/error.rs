@@ -117,6 +117,8 @@ struct Plain {
     attempts: u32,
     /// An earlier attempt of a call around this one may have run.
     ran_before: bool,
+    /// A timeout that the call itself has left no time.
+    no_time: bool,
     kind: Kind,
 }
 
@@ -132,7 +134,7 @@ struct Record {
     site: String,
     retry_after: Option<Duration>,
     attempts: u32,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     ran_before: bool,
 }
 
@@ -142,7 +144,16 @@ impl Error {
     /// A rejection by a policy of `site`, in the call that runs now.
     pub(crate) fn new(kind: Kind, site: &'static Site) -> Self {
         let (attempts, ran_before) = (context::attempts(), context::ran_before());
-        Self { repr: Repr::Plain(Plain { site, retry_after: u64::MAX, attempts, ran_before, kind }) }
+        Self {
+            repr: Repr::Plain(Plain {
+                site,
+                retry_after: u64::MAX,
+                attempts,
+                ran_before,
+                no_time: false,
+                kind,
+            }),
+        }
     }
 
     #[must_use]
@@ -151,6 +162,20 @@ impl Error {
             plain.retry_after = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         }
         self
+    }
+
+    /// The call has left its timeout no time: nobody was asked.
+    #[must_use]
+    pub(crate) fn without_time(mut self) -> Self {
+        if let Repr::Plain(plain) = &mut self.repr {
+            plain.no_time = true;
+        }
+        self
+    }
+
+    /// Whether the call has left its timeout no time.
+    pub(crate) fn had_no_time(&self) -> bool {
+        matches!(&self.repr, Repr::Plain(plain) if plain.no_time)
     }
 
     /// Nothing of what it speaks of has begun, whatever runs around it.
@@ -203,8 +228,9 @@ impl Error {
     }
 
     /// Whether the operation may have taken effect. `false` means that the body certainly did not start: in no attempt of
-    /// this call, and in no earlier attempt of a call around it. So a function that was rejected in the second attempt of a
-    /// `#[retry]` further out may have run, though it has no [attempts](Self::attempts) of its own.
+    /// this call, and in no earlier attempt of a call around it, or in one beside it under a `#[hedge]`. So a function that was
+    /// rejected in the second attempt of a `#[retry]` further out may have run, though it has no [attempts](Self::attempts) of
+    /// its own. What the attempts around did besides calling it is not known: `true` is said sooner than `false`.
     pub fn may_have_run(&self) -> bool {
         self.attempts() > 0 || self.ran_before()
     }

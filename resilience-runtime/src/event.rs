@@ -22,7 +22,7 @@ pub(crate) enum Decision<'a> {
     RetryScheduled { attempt: u32, wait: Duration },
     /// A retry ends without a success: a failure that would not pass, no attempt or no time left, or the retry of the site
     /// `inner` has given up.
-    RetryStopped { attempt: u32, class: &'static str, why: &'static str, inner: Option<&'static str> },
+    RetryStopped { attempt: u32, class: Option<&'static str>, why: &'static str, inner: Option<&'static str> },
     /// A further attempt has started beside those that run.
     HedgeStarted { attempt: u32 },
     /// An attempt that is not the first gave the result.

@@ -100,13 +100,13 @@ impl<F: Failure + ?Sized> Failure for Box<F> {
     }
 }
 
-/// What the network does is transient; what the caller did wrong is permanent.
+/// What the caller did wrong is permanent; all else may pass, also what has no kind, such as a name that was not found.
 ///
 /// | kind | class |
 /// | --- | --- |
-/// | `ConnectionRefused` (which has not run), `ConnectionReset`, `ConnectionAborted`, `NotConnected`, `BrokenPipe`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `TimedOut`, `Interrupted`, `WouldBlock`, `ResourceBusy`, `UnexpectedEof` | `Transient` |
+/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `AddrInUse`, `InvalidInput`, `InvalidData`, `InvalidFilename`, `NotADirectory`, `IsADirectory`, `DirectoryNotEmpty`, `ReadOnlyFilesystem`, `NotSeekable`, `FileTooLarge`, `CrossesDevices`, `TooManyLinks`, `ArgumentListTooLong`, `WriteZero`, `Unsupported` | `Permanent` |
 /// | one that carries a rejection | `Rejected` |
-/// | all others | `Permanent` |
+/// | all others; `ConnectionRefused` has not run | `Transient` |
 impl Failure for std::io::Error {
     fn class(&self) -> Class {
         use std::io::ErrorKind as Io;
@@ -114,20 +114,25 @@ impl Failure for std::io::Error {
             return Class::Rejected;
         }
         match self.kind() {
-            Io::ConnectionRefused
-            | Io::ConnectionReset
-            | Io::ConnectionAborted
-            | Io::NotConnected
-            | Io::BrokenPipe
-            | Io::HostUnreachable
-            | Io::NetworkUnreachable
-            | Io::NetworkDown
-            | Io::TimedOut
-            | Io::Interrupted
-            | Io::WouldBlock
-            | Io::ResourceBusy
-            | Io::UnexpectedEof => Class::Transient,
-            _ => Class::Permanent,
+            Io::NotFound
+            | Io::PermissionDenied
+            | Io::AlreadyExists
+            | Io::AddrInUse
+            | Io::InvalidInput
+            | Io::InvalidData
+            | Io::InvalidFilename
+            | Io::NotADirectory
+            | Io::IsADirectory
+            | Io::DirectoryNotEmpty
+            | Io::ReadOnlyFilesystem
+            | Io::NotSeekable
+            | Io::FileTooLarge
+            | Io::CrossesDevices
+            | Io::TooManyLinks
+            | Io::ArgumentListTooLong
+            | Io::WriteZero
+            | Io::Unsupported => Class::Permanent,
+            _ => Class::Transient,
         }
     }
 
@@ -159,20 +164,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In events.
-    pub(crate) const fn name(self) -> &'static str {
+    /// In events: the class of the failure, where it has one.
+    pub(crate) const fn class_name(self) -> Option<&'static str> {
         match self {
-            Self::Success => "Success",
-            Self::Transient => "Transient",
-            Self::Throttled(_) => "Throttled",
-            Self::Permanent => "Permanent",
-            Self::Neutral => "Neutral",
+            Self::Transient => Some("Transient"),
+            Self::Throttled(_) => Some("Throttled"),
+            Self::Permanent => Some("Permanent"),
+            Self::Success | Self::Neutral => None,
         }
     }
 
     /// A timeout further inside is a failure of the attempt; every other rejection is somebody's decision.
     pub(crate) fn on_rejection(error: &Error) -> Self {
         match error.kind() {
+            Kind::Timeout if error.had_no_time() => Self::Neutral,
             Kind::Timeout | Kind::Conflict => Self::Transient,
             _ => Self::Neutral,
         }
@@ -185,6 +190,8 @@ impl Verdict {
         match error.class() {
             Class::Transient => Self::Transient,
             Class::Throttled => Self::Throttled(error.retry_after()),
+            // The callee was not asked.
+            Class::Permanent if !error.may_have_run() => Self::Neutral,
             Class::Permanent => Self::Permanent,
             Class::Rejected => Self::Neutral,
         }

@@ -280,7 +280,7 @@ impl Attempts<'_> {
         match verdict {
             Verdict::Success => return None,
             Verdict::Permanent => return self.ends(verdict, "the same call would fail again"),
-            Verdict::Neutral => return self.ends(verdict, "nothing says that this passes"),
+            Verdict::Neutral => return self.ends(verdict, "it does not count as a failure that may pass"),
             Verdict::Transient | Verdict::Throttled(_) => {}
         }
         let (exhausted, deadline) = context::with(|context| (context.exhausted(), context.deadline()));
@@ -299,7 +299,7 @@ impl Attempts<'_> {
         );
         let next = match (next, budget) {
             (Next::Wait(_), Some(budget)) if !budget.spend(now.unwrap_or_else(Tick::now)) => {
-                Next::Stop("budget")
+                Next::Stop("the budget is used up")
             }
             (next, _) => next,
         };
@@ -317,7 +317,12 @@ impl Attempts<'_> {
 
     /// Of a failure that no attempt would mend.
     fn ends(&self, verdict: Verdict, why: &'static str) -> Option<Duration> {
-        self.tell(Decision::RetryStopped { attempt: self.attempt, class: verdict.name(), why, inner: None });
+        self.tell(Decision::RetryStopped {
+            attempt: self.attempt,
+            class: verdict.class_name(),
+            why,
+            inner: None,
+        });
         None
     }
 
@@ -327,7 +332,7 @@ impl Attempts<'_> {
         if self.retry.params.attempts > 1 && self.once.is_none() {
             context::with(|context| context.give_up(inner.unwrap_or(self.retry.owner.site())));
         }
-        let (class, inner) = (verdict.name(), inner.map(Site::name));
+        let (class, inner) = (verdict.class_name(), inner.map(Site::name));
         self.tell(Decision::RetryStopped { attempt: self.attempt, class, why, inner });
     }
 

@@ -247,13 +247,13 @@ impl<F: Future<Output = Outcome<T, E>>, A: After, T, E> Future for Timed<'_, F, 
             None => Plan::make(plan, after.of(timeout)),
         };
         let not_begun = match plan.cut {
-            Cut::Passed => Some(Kind::DeadlineExceeded),
-            Cut::Nothing => Some(Kind::Timeout),
+            Cut::Passed => Some(reject(Kind::DeadlineExceeded, site)),
+            Cut::Nothing => Some(reject(Kind::Timeout, site).without_time()),
             Cut::Own | Cut::Around | Cut::Outer => None,
         };
-        if let Some(kind) = not_begun {
+        if let Some(rejection) = not_begun {
             plan.end();
-            return Poll::Ready(Err(reject(kind, site).into()));
+            return Poll::Ready(Err(rejection.into()));
         }
         if let Poll::Ready(outcome) = future.as_mut().poll(cx) {
             if plan.end() {

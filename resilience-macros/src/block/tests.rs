@@ -111,6 +111,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 use retry as _;
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_millis(500u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 const __POLICY_1: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
                     attempts: 5u32,

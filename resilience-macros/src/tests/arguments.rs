@@ -207,6 +207,7 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 };
                 const __POLICY_2: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_millis(500u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 fn __here() -> &'static str {
                     __resilience::core::any::type_name_of_val(&__here)

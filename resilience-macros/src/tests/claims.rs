@@ -32,6 +32,7 @@ fn a_right_is_had_while_the_body_runs() {
                 };
                 const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_millis(500u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 fn __here() -> &'static str {
                     __resilience::core::any::type_name_of_val(&__here)

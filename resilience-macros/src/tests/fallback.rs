@@ -140,6 +140,11 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                 let edge = ::resilience::__private::edge::<
                     ::resilience::__private::Bare<Option<u64>>,
                 >();
+                let edge = {
+                    #[allow(unused_imports)]
+                    use __resilience::{ClassKnown as _, ClassUnknown as _};
+                    edge.class_told()
+                };
                 let call = __resilience::core::pin::pin!(
                     async { 'fallback : { let outcome = (& edge).attempt(async { if false { return
                     __resilience::never:: < Option < u64 > > (); } Some(id) }). await; let error =

@@ -53,6 +53,7 @@ fn the_headline() {
                 };
                 const __POLICY_1: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_secs(2u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 const __POLICY_2: __resilience::policy::retry::Retry = __resilience::policy::retry::Retry {
                     attempts: 3u32,
@@ -64,6 +65,7 @@ fn the_headline() {
                 };
                 const __POLICY_4: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_millis(500u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 fn __here() -> &'static str {
                     __resilience::core::any::type_name_of_val(&__here)

@@ -23,6 +23,7 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                 use ::resilience::__private as __resilience;
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: BUDGET,
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 const _: () = if let __resilience::core::option::Option::Some(found) = __resilience::policy::judge(
                     __RESILIENCE_STACK,
@@ -94,6 +95,7 @@ fn a_weight_is_computed_before_any_policy_acts() {
                 use rate_limit as _;
                 const __POLICY_0: __resilience::policy::timeout::Timeout = __resilience::policy::timeout::Timeout {
                     after: __resilience::core::time::Duration::from_millis(500u64),
+                    ..__resilience::policy::timeout::Timeout::DEFAULT
                 };
                 const __POLICY_1: __resilience::policy::rate_limit::RateLimit = __resilience::policy::rate_limit::RateLimit {
                     permits: 1000u32,

@@ -7,7 +7,7 @@ pub(super) const PAGE: &str = "\
 A repetition of an operation that nobody has made safe to repeat.
 
 An attempt that failed may have had its effect: the reply was lost, not the charge. A second attempt then charges
-twice. A hedge starts it beside the first, which goes on. So a policy that repeats needs one of two things in its stack:
+twice. A hedge starts it beside the first, which goes on. So a policy that repeats needs one of these in its stack:
 
 - `#[idempotent(key = ...)]`: the call gets a key that is the same for every attempt. The claim alone protects the
   *call*; the attempts under it are protected by the callee, when the body hands it `context::idempotency_key()`.

@@ -36,6 +36,8 @@ pub(crate) fn known<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn 
     const KNOWN: &[Look] = &[
         Derived::<crate::Error>::LOOK,
         Derived::<std::io::Error>::LOOK,
+        #[cfg(all(feature = "http", feature = "reqwest"))]
+        Derived::<crate::propagation::StatusError>::LOOK,
         #[cfg(feature = "reqwest")]
         Derived::<reqwest::Error>::LOOK,
         #[cfg(feature = "sqlx")]

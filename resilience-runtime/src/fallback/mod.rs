@@ -33,6 +33,7 @@ impl<R: Returns> Edge<R> {
             }
         };
         emit(&Event { site: site.name(), decision: Decision::Degraded(cause) });
+        context::attempts_are_over();
         Err(error)
     }
 

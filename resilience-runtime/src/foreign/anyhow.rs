@@ -27,7 +27,8 @@ impl Failure for anyhow::Error {
     }
 
     fn may_have_run(&self) -> bool {
-        first(self).is_none_or(Failure::may_have_run)
+        // One step of a body that has not run says nothing of the others. A rejection speaks for itself.
+        self.rejection().is_none_or(Error::may_have_run)
     }
 
     fn rejection(&self) -> Option<&Error> {

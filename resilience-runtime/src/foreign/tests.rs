@@ -10,7 +10,11 @@ fn anyhow_looks_along_the_chain() {
     assert_eq!(rejected.rejection().map(Error::kind), Some(Kind::CircuitOpen));
     assert!(!rejected.may_have_run());
     let refused = ::anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
-    assert_eq!((refused.class(), refused.may_have_run()), (Class::Transient, false));
+    assert_eq!(
+        (refused.class(), refused.may_have_run()),
+        (Class::Transient, true),
+        "another step may have run"
+    );
     let missing = ::anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::NotFound));
     assert_eq!(missing.class(), Class::Permanent);
     let unknown = ::anyhow::anyhow!("who knows");
@@ -28,7 +32,7 @@ fn anyhow_looks_along_the_chain() {
 async fn anyhow_finds_what_reqwest_says() {
     let malformed = ::reqwest::Client::new().get("no url").send().await.expect_err("not a URL");
     let wrapped = ::anyhow::Error::from(malformed).context("while charging");
-    assert_eq!((wrapped.class(), wrapped.may_have_run()), (Class::Permanent, false));
+    assert_eq!((wrapped.class(), wrapped.may_have_run()), (Class::Permanent, true));
 }
 
 #[tokio::test]
@@ -41,6 +45,38 @@ async fn reqwest_tells_the_request_from_the_network() {
     drop(listener);
     let refused = client.get(format!("http://127.0.0.1:{port}")).send().await.expect_err("nobody listens");
     assert_eq!((refused.class(), refused.may_have_run()), (Class::Transient, false));
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn anyhow_keeps_the_pause_of_a_response() {
+    use crate::propagation::CheckStatus;
+    let response = ::http::Response::builder().status(503).header("retry-after", "30").body("");
+    let response = ::reqwest::Response::from(response.expect("a response"));
+    let wrapped =
+        ::anyhow::Error::from(response.check_status().expect_err("an error")).context("while charging");
+    let pause = Some(std::time::Duration::from_secs(30));
+    assert_eq!((wrapped.class(), wrapped.retry_after()), (Class::Throttled, pause));
+}
+
+/// A name that is not found has no kind of its own in the standard library.
+#[tokio::test]
+async fn a_name_that_is_not_found_may_be_found_later() {
+    let error = tokio::net::TcpStream::connect("no-such-host.invalid:1").await.expect_err("no such host");
+    assert_eq!(error.class(), Class::Transient, "{error:?}");
+}
+
+#[test]
+fn a_status_from_afar_asks_for_its_pause() {
+    let asks = |pause: &str| {
+        let mut status = ::tonic::Status::resource_exhausted("");
+        status.metadata_mut().insert("grpc-retry-pushback-ms", pause.parse().expect("ASCII"));
+        (status.class(), status.retry_after())
+    };
+    let pause = Some(std::time::Duration::from_millis(250));
+    assert_eq!(asks("250"), (Class::Throttled, pause));
+    assert_eq!(asks("-1"), (Class::Throttled, None));
+    assert_eq!(asks("soon"), (Class::Throttled, None));
 }
 
 #[test]

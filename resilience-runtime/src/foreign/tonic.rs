@@ -31,7 +31,12 @@ impl Failure for Status {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        self.rejection().and_then(Error::retry_after)
+        if let Some(rejection) = self.rejection() {
+            return rejection.retry_after();
+        }
+        // Of a server: whole milliseconds. A negative number, which asks for no repetition, is no pause.
+        let pause = self.metadata().get("grpc-retry-pushback-ms")?.to_str().ok()?;
+        pause.parse().ok().map(Duration::from_millis)
     }
 
     fn may_have_run(&self) -> bool {

@@ -151,6 +151,7 @@ impl Hedge {
             }
         };
         let start = latencies.is_some().then(Tick::now);
+        context::attempts_side_by_side();
         Race {
             name: self.owner.name(),
             budget,
@@ -170,9 +171,9 @@ impl Hedge {
     }
 }
 
-/// Attempts side by side, each made by the caller: so it can be made of what the caller has at that moment. As a future it is
-/// ready with the outcome, or with nothing when it is time to [start](Self::start) another. It holds no outcome while it is
-/// pending, so that an error need not be `Send`.
+/// Attempts side by side. As a future it is ready with the outcome, or with nothing when it is time to [start](Self::start)
+/// another: the loop around it makes each attempt, since a closure that is called many times could not give each one a `self`.
+/// It holds no outcome while it is pending, so that an error need not be `Send`.
 #[must_use = "futures do nothing unless polled"]
 pub struct Race<'a, F> {
     name: &'static str,
