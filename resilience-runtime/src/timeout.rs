@@ -100,6 +100,10 @@ impl Timeout {
         edge.leave(enter(call).await)
     }
 
+    fn list(&self) -> Option<Durations> {
+        *self.list.get_or_init(|| deadlines::of(self.params.after))
+    }
+
     /// Cuts `future` after its time, or at the deadline around it if that is nearer. The future is dropped by its owner,
     /// right after.
     #[doc(hidden)]
@@ -125,12 +129,12 @@ pub struct Timed<'a, F, A = Written> {
 
 /// Where the time of a call is: a future that need not hold one does not.
 pub trait After: Copy + Unpin {
+    /// Whether it is the same for all calls, whose deadlines then come in the order in which they began.
+    #[doc(hidden)]
+    const IS_WRITTEN: bool;
+
     #[doc(hidden)]
     fn of(self, timeout: &Timeout) -> Duration;
-
-    /// Where its deadlines are, if they come in the order in which they began.
-    #[doc(hidden)]
-    fn list(self, timeout: &Timeout) -> Option<Durations>;
 }
 
 /// The one that the timeout was made with.
@@ -138,23 +142,19 @@ pub trait After: Copy + Unpin {
 pub struct Written;
 
 impl After for Written {
+    const IS_WRITTEN: bool = true;
+
     fn of(self, timeout: &Timeout) -> Duration {
         timeout.params.after
-    }
-
-    fn list(self, timeout: &Timeout) -> Option<Durations> {
-        *timeout.list.get_or_init(|| deadlines::of(timeout.params.after))
     }
 }
 
 /// One of this call's own.
 impl After for Duration {
+    const IS_WRITTEN: bool = false;
+
     fn of(self, _: &Timeout) -> Duration {
         self
-    }
-
-    fn list(self, _: &Timeout) -> Option<Durations> {
-        None
     }
 }
 
@@ -261,7 +261,7 @@ impl<F: Future<Output = Outcome<T, E>>, A: After, T, E> Future for Timed<'_, F, 
             }
             return Poll::Ready(outcome);
         }
-        match plan.cut(|| after.list(timeout)) {
+        match plan.cut(|| if A::IS_WRITTEN { timeout.list() } else { None }) {
             Some(kind) => Poll::Ready(Err(reject(kind, site).into())),
             None => Poll::Pending,
         }

@@ -88,10 +88,17 @@ impl Context {
         if self.rang && Tick::now() >= at {
             return true;
         }
-        self.alarm = match self.alarm {
-            Some(other) if other.at < at || other.at == at && other.list.is_some() => Some(other),
-            _ => Some(Alarm { at, list }),
-        };
+        self.set_alarm(Alarm { at, list });
         false
+    }
+
+    /// The call is polled again at this moment; at once, if it has come meanwhile.
+    pub(crate) fn poll_again(&mut self, at: Tick) {
+        self.set_alarm(Alarm { at, list: None });
+    }
+
+    fn set_alarm(&mut self, alarm: Alarm) {
+        let is_nearer = |other: &Alarm| other.at < alarm.at || other.at == alarm.at && other.list.is_some();
+        self.alarm = Some(self.alarm.filter(is_nearer).unwrap_or(alarm));
     }
 }
