@@ -268,7 +268,9 @@ mod tests {
         let mut line = Line::new();
         let all: Vec<_> =
             (0..5_000).map(|at| line.join(at, Waker::noop().clone()).expect("in order")).collect();
-        all.into_iter().for_each(|index| drop(line.leave(index)));
+        for index in all {
+            drop(line.leave(index));
+        }
         assert_eq!((line.nodes.capacity(), line.first()), (0, None));
         assert_eq!(line.join(1, Waker::noop().clone()).expect("again"), 0);
     }

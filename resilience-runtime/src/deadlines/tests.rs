@@ -126,7 +126,7 @@ fn all_come_and_none_is_early() {
         .map(|number| {
             runtime.spawn(async move {
                 let start = Instant::now();
-                let wait = ms(40) - ms((number * 7) % 30);
+                let wait = ms(40 - (number * 7) % 30);
                 until(Tick::now().after(wait), list).await;
                 assert!(start.elapsed() >= wait);
             })
@@ -189,4 +189,26 @@ fn a_waker_may_hold_other_entries() {
     counter.wait_for(1);
     drop((entry, last));
     assert_eq!(counter.0.load(Ordering::SeqCst), 1, "the ten were gone");
+}
+
+/// By many threads, as they would be by a server; and then all callers leave in the same moment.
+#[test]
+fn a_million_wait_and_are_dropped_at_once() {
+    let (hour, list) = (Duration::from_hours(1), of(Duration::from_hours(1)));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let cx = Context::from_waker(Waker::noop());
+                let entry = || Entry::new(Tick::now().after(hour), list, &cx).expect("a thread");
+                (0..250_000).map(|_| entry()).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let all: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
+    assert_eq!(all.len(), 1_000_000);
+    drop(all);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let start = Instant::now();
+    runtime.block_on(until(Tick::now().after(ms(5)), list));
+    in_time(start, ms(5));
 }

@@ -3,7 +3,7 @@
 
 /// `tokio::time::pause` is a function, which has no size. Where it is not there, the constant below has its name.
 pub(super) const CAN_PAUSE: bool = {
-    #[allow(unused_imports)] // if it is not there
+    #[allow(unused_imports, clippy::wildcard_imports)] // whatever is there
     use tokio::time::*;
     size_of_value(&pause) == 0
 };
