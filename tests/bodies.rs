@@ -300,6 +300,127 @@ async fn raced_by_reference(
     Ok(format!("{name}{text}").len())
 }
 
+/// It can go to another thread; a reference to its part cannot.
+#[derive(Default)]
+struct Count(std::cell::Cell<u32>);
+
+impl Count {
+    #[timeout(ms = 5_000)]
+    async fn next(&mut self) -> Result<u32, Error> {
+        tokio::task::yield_now().await;
+        self.0.set(self.0.get() + 1);
+        Ok(self.0.get())
+    }
+}
+
+struct Node {
+    value: u32,
+    next: Option<Box<Node>>,
+}
+
+#[timeout(ms = 5_000)]
+async fn last(mut node: &mut Node) -> Result<&mut u32, Error> {
+    while node.next.is_some() {
+        node = node.next.as_deref_mut().expect("a next one");
+    }
+    Ok(&mut node.value)
+}
+
+#[circuit_breaker(consecutive = 3)]
+async fn rest<'a>(mut text: &'a mut [u8], by: &usize) -> Result<&'a mut [u8], Error> {
+    text = &mut text[*by..];
+    Ok(text)
+}
+
+/// Named in a format string alone, by a block that takes it.
+#[retry(attempts = 2, repeatable)]
+async fn formatted_elsewhere(name: String) -> Result<usize, Error> {
+    let task = tokio::spawn(async move { format!("{name}!").len() });
+    Ok(task.await.expect("it runs"))
+}
+
+#[fallback(|_: Error| Ok(name.len()))]
+#[timeout(ms = 5_000)]
+async fn formatted_and_named(name: String) -> Result<usize, Error> {
+    let shown = move || format!("{name}!");
+    Ok(shown().len())
+}
+
+/// A guard in the tail.
+#[retry(attempts = 2, repeatable)]
+async fn in_the_tail(list: Arc<std::sync::Mutex<Vec<u32>>>) -> Result<usize, Error> {
+    Ok(list.lock().expect("no panic").len())
+}
+
+/// A closure that takes what it names.
+#[retry(attempts = 3, backoff = none, repeatable, when = move |_: &std::io::Error| kinds.contains(&1))]
+async fn decided_by_a_move(tries: &std::sync::atomic::AtomicU32, kinds: Vec<u32>) -> std::io::Result<u32> {
+    let tries = tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+    if tries < 3 { Err(std::io::ErrorKind::NotFound.into()) } else { Ok(tries) }
+}
+
+struct Order {
+    id: u64,
+}
+
+/// The field is not the argument.
+#[resilience::idempotent(key = id)]
+#[retry(attempts = 2)]
+async fn named_like_a_field(id: u64, order: &Order) -> Result<u64, Error> {
+    Ok(order.id)
+}
+
+#[retry(attempts = 2, repeatable)]
+async fn with_lints(
+    #[allow(unused_mut, reason = "of a macro, say")] mut name: String,
+    #[expect(unused_mut, reason = "the same")] mut other: String,
+) -> Result<usize, Error> {
+    Ok(name.len() + other.len())
+}
+
+#[timeout(ms = 5_000)]
+async fn a_const_block() -> Result<usize, Error> {
+    const { Ok(1) }
+}
+
+/// Says when it is dropped.
+#[derive(Clone)]
+struct Dropped(&'static str, Arc<std::sync::Mutex<Vec<&'static str>>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.1.lock().expect("no panic").push(self.0);
+    }
+}
+
+#[retry(attempts = 1, repeatable)]
+async fn dropped_in_order((one, two): (Dropped, Dropped)) -> Result<usize, Error> {
+    Ok(one.0.len() + two.0.len())
+}
+
+#[tokio::test]
+async fn what_the_function_takes_it_takes_whole() {
+    let task = tokio::spawn(async { Count::default().next().await });
+    assert_eq!(task.await.expect("it runs"), Ok(1));
+    let mut list = Node { value: 1, next: Some(Box::new(Node { value: 2, next: None })) };
+    *last(&mut list).await.expect("in time") += 5;
+    assert_eq!(list.next.map(|node| node.value), Some(7));
+    assert_eq!(rest(&mut [1, 2, 3], &1).await, Ok(&mut [2, 3][..]));
+    let tea = || "tea".to_owned();
+    assert_eq!(formatted_elsewhere(tea()).await, Ok(4));
+    assert_eq!(formatted_and_named(tea()).await, Ok(4));
+    assert_eq!(in_the_tail(Arc::default()).await, Ok(0));
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    assert_eq!(decided_by_a_move(&tries, vec![1]).await.ok(), Some(3));
+    assert_eq!(named_like_a_field(1, &Order { id: 7 }).await, Ok(7));
+    assert_eq!(with_lints(tea(), tea()).await, Ok(6));
+    assert_eq!(a_const_block().await, Ok(1));
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let dropped = |name| Dropped(name, Arc::clone(&said));
+    assert_eq!(dropped_in_order((dropped("one"), dropped("two"))).await, Ok(6));
+    assert_eq!(*said.lock().expect("no panic"), ["two", "one"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_self_that_is_used_up_is_there_for_each_attempt() {
     let client = || Arc::new(Client { name: "tea", ..Client::default() });

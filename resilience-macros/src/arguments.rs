@@ -7,7 +7,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Token;
 use syn::ext::IdentExt;
 
-use crate::args::find_ident;
+use crate::args::{find_ident, names_value};
 use crate::error::{Errors, Result, at};
 use crate::item::{Binding, Body, Function, join};
 use crate::layer::Needs;
@@ -42,10 +42,11 @@ impl Arguments {
                 kept.push(binding.ident.clone());
             }
             // What the body does not name it does not use up, and its own binding would be unused. A format string only
-            // borrows, unless the body takes all that it names.
+            // borrows, unless it is in a block that takes all that it names.
             let statements = body.block.stream();
-            let is_named = has_ident(&statements, &binding.ident);
-            let is_taken = is_named || needs.overlaps && mention::may_name(&statements, &binding.ident);
+            let is_named = names_value(statements.clone(), &binding.ident);
+            let takes = needs.repeats || has_word(&statements, "move");
+            let is_taken = is_named || takes && mention::may_name(&statements, &binding.ident);
             if !is_taken {
                 continue;
             }
@@ -54,6 +55,10 @@ impl Arguments {
                 arguments.cloned(&binding, "again");
             } else if mentioned || needs.repeats {
                 arguments.repeated(&binding, last);
+                bound.push(binding.ident);
+            } else if binding.mutable_reference() {
+                // The block takes it whole, as the function did: it may be made another one, or returned.
+                arguments.bind(&binding, &binding.ident.to_token_stream());
                 bound.push(binding.ident);
             }
             let own = std::mem::replace(&mut arguments.bind, before);
@@ -94,7 +99,7 @@ impl Arguments {
 
     fn bind(&mut self, binding: &Binding, value: &TokenStream) {
         let (ident, mutable) = (&binding.ident, binding.mutable);
-        let condition = binding.condition();
+        let condition = binding.attrs();
         let shadows = quote!(#[allow(clippy::shadow_unrelated)]); // by a copy of itself
         self.bind
             .extend(quote_spanned!(Span::mixed_site()=> #condition #shadows let #mutable #ident = #value;));
@@ -156,6 +161,10 @@ pub(crate) fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&
     let mut ident = binding.ident.clone();
     ident.set_span(ident.span().located_at(join(&binding.ty)));
     quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
+}
+
+fn has_word(tokens: &TokenStream, word: &str) -> bool {
+    find_ident(tokens.clone(), word).is_some()
 }
 
 pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {

@@ -47,8 +47,10 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let items = items(function, stack, &layers);
     let prepare = layers.iter().zip(&stack.layers).map(|(at, layer)| layer.kind.prepare(at));
     let slots = crossing.as_ref().map_or(&arguments.slots, |crossing| &crossing.slots);
-    let moves = needs.overlaps || crossing.as_ref().is_some_and(|crossing| crossing.is_last);
-    let innermost = innermost(&body, &returns, &arguments, moves);
+    let moves = needs.overlaps
+        || crossing.as_ref().is_some_and(|crossing| crossing.is_last)
+        || needs.repeats && !receiver::is_lent_again(function, &body);
+    let innermost = innermost(function, &body, &returns, &arguments, moves);
     let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
         Some(crossing) if crossing.at == at.index => {
             Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
@@ -237,10 +239,17 @@ fn edge(body: &Body, returns: &Type, needs: Needs, stack: &Stack) -> TokenStream
 }
 
 /// One run of the body. It takes what it names, where it may outlive what is around it.
-fn innermost(body: &Body, returns: &Type, arguments: &Arguments, moves: bool) -> TokenStream {
+fn innermost(
+    function: &Function,
+    body: &Body,
+    returns: &Type,
+    arguments: &Arguments,
+    moves: bool,
+) -> TokenStream {
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let (block, statements) = (&body.block, body.block.stream());
     let statements = if body.is_expression() { statements } else { quote!(#block) };
+    let whole = receiver::whole(function, body);
     // At the return type, where an error in the body points for "the return type is this".
     let there = Span::mixed_site().located_at(join(&body.returns));
     runtime.set_span(there);
@@ -257,7 +266,7 @@ fn innermost(body: &Body, returns: &Type, arguments: &Arguments, moves: bool) ->
         let run = quote_spanned!(block.span()=> async move #run);
         quote_spanned!(Span::mixed_site()=> { #bind (&#edge).attempt(#run) })
     } else {
-        let run = run(quote!(#pin #bind #statements));
+        let run = run(quote!(#pin #whole #bind #statements));
         let run = quote_spanned!(block.span()=> async #run);
         quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#run))
     }

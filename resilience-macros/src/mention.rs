@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::Token;
 use syn::ext::IdentExt;
 
-use crate::args::names_value;
+use crate::args::{find_ident, names_value};
 use crate::arguments::{bounded, has_ident};
 use crate::item::{Binding, Function, join};
 use crate::layer::Layer;
@@ -32,6 +32,10 @@ pub(crate) fn names_self(tokens: &TokenStream) -> bool {
     names(tokens, &Ident::new("self", Span::call_site()))
 }
 
+fn has_move(tokens: &TokenStream) -> bool {
+    find_ident(tokens.clone(), "move").is_some()
+}
+
 fn in_text(tokens: &TokenStream, start: &str) -> bool {
     let ends = |rest: &str| rest.starts_with(['}', ':']);
     tokens.clone().into_iter().any(|token| match token {
@@ -47,9 +51,11 @@ pub(crate) fn again(function: &Function, stack: &Stack, index: usize) -> TokenSt
     let needed = |binding: &Binding| {
         let named = |layer: &Layer| names(&layer.kind.mentions(), &binding.ident);
         let mut above = stack.layers[..index].iter();
+        // A closure that takes it is made for each attempt.
+        let taken_often = stack.layers[index].kind.needs().repeats && has_move(&mentions);
         names(&mentions, &binding.ident)
             && !binding.reference()
-            && above.any(|layer| layer.kind.needs().repeats || named(layer))
+            && (taken_often || above.any(|layer| layer.kind.needs().repeats || named(layer)))
     };
     let clone = |binding: &Binding| {
         let (ident, copy) = (&binding.ident, bounded(binding, "again", Some(Token![&](join(&binding.ty)))));

@@ -134,6 +134,24 @@ impl OwnSelf {
     }
 }
 
+/// Makes the block around the body take all of `self`, as a function does: a field that is taken alone need not be `Send` where
+/// the whole is.
+pub(crate) fn whole(function: &Function, body: &Body) -> Option<TokenStream> {
+    let receiver = function.receiver().filter(|_| mention::may_name_self(&body.block.stream()))?;
+    let token = receiver.self_token;
+    Some(match Own::of(receiver) {
+        Own::Mutable => quote_spanned!(Span::mixed_site()=> let _ = &mut *#token;),
+        Own::Shared => quote_spanned!(Span::mixed_site()=> let _ = &*#token;),
+        Own::Counted | Own::Value => quote_spanned!(Span::mixed_site()=> let _ = &#token;),
+    })
+}
+
+/// Whether each attempt borrows it anew: then no attempt may take it.
+pub(crate) fn is_lent_again(function: &Function, body: &Body) -> bool {
+    let is_mutable = function.receiver().is_some_and(|receiver| Own::of(receiver) == Own::Mutable);
+    is_mutable && mention::may_name_self(&body.block.stream())
+}
+
 /// What a policy cannot do with this receiver.
 pub(crate) fn check(function: &Function, body: &mut Body, part: &Part) -> Result<()> {
     let Some(receiver) = function.receiver() else { return Ok(()) };

@@ -1,26 +1,21 @@
 //! A call of an annotated function: it has a context of its own, and one timer for all of its policies.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use tokio::task::coop::unconstrained;
-
-use crate::context::{self, Context};
+use crate::context::{self, Alarm, Context};
 use crate::edge::Outcome;
 use crate::runtime;
-use crate::time::{self, Sleep, Tick};
+use crate::time::{Tick, Timer};
 
-pin_project_lite::pin_project! {
-    /// The future of [`enter`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Call<'a, F> {
-        future: Pin<&'a mut F>,
-        context: Option<Context>,
-        // Set to the nearest alarm. It may be earlier than needed: that costs a poll, and a change costs as much.
-        #[pin]
-        timer: Option<Sleep>,
-    }
+/// The future of [`enter`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Call<'a, F> {
+    future: Pin<&'a mut F>,
+    context: Option<Context>,
+    /// Set to the nearest alarm. It may be earlier than needed: that costs a poll, and a change costs as much.
+    timer: Option<Timer>,
 }
 
 /// Gives the call a context of its own, in place while the call is polled.
@@ -37,14 +32,14 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
     type Output = Outcome<T, E>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(mine) = this.context {
-            mine.rang = rings(this.timer.as_mut(), cx);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(mine) = &mut this.context {
+            mine.rang = rings(&mut this.timer, cx);
             mine.alarm = None;
         }
         loop {
-            let place = InPlace::of_call(this.context);
+            let place = InPlace::of_call(&mut this.context);
             let polled = this.future.as_mut().poll(cx);
             drop(place);
             let mine = this.context.as_mut().expect("it was made before the poll");
@@ -52,7 +47,7 @@ impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
                 tell(mine, outcome.is_err());
                 return polled;
             }
-            if !rearmed(mine, this.timer.as_mut(), cx) {
+            if !rearmed(mine, &mut this.timer, cx) {
                 return Poll::Pending;
             }
         }
@@ -73,24 +68,25 @@ fn tell(mine: &Context, failed: bool) {
 }
 
 /// Sets the timer to the alarm of a call that is pending. Whether it has fired right away.
-fn rearmed(mine: &mut Context, mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool {
-    if let Some(alarm) = mine.alarm.map(Tick::instant)
-        && timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() > alarm)
-    {
-        timer.set(Some(time::sleep_until(alarm)));
+fn rearmed(mine: &mut Context, timer: &mut Option<Timer>, cx: &mut task::Context<'_>) -> bool {
+    let is_earlier = |alarm: &Alarm| timer.as_ref().is_none_or(|timer| timer.at() > alarm.at);
+    let Some(alarm) = mine.alarm.filter(is_earlier) else { return false };
+    *timer = None;
+    // The time of a timeout has just begun. Any other moment may have passed.
+    mine.rang = alarm.list.is_none() && alarm.at <= Tick::now();
+    if !mine.rang {
+        *timer = Some(Timer::new(alarm.at, alarm.list, cx));
         mine.rang = rings(timer, cx);
-        mine.alarm = None;
-        return mine.rang;
     }
-    false
+    mine.alarm = None;
+    mine.rang
 }
 
-/// Whether the timer has fired. It must do so even for a body that uses up tokio's budget at every poll.
-fn rings(mut timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool {
-    let rang =
-        timer.as_mut().as_pin_mut().is_some_and(|timer| pin!(unconstrained(timer)).poll(cx).is_ready());
+/// Whether the timer has fired.
+fn rings(timer: &mut Option<Timer>, cx: &mut task::Context<'_>) -> bool {
+    let rang = timer.as_mut().is_some_and(|timer| timer.has_come(cx));
     if rang {
-        timer.set(None);
+        *timer = None;
     }
     rang
 }
@@ -160,6 +156,7 @@ impl Future for Pause {
 mod tests {
     use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
     use std::task::Waker;
 
     use super::*;

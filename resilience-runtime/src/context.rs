@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-pub(crate) use limit::Limit;
+pub(crate) use limit::{Alarm, Limit};
 use marks::Marks;
 pub(crate) use part::{Part, within};
 pub(crate) use tally::Tally;
@@ -38,7 +38,7 @@ pub(crate) struct Context {
     /// The deadline.
     pub(crate) limit: Option<Limit>,
     /// When somebody in this call wants to be polled next.
-    pub(crate) alarm: Option<Tick>,
+    pub(crate) alarm: Option<Alarm>,
     /// An alarm has gone off: whoever waits for a moment looks at the clock.
     pub(crate) rang: bool,
     /// A retry of this very call has given up: the outcome is a failure, also where it is a value.

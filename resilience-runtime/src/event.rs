@@ -179,6 +179,15 @@ pub(crate) fn emit(event: &Event<'_>) {
     }
 }
 
+/// It belongs to no site.
+pub(crate) fn emit_forked() {
+    tracing::warn!(
+        target: "resilience", event = "forked",
+        "this process is a copy (`fork`) of one whose calls had deadlines: the thread that wakes them is not copied. Calls that \
+         begin here keep theirs by the timers of tokio; those that were under way have none"
+    );
+}
+
 fn emit_clash(site: &str, clash: &NameClash) {
     tracing::error!(target: "resilience", event = "name_clash", site, "none of their calls run: {clash}");
 }

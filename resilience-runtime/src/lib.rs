@@ -10,6 +10,7 @@ mod bulkhead;
 mod call;
 mod circuit_breaker;
 pub mod context;
+mod deadlines;
 mod edge;
 mod error;
 mod event;

@@ -1,6 +1,7 @@
 //! The engine of `#[timeout]`.
 
 use std::pin::{Pin, pin};
+use std::sync::OnceLock;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use resilience_policy::timeout::Timeout as Params;
 
 use crate::call::enter;
 use crate::context::{self, Limit};
+use crate::deadlines::{self, Durations};
 use crate::edge::{CarriesRejection, Outcome, edge_rejecting};
 use crate::event::{Decision, Event, emit, reject};
 use crate::owner::{Owner, sane};
@@ -33,6 +35,8 @@ use crate::{Kind, Site};
 pub struct Timeout {
     owner: Owner,
     params: Params,
+    /// Where its deadlines are, once one has waited.
+    list: OnceLock<Option<Durations>>,
 }
 
 crate::owner::debug_of!(Timeout: this => this.owner);
@@ -46,12 +50,12 @@ impl Timeout {
     pub const fn new(name: &'static str, after: Duration) -> Self {
         let params = Params { after, ..Params::DEFAULT };
         sane(Policy::Timeout(params));
-        Self { owner: Owner::named(name), params }
+        Self { owner: Owner::named(name), params, list: OnceLock::new() }
     }
 
     #[doc(hidden)]
     pub const fn of_site(site: &'static Site, params: Params) -> Self {
-        Self { owner: Owner::Site(site), params }
+        Self { owner: Owner::Site(site), params, list: OnceLock::new() }
     }
 
     /// Runs `body`, and cuts it after its time: it is dropped where it waits. Dropping the future drops the body.
@@ -96,6 +100,10 @@ impl Timeout {
         edge.leave(enter(call).await)
     }
 
+    fn list(&self) -> Option<Durations> {
+        *self.list.get_or_init(|| deadlines::of(self.params.after))
+    }
+
     /// Cuts `future` after its time, or at the deadline around it if that is nearer. The future is dropped by its owner,
     /// right after.
     #[doc(hidden)]
@@ -121,6 +129,10 @@ pub struct Timed<'a, F, A = Written> {
 
 /// Where the time of a call is: a future that need not hold one does not.
 pub trait After: Copy + Unpin {
+    /// Whether it is the same for all calls, whose deadlines then come in the order in which they began.
+    #[doc(hidden)]
+    const IS_WRITTEN: bool;
+
     #[doc(hidden)]
     fn of(self, timeout: &Timeout) -> Duration;
 }
@@ -130,6 +142,8 @@ pub trait After: Copy + Unpin {
 pub struct Written;
 
 impl After for Written {
+    const IS_WRITTEN: bool = true;
+
     fn of(self, timeout: &Timeout) -> Duration {
         timeout.params.after
     }
@@ -137,6 +151,8 @@ impl After for Written {
 
 /// One of this call's own.
 impl After for Duration {
+    const IS_WRITTEN: bool = false;
+
     fn of(self, _: &Timeout) -> Duration {
         self
     }
@@ -200,7 +216,7 @@ impl Plan {
     }
 
     /// The future is pending: what it is to be cut as, if it is.
-    fn cut(&self) -> Option<Kind> {
+    fn cut(&self, list: impl FnOnce() -> Option<Durations>) -> Option<Kind> {
         let (kind, grace) = match self.cut {
             Cut::Own | Cut::Nothing => (Kind::Timeout, Duration::ZERO),
             // It fires first, unless this call was moved away from under it: then a little later is soon enough.
@@ -209,7 +225,8 @@ impl Plan {
         };
         context::with(|context| {
             let at = context.resolve(self.limit()).after(grace);
-            if !context.reached(at) {
+            let list = if self.cut == Cut::Own { list() } else { None };
+            if !context.reached_in(at, list) {
                 return None;
             }
             context.limit = self.around;
@@ -244,7 +261,7 @@ impl<F: Future<Output = Outcome<T, E>>, A: After, T, E> Future for Timed<'_, F, 
             }
             return Poll::Ready(outcome);
         }
-        match plan.cut() {
+        match plan.cut(|| if A::IS_WRITTEN { timeout.list() } else { None }) {
             Some(kind) => Poll::Ready(Err(reject(kind, site).into())),
             None => Poll::Pending,
         }

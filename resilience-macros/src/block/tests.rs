@@ -145,10 +145,10 @@ fn a_method_has_the_policies_of_its_block_outside() {
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
                 let call = __resilience::core::pin::pin!(
                     async { { let timed = __resilience::core::pin::pin!(async { { let mut retry = (&
-                    __RETRY_1).start(); loop { (& mut retry).begin(); let wait = { let outcome = (&
-                    edge).attempt(async { if false { return __resilience::never:: < Result < u32, E >
-                    > (); } self.get(1). await }). await; match (& retry).next((& edge).verdict(&
-                    outcome, __resilience::core::option::Option::None,
+                    __RETRY_1).start(); loop { (& mut retry).begin(); let wait = { let outcome = { (&
+                    edge).attempt(async move { if false { return __resilience::never:: < Result <
+                    u32, E > > (); } self.get(1). await }) } . await; match (& retry).next((& edge)
+                    .verdict(& outcome, __resilience::core::option::Option::None,
                     __resilience::core::option::Option::None),
                     __resilience::core::option::Option::None) {
                     __resilience::core::option::Option::Some(wait) => wait,

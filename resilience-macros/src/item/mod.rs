@@ -169,7 +169,12 @@ impl Function {
     pub(crate) fn strip_mut(&mut self, bound: impl Fn(&Ident) -> bool) {
         for arg in &mut self.sig.inputs {
             if let FnArg::Typed(arg) = arg {
+                let mut found = Vec::new();
+                collect(arg, &mut found);
                 strip(&mut arg.pat, &bound);
+                if found.iter().any(|binding| bound(&binding.ident)) {
+                    arg.attrs.retain(|attr| !is_about_lints(attr));
+                }
             }
         }
     }
@@ -186,15 +191,21 @@ pub(crate) struct Binding {
     pub(crate) whole: bool,
     /// It borrows what the function holds: `ref name`, and whether `mut`.
     borrows: Option<bool>,
-    /// The argument is there under these conditions, `#[cfg(...)]`.
-    pub(crate) cfg: Vec<Attribute>,
+    /// What holds for the argument, wherever it is bound: `#[cfg(...)]`, and what the user says of lints.
+    attrs: Vec<Attribute>,
 }
 
 impl Binding {
     /// The attributes of a statement that is there where the argument is.
     pub(crate) fn condition(&self) -> TokenStream {
-        let cfg = &self.cfg;
+        let cfg = self.attrs.iter().filter(|attr| !is_about_lints(attr));
         quote!(#(#cfg)*)
+    }
+
+    /// Those of one that binds it once more.
+    pub(crate) fn attrs(&self) -> TokenStream {
+        let attrs = &self.attrs;
+        quote!(#(#attrs)*)
     }
 
     pub(crate) fn shared_reference(&self) -> bool {
@@ -234,10 +245,15 @@ fn parts(pat: &mut Pat) -> Vec<&mut Pat> {
     }
 }
 
+fn is_about_lints(attr: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"].iter().any(|name| attr.path().is_ident(name))
+}
+
 fn collect(arg: &PatType, found: &mut Vec<Binding>) {
     let mut whole = true;
     let mut pat = (*arg.pat).clone();
-    let cfg: Vec<_> = arg.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
+    let goes_along = |attr: &&Attribute| attr.path().is_ident("cfg") || is_about_lints(attr);
+    let attrs: Vec<_> = arg.attrs.iter().filter(goes_along).cloned().collect();
     let mut open = vec![&mut pat];
     while let Some(pat) = open.pop() {
         if let Pat::Ident(name) = pat {
@@ -246,11 +262,12 @@ fn collect(arg: &PatType, found: &mut Vec<Binding>) {
             let borrows = name.by_ref.is_some().then_some(name.mutability.is_some());
             // Each case of an or-pattern binds the same names.
             if found.iter().all(|other| other.ident != ident) {
-                found.push(Binding { ident, mutable, ty, whole, borrows, cfg: cfg.clone() });
+                found.push(Binding { ident, mutable, ty, whole, borrows, attrs: attrs.clone() });
             }
         }
         whole = false;
-        open.extend(parts(pat));
+        // In their order: what is bound later is dropped earlier.
+        open.extend(parts(pat).into_iter().rev());
     }
 }
 

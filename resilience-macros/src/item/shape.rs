@@ -94,9 +94,12 @@ impl Body {
             // A block of this kind is an expression.
             "async" | "unsafe" => ITEMS.contains(&word(1)) || word(1) == "unsafe",
             "#" => true,
+            // A block that is evaluated by the compiler; and a name.
+            "const" => !words.get(1).is_some_and(|word| word.starts_with('{')),
+            "union" => word(1).starts_with(|c: char| c.is_alphabetic() || c == '_'),
             first => ITEMS.contains(&first),
         };
-        !is_item && !words.iter().any(|word| word == ";")
+        !words.is_empty() && !is_item && !words.iter().any(|word| word == ";")
     }
 
     /// `#[async_trait]` writes `let mut __self = self;`, which would move a `&mut self` into the first attempt.

@@ -93,7 +93,7 @@ impl Wrap for Repeat {
         let (budget, once) = (budget(self.budget.as_ref(), at), &at.once);
         let last = quote!((&#retry).last());
         let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
-        let restored = at.own_self.restored();
+        let (restored, again) = (at.own_self.restored(), &at.again);
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = (&#policy).start() #once #only_if;
             #earn
@@ -105,6 +105,7 @@ impl Wrap for Repeat {
                 let #wait = {
                     let #outcome = #inner;
                     #restored
+                    #again
                     match (&#retry).next(#verdict, #budget) {
                         __resilience::core::option::Option::Some(#wait) => #wait,
                         __resilience::core::option::Option::None => break #outcome,

@@ -55,16 +55,16 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 );
                 let edge = ::resilience::__private::edge_plain::<Result<_, E>>();
                 let mut word_slot = __resilience::slot::<String>(word);
-                let mut b_slot = __resilience::slot(b);
                 let mut a_slot = __resilience::slot(a);
+                let mut b_slot = __resilience::slot(b);
                 let call = __resilience::core::pin::pin!(
                     async { { let mut retry = (& __RETRY_0).start(); loop { (& mut retry).begin();
                     let wait = { let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < _, E > > (); }
+                    __resilience::never:: < Result < _, E > > (); } let _ = & mut * self;
                     #[allow(clippy::shadow_unrelated)] let mut word = __resilience::hand_out(& mut
-                    word_slot, (& retry).last()); #[allow(clippy::shadow_unrelated)] let b =
-                    __resilience::hand_out(& mut b_slot, (& retry).last());
-                    #[allow(clippy::shadow_unrelated)] let a = __resilience::hand_out(& mut a_slot,
+                    word_slot, (& retry).last()); #[allow(clippy::shadow_unrelated)] let a =
+                    __resilience::hand_out(& mut a_slot, (& retry).last());
+                    #[allow(clippy::shadow_unrelated)] let b = __resilience::hand_out(& mut b_slot,
                     (& retry).last()); #[allow(clippy::shadow_unrelated)] let limit =
                     __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
                     await; match (& retry).next((& edge).verdict(& outcome,

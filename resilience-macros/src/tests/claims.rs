@@ -69,8 +69,9 @@ fn a_right_is_had_while_the_body_runs() {
                     __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
                     } }; let held = __resilience::core::pin::pin!(async { { let timed =
                     __resilience::core::pin::pin!((& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < u32, Error > > (); } self.work(day). await }));
-                    (& __TIMEOUT_1).cut(timed). await } }); (& mut lead).keep(held). await } }
+                    __resilience::never:: < Result < u32, Error > > (); } let _ = & * self; self
+                    .work(day). await })); (& __TIMEOUT_1).cut(timed). await } }); (& mut lead)
+                    .keep(held). await } }
                 );
                 let outcome = __resilience::enter(call).await;
                 (&edge).leave(outcome)

@@ -71,10 +71,11 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                 let call = __resilience::core::pin::pin!(
                     async { 'fallback_0 : { let outcome = { let mut retry = (& __RETRY_1).start();
                     loop { (& mut retry).begin(); let wait = { let outcome = 'fallback_2 : { let
-                    outcome = (& edge).attempt(async { if false { return __resilience::never:: <
-                    Reply > (); } #[allow(clippy::shadow_unrelated)] let name = __resilience::again::
-                    < String > (& name); fetch(name). await }). await; let error = match (& edge)
-                    .stands(& __SITE, outcome, __resilience::core::option::Option::Some(& is_down)) {
+                    outcome = { #[allow(clippy::shadow_unrelated)] let name = __resilience::again:: <
+                    String > (& name); (& edge).attempt(async move { if false { return
+                    __resilience::never:: < Reply > (); } fetch(name). await }) } . await; let error
+                    = match (& edge).stands(& __SITE, outcome,
+                    __resilience::core::option::Option::Some(& is_down)) {
                     __resilience::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
                     __resilience::core::result::Result::Err(error) => error, };
                     #[allow(unused_variables, unused_mut)] let name = __resilience::again:: < String

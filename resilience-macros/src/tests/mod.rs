@@ -140,10 +140,10 @@ fn the_headline() {
                         __resilience::core::result::Result::Ok(permit) => permit,
                         __resilience::core::result::Result::Err(rejection) => { break 'breaker
                         __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                        } }; let outcome = { let timed = __resilience::core::pin::pin!((& edge)
-                        .attempt(async { if false { return __resilience::never:: < Result < Receipt,
-                        PayError > > (); } gateway.post(order). await })); (& __TIMEOUT_4).cut(timed)
-                        . await }; permit.settle((& edge).verdict(& outcome,
+                        } }; let outcome = { let timed = __resilience::core::pin::pin!({ (& edge)
+                        .attempt(async move { if false { return __resilience::never:: < Result <
+                        Receipt, PayError > > (); } gateway.post(order). await }) }); (& __TIMEOUT_4)
+                        .cut(timed). await }; permit.settle((& edge).verdict(& outcome,
                         __resilience::core::option::Option::None,
                         __resilience::core::option::Option::None)); outcome }; match (& retry)
                         .next((& edge).verdict(& outcome, __resilience::core::option::Option::None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Context;
+use crate::deadlines::Durations;
 use crate::time::Tick;
 
 /// A limit in time.
@@ -13,6 +14,14 @@ pub(crate) struct Limit {
     pub(crate) from_start: bool,
     /// A timeout further out cuts the call there, so nobody further in needs an alarm for it.
     pub(crate) is_watched: bool,
+}
+
+/// When a call is to be polled again.
+#[derive(Clone, Copy)]
+pub(crate) struct Alarm {
+    pub(crate) at: Tick,
+    /// Where it is the time of a timeout, from a start.
+    pub(crate) list: Option<Durations>,
 }
 
 impl Limit {
@@ -71,15 +80,25 @@ impl Context {
 
     /// Whether the moment has come; if not, the call is polled again when it does.
     pub(crate) fn reached(&mut self, at: Tick) -> bool {
+        self.reached_in(at, None)
+    }
+
+    /// The same for a moment of this list.
+    pub(crate) fn reached_in(&mut self, at: Tick, list: Option<Durations>) -> bool {
         if self.rang && Tick::now() >= at {
             return true;
         }
-        self.poll_again(at);
+        self.set_alarm(Alarm { at, list });
         false
     }
 
     /// The call is polled again at this moment; at once, if it has come meanwhile.
     pub(crate) fn poll_again(&mut self, at: Tick) {
-        self.alarm = Some(self.alarm.map_or(at, |other| other.min(at)));
+        self.set_alarm(Alarm { at, list: None });
+    }
+
+    fn set_alarm(&mut self, alarm: Alarm) {
+        let is_nearer = |other: &Alarm| other.at < alarm.at || other.at == alarm.at && other.list.is_some();
+        self.alarm = Some(self.alarm.filter(is_nearer).unwrap_or(alarm));
     }
 }
