@@ -313,6 +313,67 @@ impl Count {
     }
 }
 
+/// `self` is used up, in items of the body, and by a block that takes it.
+#[derive(Debug, Default)]
+struct Tally {
+    runs: u32,
+}
+
+fn one_more(tally: &mut Tally) -> u32 {
+    tally.runs += 1;
+    tally.runs
+}
+
+fn failed_before(runs: u32, enough: u32) -> std::io::Result<u32> {
+    if runs < enough { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(runs) }
+}
+
+impl Tally {
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn moved(&mut self) -> std::io::Result<u32> {
+        struct Inner(u32);
+        impl Inner {
+            fn get(self) -> u32 {
+                let this = self;
+                this.0
+            }
+        }
+        let shown = format!("{self:?}").len();
+        let this = self;
+        this.runs += Inner(1).get();
+        failed_before(this.runs, if shown > 0 { 3 } else { 0 })
+    }
+
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn handed_on(&mut self) -> std::io::Result<u32> {
+        let runs = one_more(self);
+        let again = Some(self).map_or(0, |tally| tally.runs);
+        failed_before(runs.min(again), 3)
+    }
+
+    #[tracing::instrument(skip(self))]
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    async fn instrumented(&mut self, name: &str) -> std::io::Result<u32> {
+        self.runs += u32::try_from(name.len()).unwrap_or_default();
+        failed_before(self.runs, 9)
+    }
+
+    #[retry(attempts = 3, backoff = none, repeatable)]
+    #[tracing::instrument(skip(self))]
+    async fn instrumented_below(&mut self, name: &str) -> std::io::Result<u32> {
+        self.runs += u32::try_from(name.len()).unwrap_or_default();
+        failed_before(self.runs, 9)
+    }
+}
+
+#[tokio::test]
+async fn a_lent_self_is_lent_to_each_attempt() {
+    assert_eq!(Tally::default().moved().await.ok(), Some(3));
+    assert_eq!(Tally::default().handed_on().await.ok(), Some(3));
+    assert_eq!(Tally::default().instrumented("tea").await.ok(), Some(9));
+    assert_eq!(Tally::default().instrumented_below("tea").await.ok(), Some(9));
+}
+
 struct Node {
     value: u32,
     next: Option<Box<Node>>,

@@ -6,6 +6,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
 use super::Function;
+use crate::args::find_ident;
 use crate::error::{Errors, Place, at, at_span};
 use crate::paths;
 
@@ -102,7 +103,7 @@ impl Body {
         !words.is_empty() && !is_item && !words.iter().any(|word| word == ";")
     }
 
-    /// `#[async_trait]` writes `let mut __self = self;`, which would move a `&mut self` into the first attempt.
+    /// Lends a `&mut self` where the body would use it up: it runs again.
     pub(crate) fn reborrow_self(&mut self) {
         self.set(reborrow(self.block.stream()));
     }
@@ -126,19 +127,60 @@ impl Body {
     }
 }
 
+/// Where `self` stands as a value, as in `let this = self;`, it is borrowed anew; and an `async move` block takes such a borrow.
+/// `self.field`, `&self`, and what is in items of the body, stay as they are.
 fn reborrow(tokens: TokenStream) -> TokenStream {
-    let mut out: Vec<TokenTree> = Vec::new();
-    for token in tokens {
-        let before = out.iter().rev().take(2).map(ToString::to_string);
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let sign = |at: Option<usize>, signs: &[char]| {
+        let token = at.and_then(|at| tokens.get(at));
+        matches!(token, Some(TokenTree::Punct(punct)) if signs.contains(&punct.as_char()))
+    };
+    let word = |at: Option<usize>, word: &str| matches!(at.and_then(|at| tokens.get(at)), Some(TokenTree::Ident(ident)) if ident == word);
+    let mut out = TokenStream::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let before = at.checked_sub(1);
         match token {
-            TokenTree::Ident(this) if this == "self" && before.eq(["=", "__self"]) => {
-                out.extend(quote!(&mut *#this));
+            TokenTree::Ident(item) if ["fn", "impl", "trait", "mod"].iter().any(|word| item == word) => {
+                let ends = |token: &TokenTree| match token {
+                    TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+                    TokenTree::Punct(punct) => matches!(punct.as_char(), ';' | '='),
+                    _ => false,
+                };
+                let length = tokens[at..].iter().position(ends).map_or(tokens.len() - at, |end| end + 1);
+                out.extend(tokens[at..at + length].iter().cloned());
+                at += length;
+                continue;
             }
-            TokenTree::Group(group) => out.push(inside(&group, reborrow)),
-            token => out.push(token),
+            TokenTree::Ident(this)
+                if this == "self"
+                    && !sign(Some(at + 1), &['.', ':', '?'])
+                    && !sign(before, &['&', '*', '.'])
+                    && !word(before, "mut") =>
+            {
+                out.extend(quote!((&mut *#this)));
+            }
+            TokenTree::Group(block)
+                if block.delimiter() == Delimiter::Brace
+                    && word(before, "move")
+                    && word(at.checked_sub(2), "async")
+                    && find_ident(block.stream(), "self").is_some() =>
+            {
+                let (this, own) = (find_ident(block.stream(), "self"), paths::local("this"));
+                // The block is in one of its own, with `async move` in front of both.
+                let taken = inside(block, |tokens| rename(tokens, &own));
+                let outer: Vec<TokenTree> = out.into_iter().collect();
+                let (rest, keywords) = outer.split_at(outer.len() - 2);
+                let (rest, keywords) = (rest.to_vec(), keywords.to_vec());
+                out = rest.into_iter().collect();
+                out.extend(quote!({ let #own = &mut *#this; #(#keywords)* #taken }));
+            }
+            TokenTree::Group(group) => out.extend([inside(group, reborrow)]),
+            token => out.extend([token.clone()]),
         }
+        at += 1;
     }
-    out.into_iter().collect()
+    out
 }
 
 /// The group with its tokens changed.
@@ -148,7 +190,7 @@ fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> Tok
     TokenTree::Group(changed)
 }
 
-/// A place with another name for its `self`.
+/// A place, or a block, with another name for its `self`.
 pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
     let mut tokens = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
