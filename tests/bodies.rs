@@ -331,6 +331,7 @@ fn failed_before(runs: u32, enough: u32) -> std::io::Result<u32> {
 impl Tally {
     #[retry(attempts = 3, backoff = none, repeatable)]
     async fn moved(&mut self) -> std::io::Result<u32> {
+        use std::fmt::{self, Write as _};
         struct Inner(u32);
         impl Inner {
             fn get(self) -> u32 {
@@ -338,6 +339,8 @@ impl Tally {
                 this.0
             }
         }
+        let written: fmt::Result = write!(String::new(), "{}", self.runs);
+        assert!(written.is_ok());
         let shown = format!("{self:?}").len();
         let this = self;
         this.runs += Inner(1).get();

@@ -1,6 +1,7 @@
 //! The annotated function: its signature parsed, its body kept as tokens, so that half-typed code still expands.
 
 pub(crate) mod fragments;
+mod lend;
 mod shape;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -13,7 +14,8 @@ use syn::{
 };
 
 use crate::error::{Errors, at, at_span, attribute};
-pub(crate) use shape::{Body, nameable, rename};
+pub(crate) use lend::rename;
+pub(crate) use shape::{Body, nameable};
 
 /// A function as it was written.
 #[derive(Clone)]

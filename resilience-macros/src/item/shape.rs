@@ -1,12 +1,11 @@
 //! The three ways to write an asynchronous function, and what its body is in each.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
-use super::Function;
-use crate::args::find_ident;
+use super::{Function, lend};
 use crate::error::{Errors, Place, at, at_span};
 use crate::paths;
 
@@ -105,7 +104,7 @@ impl Body {
 
     /// Lends a `&mut self` where the body would use it up: it runs again.
     pub(crate) fn reborrow_self(&mut self) {
-        self.set(reborrow(self.block.stream()));
+        self.set(lend::again(self.block.stream()));
     }
 
     /// The function's block around these statements. Its braces are the user's: by them the compiler tells whose function it is.
@@ -125,88 +124,6 @@ impl Body {
         block.set_span(self.block.span());
         self.block = block;
     }
-}
-
-/// Where `self` stands as a value, as in `let this = self;`, it is borrowed anew; and an `async move` block takes such a borrow.
-/// `self.field`, `&self`, and what is in items of the body, stay as they are.
-fn reborrow(tokens: TokenStream) -> TokenStream {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let sign = |at: Option<usize>, signs: &[char]| {
-        let token = at.and_then(|at| tokens.get(at));
-        matches!(token, Some(TokenTree::Punct(punct)) if signs.contains(&punct.as_char()))
-    };
-    let word = |at: Option<usize>, word: &str| matches!(at.and_then(|at| tokens.get(at)), Some(TokenTree::Ident(ident)) if ident == word);
-    let mut out = TokenStream::new();
-    let mut at = 0;
-    while let Some(token) = tokens.get(at) {
-        let before = at.checked_sub(1);
-        match token {
-            TokenTree::Ident(item) if ["fn", "impl", "trait", "mod"].iter().any(|word| item == word) => {
-                let ends = |token: &TokenTree| match token {
-                    TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
-                    TokenTree::Punct(punct) => matches!(punct.as_char(), ';' | '='),
-                    _ => false,
-                };
-                let length = tokens[at..].iter().position(ends).map_or(tokens.len() - at, |end| end + 1);
-                out.extend(tokens[at..at + length].iter().cloned());
-                at += length;
-                continue;
-            }
-            TokenTree::Ident(this)
-                if this == "self"
-                    && !sign(Some(at + 1), &['.', ':', '?'])
-                    && !sign(before, &['&', '*', '.'])
-                    && !word(before, "mut") =>
-            {
-                out.extend(quote!((&mut *#this)));
-            }
-            TokenTree::Group(block)
-                if block.delimiter() == Delimiter::Brace
-                    && word(before, "move")
-                    && word(at.checked_sub(2), "async")
-                    && find_ident(block.stream(), "self").is_some() =>
-            {
-                let (this, own) = (find_ident(block.stream(), "self"), paths::local("this"));
-                // The block is in one of its own, with `async move` in front of both.
-                let taken = inside(block, |tokens| rename(tokens, &own));
-                let outer: Vec<TokenTree> = out.into_iter().collect();
-                let (rest, keywords) = outer.split_at(outer.len() - 2);
-                let (rest, keywords) = (rest.to_vec(), keywords.to_vec());
-                out = rest.into_iter().collect();
-                out.extend(quote!({ let #own = &mut *#this; #(#keywords)* #taken }));
-            }
-            TokenTree::Group(group) => out.extend([inside(group, reborrow)]),
-            token => out.extend([token.clone()]),
-        }
-        at += 1;
-    }
-    out
-}
-
-/// The group with its tokens changed.
-fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> TokenTree {
-    let mut changed = Group::new(group.delimiter(), change(group.stream()));
-    changed.set_span(group.span());
-    TokenTree::Group(changed)
-}
-
-/// A place, or a block, with another name for its `self`.
-pub(crate) fn rename(tokens: TokenStream, name: &Ident) -> TokenStream {
-    let mut tokens = tokens.into_iter().peekable();
-    let mut out = TokenStream::new();
-    while let Some(token) = tokens.next() {
-        let path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
-        out.extend([match token {
-            TokenTree::Ident(ident) if ident == "self" && !path => {
-                let mut name = name.clone();
-                name.set_span(name.span().located_at(ident.span()));
-                TokenTree::Ident(name)
-            }
-            TokenTree::Group(group) => inside(&group, |tokens| rename(tokens, name)),
-            token => token,
-        }]);
-    }
-    out
 }
 
 /// Whether a future is returned, as far as the type tells.
