@@ -106,7 +106,7 @@ fn tests(filters: &[&str]) -> Vec<Step> {
         run.args(&["--"]).args(filters),
         Step::cargo(
             "errors of other crates",
-            &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "foreign"],
+            &["test", "-p", "resilience-runtime", "--lib", FOREIGN, "--", "foreign", "propagation::status"],
         ),
         Step::cargo("the edge of HTTP", &["test", "-p", "resilience", EDGE, "--test=http_edge", "--"])
             .args(filters),
