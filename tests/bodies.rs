@@ -99,7 +99,7 @@ mod shadowed {
 
     type Reply = Result<u32, Error>;
 
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "the names are there to be in the way")]
     enum Names {
         Reply,
         Result,
@@ -423,6 +423,17 @@ async fn decided_by_a_move(tries: &std::sync::atomic::AtomicU32, kinds: Vec<u32>
     if tries < 3 { Err(std::io::ErrorKind::NotFound.into()) } else { Ok(tries) }
 }
 
+/// The same in a policy below a retry, which makes it for each attempt too.
+#[retry(attempts = 3, backoff = none, repeatable)]
+#[circuit_breaker(consecutive = 9, when = move |_: &std::io::Error| kinds.contains(&1))]
+async fn decided_below_by_a_move(
+    tries: &std::sync::atomic::AtomicU32,
+    kinds: Vec<u32>,
+) -> std::io::Result<u32> {
+    let tries = tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+    if tries < 3 { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(tries) }
+}
+
 struct Order {
     id: u64,
 }
@@ -476,6 +487,8 @@ async fn what_the_function_takes_it_takes_whole() {
     assert_eq!(in_the_tail(Arc::default()).await, Ok(0));
     let tries = std::sync::atomic::AtomicU32::new(0);
     assert_eq!(decided_by_a_move(&tries, vec![1]).await.ok(), Some(3));
+    tries.store(0, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(decided_below_by_a_move(&tries, vec![1]).await.ok(), Some(3));
     assert_eq!(named_like_a_field(1, &Order { id: 7 }).await, Ok(7));
     assert_eq!(with_lints(tea(), tea()).await, Ok(6));
     assert_eq!(a_const_block().await, Ok(1));

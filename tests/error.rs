@@ -152,7 +152,7 @@ mod around {
     }
 
     #[retry(attempts = 3, backoff = none, repeatable)]
-    pub(super) async fn repeats_what_never_ran(service: &Service) -> Reply {
+    pub(super) async fn would_repeat(service: &Service) -> Reply {
         one_at_a_time(service).await
     }
 
@@ -163,7 +163,7 @@ mod around {
     }
 
     pub(super) async fn busy(service: &Service, idle: &Service) -> Reply {
-        let (_, reply) = tokio::join!(one_at_a_time(service), repeats_what_never_ran(idle));
+        let (_, reply) = tokio::join!(one_at_a_time(service), would_repeat(idle));
         reply
     }
 

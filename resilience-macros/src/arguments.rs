@@ -45,7 +45,7 @@ impl Arguments {
             // borrows, unless it is in a block that takes all that it names.
             let statements = body.block.stream();
             let is_named = names_value(statements.clone(), &binding.ident);
-            let takes = needs.repeats || has_word(&statements, "move");
+            let takes = needs.repeats || mention::takes(&statements);
             let is_taken = is_named || takes && mention::may_name(&statements, &binding.ident);
             if !is_taken {
                 continue;
@@ -161,10 +161,6 @@ pub(crate) fn bounded(binding: &Binding, function: &str, borrow: Option<Token![&
     let mut ident = binding.ident.clone();
     ident.set_span(ident.span().located_at(join(&binding.ty)));
     quote_spanned!(Span::mixed_site()=> #runtime::#function #ty (#borrow #ident))
-}
-
-fn has_word(tokens: &TokenStream, word: &str) -> bool {
-    find_ident(tokens.clone(), word).is_some()
 }
 
 pub(crate) fn has_ident(tokens: &TokenStream, ident: &Ident) -> bool {

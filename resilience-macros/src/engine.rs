@@ -137,9 +137,9 @@ impl Engine {
                 // A type instead of a function, which a wrong one would be shown. Wholly at the place: what a block
                 // gives to ten methods is then one error.
                 let (engine, shared) = (Ident::new(self.kind.ty, join(place)), local("shared"));
-                let place_now = at.own_self.place(&place.to_token_stream());
+                let held = at.own_self.place(&place.to_token_stream());
                 let shared = quote_spanned! {join(place)=>
-                    { let #shared: &#runtime::#engine = &#place_now; #shared }
+                    { let #shared: &#runtime::#engine = &#held; #shared }
                 };
                 quote!(#shared.admit(#site))
             }

@@ -6,6 +6,7 @@ use syn::{Expr, Path};
 
 use crate::engine::Engine;
 use crate::error::Place;
+use crate::mention;
 use crate::params::Params;
 use crate::paths;
 use crate::receiver::OwnSelf;
@@ -218,6 +219,11 @@ pub(crate) fn verdict(when: Option<&Expr>, when_ok: Option<&Expr>) -> TokenStrea
     let (edge, outcome) = (paths::local("edge"), paths::local("outcome"));
     let (when, when_ok) = (predicate(when), predicate(when_ok));
     quote!((&#edge).verdict(&#outcome, #when, #when_ok))
+}
+
+/// For predicates that take what they name: a copy of it for each time that they are made. Others borrow.
+pub(crate) fn again<'a>(kind: &dyn Wrap, at: &'a At<'_>) -> Option<&'a TokenStream> {
+    mention::takes(&kind.evaluated()).then_some(&at.again)
 }
 
 /// A predicate, borrowed.

@@ -32,7 +32,8 @@ pub(crate) fn names_self(tokens: &TokenStream) -> bool {
     names(tokens, &Ident::new("self", Span::call_site()))
 }
 
-fn has_move(tokens: &TokenStream) -> bool {
+/// Whether something in the tokens, such as a closure, takes what it names.
+pub(crate) fn takes(tokens: &TokenStream) -> bool {
     find_ident(tokens.clone(), "move").is_some()
 }
 
@@ -45,17 +46,16 @@ fn in_text(tokens: &TokenStream, start: &str) -> bool {
     })
 }
 
-/// A policy that moves an argument gets a clone, where it can run again or somebody above it names the same one.
+/// A policy that moves an argument gets a clone, where it evaluates it again or somebody above it names the same one.
 pub(crate) fn again(function: &Function, stack: &Stack, index: usize) -> TokenStream {
     let mentions = stack.layers[index].kind.mentions();
     let needed = |binding: &Binding| {
+        let repeats = |layer: &Layer| layer.kind.needs().repeats;
         let named = |layer: &Layer| names(&layer.kind.mentions(), &binding.ident);
         let mut above = stack.layers[..index].iter();
-        // A closure that takes it is made for each attempt.
-        let taken_often = stack.layers[index].kind.needs().repeats && has_move(&mentions);
         names(&mentions, &binding.ident)
             && !binding.reference()
-            && (taken_often || above.any(|layer| layer.kind.needs().repeats || named(layer)))
+            && (repeats(&stack.layers[index]) || above.any(|layer| repeats(layer) || named(layer)))
     };
     let clone = |binding: &Binding| {
         let (ident, copy) = (&binding.ident, bounded(binding, "again", Some(Token![&](join(&binding.ty)))));

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
 
-/// How generated code reaches the runtime: by one name, which the function imports at its top.
+/// How generated code reaches the runtime: by one name, which the function imports at its top. So it reaches `core` too, as
+/// `__resilience::core`: a dependency may have that name.
 pub(crate) fn runtime() -> Ident {
     Ident::new("__resilience", Span::mixed_site())
 }

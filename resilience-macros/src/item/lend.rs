@@ -116,45 +116,32 @@ mod tests {
 
     #[test]
     fn only_what_uses_it_up_is_changed() {
+        for same in [
+            quote!(self.a += self.b();),
+            quote!(
+                use a::{self, b};
+            ),
+            quote!(format!("{self}")),
+            quote!(
+                fn one(self) -> Self {
+                    self
+                }
+                struct A;
+                impl<T: B<C = D>> A {
+                    fn two(self) -> Self {
+                        self
+                    }
+                }
+            ),
+            quote!(async { self.a }.await),
+            quote!(async move { a }.await),
+        ] {
+            assert_eq!(again(same.clone()).to_string(), same.to_string());
+        }
         for (written, lent) in [
             (quote!(let this = self;), quote!(let this = (&mut *self);)),
             (quote!(f(self, &self, &mut self, *self)), quote!(f((&mut *self), &self, &mut self, *self))),
-            (quote!(self.a += self.b();), quote!(self.a += self.b();)),
-            (
-                quote!(
-                    use a::{self, b};
-                ),
-                quote!(
-                    use a::{self, b};
-                ),
-            ),
-            (quote!(format!("{self}")), quote!(format!("{self}"))),
-            (
-                quote!(
-                    fn one(self) -> Self {
-                        self
-                    }
-                    struct A;
-                    impl<T: B<C = D>> A {
-                        fn two(self) -> Self {
-                            self
-                        }
-                    }
-                ),
-                quote!(
-                    fn one(self) -> Self {
-                        self
-                    }
-                    struct A;
-                    impl<T: B<C = D>> A {
-                        fn two(self) -> Self {
-                            self
-                        }
-                    }
-                ),
-            ),
             (quote!(let f: fn(u8) = self.f; g(self)), quote!(let f: fn(u8) = self.f; g((&mut *self)))),
-            (quote!(async { self.a }.await), quote!(async { self.a }.await)),
             (
                 quote!(async move { self.a }.await),
                 quote!(
@@ -165,7 +152,6 @@ mod tests {
                     .await
                 ),
             ),
-            (quote!(async move { a }.await), quote!(async move { a }.await)),
         ] {
             assert_eq!(again(written).to_string(), lent.to_string());
         }

@@ -12,7 +12,7 @@ use super::Parsed;
 use crate::args::{Arg, Args, FromArg, Number, Share, Time, Value, find_ident};
 use crate::engine::{Engine, Kind};
 use crate::error::{Result, at_span};
-use crate::layer::{At, Code, Needs, Wrap, verdict};
+use crate::layer::{At, Code, Needs, Wrap, again, verdict};
 use crate::params::{Constant, Fields, quoted};
 use crate::paths::local;
 
@@ -141,6 +141,7 @@ impl Wrap for Gate {
         let (permit, outcome, rejection) = (at.local("permit"), local("outcome"), local("rejection"));
         let (verdict, restored) =
             (verdict(self.when.as_ref(), self.when_ok.as_ref()), at.own_self.restored());
+        let again = again(self, at);
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {
@@ -152,6 +153,7 @@ impl Wrap for Gate {
                 };
                 let #outcome = #inner;
                 #restored
+                #again
                 #permit.settle(#verdict);
                 #outcome
             }

@@ -14,7 +14,7 @@ use crate::args::{Arg, ArgValue, Args, Flag, FromArg, Number, Time, Value, keywo
 use crate::engine::is_place;
 use crate::error::{Result, at, list, nearest};
 use crate::item::join;
-use crate::layer::{At, Code, Needs, Wrap, verdict};
+use crate::layer::{At, Code, Needs, Wrap, again, verdict};
 use crate::params::{Constant, Fields, quoted};
 use crate::paths::{item, local};
 
@@ -93,7 +93,7 @@ impl Wrap for Repeat {
         let (budget, once) = (budget(self.budget.as_ref(), at), &at.once);
         let last = quote!((&#retry).last());
         let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
-        let (restored, again) = (at.own_self.restored(), &at.again);
+        let (restored, again) = (at.own_self.restored(), again(self, at));
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = (&#policy).start() #once #only_if;
             #earn

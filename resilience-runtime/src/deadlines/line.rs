@@ -171,20 +171,21 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::task::Wake;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    #[derive(Default)]
-    struct Counter(AtomicUsize);
+    /// Who was woken: the place, and the deadline.
+    type Log = Arc<Mutex<Vec<(u64, usize)>>>;
 
-    impl Wake for Counter {
+    struct Tells(u64, usize, Log);
+
+    impl Wake for Tells {
         fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            self.2.lock().expect("no panic").push((self.0, self.1));
         }
     }
 
@@ -208,45 +209,50 @@ mod tests {
     }
 
     proptest! {
-        /// Beside a map of all that wait.
+        /// Beside a map of all that wait, each with the number of its last waker.
         #[test]
         fn who_is_due_is_woken_once_and_in_order(actions in prop::collection::vec(action(), 1..200)) {
-            let mut line = Line::new();
-            let mut waiting: BTreeMap<u32, (u64, Arc<Counter>, bool)> = BTreeMap::new();
-            for action in actions {
+            let (mut line, log) = (Line::new(), Log::default());
+            let mut waiting: BTreeMap<u32, (u64, usize, bool)> = BTreeMap::new();
+            for (number, action) in actions.into_iter().enumerate() {
+                let waker = |at| Waker::from(Arc::new(Tells(at, number, Arc::clone(&log))));
                 let pick = |waiting: &BTreeMap<u32, _>, at: usize| waiting.keys().nth(at % waiting.len().max(1)).copied();
                 match action {
                     Action::Join(at) | Action::Plant(at) => {
-                        let counter = Arc::new(Counter::default());
-                        let waker = Waker::from(Arc::clone(&counter));
                         let index = match action {
-                            Action::Join(_) => line.join(at, waker).unwrap_or_else(|waker| line.plant(at, waker)),
-                            _ => line.plant(at, waker),
+                            Action::Join(_) => line.join(at, waker(at)).unwrap_or_else(|waker| line.plant(at, waker)),
+                            _ => line.plant(at, waker(at)),
                         };
-                        prop_assert!(waiting.insert(index, (at, counter, false)).is_none(), "a place of its own");
+                        prop_assert!(waiting.insert(index, (at, number, false)).is_none(), "a place of its own");
                     }
                     Action::Leave(at) => if let Some(index) = pick(&waiting, at) {
                         waiting.remove(&index);
                         drop(line.leave(index));
                     },
                     Action::WakeAnother(at) => if let Some(index) = pick(&waiting, at) {
-                        let (at, counter, woken) = waiting.get_mut(&index).expect("it waits");
-                        *counter = Arc::new(Counter(AtomicUsize::new(usize::from(*woken))));
-                        let (was_woken, _rest) = line.wake_another(index, Waker::from(Arc::clone(counter)));
+                        let (at, last, woken) = waiting.get_mut(&index).expect("it waits");
+                        *last = number;
+                        let (was_woken, _rest) = line.wake_another(index, waker(*at));
                         prop_assert_eq!(was_woken, *woken, "of {}", at);
                     },
                     Action::Look(now) => {
                         let mut wakers = Vec::new();
                         while line.due(now, wakers.len() + 3, &mut wakers) {}
                         wakers.into_iter().for_each(Waker::wake);
-                        for (at, _, woken) in waiting.values_mut() {
-                            *woken |= *at <= now;
-                        }
+                        let told = std::mem::take(&mut *log.lock().expect("no panic"));
+                        prop_assert!(told.is_sorted_by_key(|(at, _)| *at), "in order: {:?}", told);
+                        let due = waiting.values_mut().filter(|(at, _, woken)| *at <= now && !woken);
+                        let mut expected: Vec<_> = due.map(|(at, last, woken)| {
+                            *woken = true;
+                            (*at, *last)
+                        }).collect();
+                        let mut told = told;
+                        told.sort_unstable();
+                        expected.sort_unstable();
+                        prop_assert_eq!(told, expected, "each once, by its last waker");
                     }
                 }
-                for (at, counter, woken) in waiting.values() {
-                    prop_assert_eq!(counter.0.load(Ordering::SeqCst), usize::from(*woken), "due at {}", at);
-                }
+                prop_assert!(log.lock().expect("no panic").is_empty(), "only a look wakes");
                 let first = waiting.values().filter(|(_, _, woken)| !woken).map(|(at, ..)| *at).min();
                 prop_assert_eq!(line.first(), first);
             }

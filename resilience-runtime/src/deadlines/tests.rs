@@ -177,18 +177,17 @@ fn a_waker_may_hold_other_entries() {
         }
     }
     let at = Tick::now().after(ms(10));
-    let counter = Arc::new(Counter::default());
-    let waker = counter.waker();
-    let cx = Context::from_waker(&waker);
+    let [counter, of_the_held]: [Arc<Counter>; 2] = Default::default();
+    let (waker, of_the_ten) = (counter.waker(), of_the_held.waker());
     let later = Tick::now().after(ms(30));
-    let held = (0..10).filter_map(|_| Entry::new(later, None, &cx)).collect();
+    let held = (0..10).filter_map(|_| Entry::new(later, None, &Context::from_waker(&of_the_ten))).collect();
     let holds = Waker::from(Arc::new(Holds(std::sync::Mutex::new(held))));
     let entry = Entry::new(at, None, &Context::from_waker(&holds));
     drop(holds);
-    let last = Entry::new(later, None, &cx);
+    let last = Entry::new(later.after(ms(5)), None, &Context::from_waker(&waker));
     counter.wait_for(1);
     drop((entry, last));
-    assert_eq!(counter.0.load(Ordering::SeqCst), 1, "the ten were gone");
+    assert_eq!(of_the_held.0.load(Ordering::SeqCst), 0, "the ten were gone before their time");
 }
 
 /// By many threads, as they would be by a server; and then all callers leave in the same moment.
