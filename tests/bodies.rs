@@ -354,6 +354,13 @@ impl Tally {
         failed_before(runs.min(again), 3)
     }
 
+    #[fallback(|_: std::io::Error| Ok(self.runs + 10))]
+    #[timeout(ms = 5_000)]
+    async fn named_by_a_fallback(&mut self) -> std::io::Result<u32> {
+        let this = self;
+        failed_before(one_more(this), 3)
+    }
+
     #[tracing::instrument(skip(self))]
     #[retry(attempts = 3, backoff = none, repeatable)]
     async fn instrumented(&mut self, name: &str) -> std::io::Result<u32> {
@@ -373,6 +380,7 @@ impl Tally {
 async fn a_lent_self_is_lent_to_each_attempt() {
     assert_eq!(Tally::default().moved().await.ok(), Some(3));
     assert_eq!(Tally::default().handed_on().await.ok(), Some(3));
+    assert_eq!(Tally::default().named_by_a_fallback().await.ok(), Some(11));
     assert_eq!(Tally::default().instrumented("tea").await.ok(), Some(9));
     assert_eq!(Tally::default().instrumented_below("tea").await.ok(), Some(9));
 }
@@ -408,6 +416,30 @@ async fn formatted_elsewhere(name: String) -> Result<usize, Error> {
 async fn formatted_and_named(name: String) -> Result<usize, Error> {
     let shown = move || format!("{name}!");
     Ok(shown().len())
+}
+
+struct Cart {
+    lines: Vec<u32>,
+    total: u32,
+}
+
+/// Parts of what is lent, and a part that is a loan itself.
+#[retry(attempts = 3, backoff = none, repeatable)]
+async fn parts_of_a_loan(
+    Cart { lines, total }: &mut Cart,
+    (tries, step): (&mut u32, u32),
+    (name, _): &(String, u32),
+) -> std::io::Result<u32> {
+    *tries += step;
+    lines.push(*tries);
+    *total += 1;
+    failed_before(*total, u32::try_from(name.len()).unwrap_or_default())
+}
+
+#[timeout(ms = 5_000)]
+async fn parts_of_a_loan_once((text, by): (&mut String, u32)) -> Result<&mut String, Error> {
+    text.push_str(&by.to_string());
+    Ok(text)
 }
 
 /// A guard in the tail.
@@ -482,6 +514,10 @@ async fn what_the_function_takes_it_takes_whole() {
     assert_eq!(list.next.map(|node| node.value), Some(7));
     assert_eq!(rest(&mut [1, 2, 3], &1).await, Ok(&mut [2, 3][..]));
     let tea = || "tea".to_owned();
+    let (mut cart, mut steps, mut text) = (Cart { lines: Vec::new(), total: 0 }, 0, tea());
+    assert_eq!(parts_of_a_loan(&mut cart, (&mut steps, 2), &(tea(), 0)).await.ok(), Some(3));
+    assert_eq!((cart.lines, cart.total, steps), (vec![2, 4, 6], 3, 6));
+    assert_eq!(parts_of_a_loan_once((&mut text, 7)).await.map(|text| text.len()), Ok(4));
     assert_eq!(formatted_elsewhere(tea()).await, Ok(4));
     assert_eq!(formatted_and_named(tea()).await, Ok(4));
     assert_eq!(in_the_tail(Arc::default()).await, Ok(0));

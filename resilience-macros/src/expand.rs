@@ -59,7 +59,7 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     };
     let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
-    let run = run(known.as_ref(), &code.future(body.block.span()));
+    let run = run(known.as_ref(), &code.future(body.block.span()), body.block.span());
     let of_one_type = of_one_type(function, stack);
     let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
     let Function { attrs, vis, defaultness, sig, .. } = function;
@@ -67,8 +67,10 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 }
 
 /// The call, where its outcome is not known before.
-fn run(known: Option<&TokenStream>, code: &TokenStream) -> TokenStream {
+fn run(known: Option<&TokenStream>, code: &TokenStream, body: Span) -> TokenStream {
     let (call, outcome, edge, runtime) = (local("call"), local("outcome"), local("edge"), paths::runtime());
+    // What the body returns does not live long enough: the compiler says so where it is returned.
+    let leave = quote_spanned!(Span::mixed_site().located_at(body)=> (&#edge).leave(#outcome));
     match known {
         // A block of its own: nothing of the look is kept while the call is pending.
         Some(known) => quote_spanned! {Span::mixed_site()=>
@@ -79,12 +81,12 @@ fn run(known: Option<&TokenStream>, code: &TokenStream) -> TokenStream {
                 let #call = __resilience::core::pin::pin!(#code);
                 #runtime::enter(#call).await
             };
-            (&#edge).leave(#outcome)
+            #leave
         },
         None => quote_spanned! {Span::mixed_site()=>
             let #call = __resilience::core::pin::pin!(#code);
             let #outcome = #runtime::enter(#call).await;
-            (&#edge).leave(#outcome)
+            #leave
         },
     }
 }

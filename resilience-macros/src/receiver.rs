@@ -161,7 +161,8 @@ pub(crate) fn check(function: &Function, body: &mut Body, part: &Part) -> Result
             let wrong = "a hedged method cannot take `&mut self`: its attempts run side by side";
             errors.push(at(receiver, wrong, "take `&self`, with a lock around what changes"));
         }
-        Own::Mutable if part.needs.repeats => body.reborrow_self(),
+        // A policy that names it needs it after the body.
+        Own::Mutable if part.needs.repeats || mention::names_self(&part.mentions) => body.reborrow_self(),
         Own::Value if part.needs.repeats => {
             let wrong = "a repeated method cannot take `self` by value: the first attempt would use it up";
             let help = match part.needs {

@@ -191,7 +191,7 @@ pub(crate) struct Binding {
     pub(crate) ty: Type,
     /// The name is the whole argument.
     pub(crate) whole: bool,
-    /// It borrows what the function holds: `ref name`, and whether `mut`.
+    /// It is a reference though the argument need not be: `ref name`, or a part of what is behind one; and whether `mut`.
     borrows: Option<bool>,
     /// What holds for the argument, wherever it is bound: `#[cfg(...)]`, and what the user says of lints.
     attrs: Vec<Attribute>,
@@ -252,24 +252,70 @@ fn is_about_lints(attr: &Attribute) -> bool {
 }
 
 fn collect(arg: &PatType, found: &mut Vec<Binding>) {
-    let mut whole = true;
-    let mut pat = (*arg.pat).clone();
     let goes_along = |attr: &&Attribute| attr.path().is_ident("cfg") || is_about_lints(attr);
     let attrs: Vec<_> = arg.attrs.iter().filter(goes_along).cloned().collect();
-    let mut open = vec![&mut pat];
-    while let Some(pat) = open.pop() {
+    let mut pat = (*arg.pat).clone();
+    let mut whole = true;
+    let mut open = vec![(&mut pat, Matched { ty: Some(&arg.ty), borrows: None })];
+    while let Some((pat, matched)) = open.pop() {
         if let Pat::Ident(name) = pat {
             let mutable = name.mutability.filter(|_| name.by_ref.is_none());
             let (ident, ty) = (name.ident.clone(), (*arg.ty).clone());
-            let borrows = name.by_ref.is_some().then_some(name.mutability.is_some());
+            let written = name.by_ref.is_some().then_some(name.mutability.is_some());
+            let borrows = written.or(if whole { None } else { matched.is_reference() });
             // Each case of an or-pattern binds the same names.
             if found.iter().all(|other| other.ident != ident) {
                 found.push(Binding { ident, mutable, ty, whole, borrows, attrs: attrs.clone() });
             }
         }
         whole = false;
+        let inside = matched.inside(pat);
+        let parts = parts(pat).into_iter().enumerate().map(|(at, part)| (part, inside.part(at)));
         // In their order: what is bound later is dropped earlier.
-        open.extend(parts(pat).into_iter().rev());
+        open.extend(parts.collect::<Vec<_>>().into_iter().rev());
+    }
+}
+
+/// What a pattern is matched with, as far as the signature tells.
+#[derive(Clone, Copy)]
+struct Matched<'a> {
+    ty: Option<&'a Type>,
+    /// Its parts are references, and whether to what may be changed: it is behind one.
+    borrows: Option<bool>,
+}
+
+impl Matched<'_> {
+    /// The same for the parts of this pattern. One that is no reference itself looks through one.
+    fn inside(self, pat: &Pat) -> Self {
+        match (pat, self.ty) {
+            (Pat::Reference(_), Some(Type::Reference(to))) => Self { ty: Some(&to.elem), borrows: None },
+            (
+                Pat::Tuple(_) | Pat::TupleStruct(_) | Pat::Struct(_) | Pat::Slice(_),
+                Some(Type::Reference(to)),
+            ) => {
+                let mutable = to.mutability.is_some() && self.borrows != Some(false);
+                Self { ty: Some(&to.elem), borrows: Some(mutable) }
+            }
+            _ => self,
+        }
+    }
+
+    fn part(self, at: usize) -> Self {
+        let ty = match self.ty {
+            Some(Type::Tuple(tuple)) => tuple.elems.iter().nth(at),
+            Some(Type::Paren(inner)) => return Self { ty: Some(&inner.elem), ..self }.part(at),
+            _ => None,
+        };
+        Self { ty, ..self }
+    }
+
+    /// Whether a name for it is a reference, and whether to what may be changed.
+    fn is_reference(self) -> Option<bool> {
+        let of_type = match self.ty {
+            Some(Type::Reference(to)) => Some(to.mutability.is_some()),
+            _ => None,
+        };
+        self.borrows.or(of_type)
     }
 }
 
