@@ -1,6 +1,7 @@
 //! A future is `Send` where the body's is: the result need not be, since none is held while anything waits.
 #![allow(missing_docs)]
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -52,6 +53,19 @@ async fn retried() -> Reply {
 #[timeout(ms = 50)]
 async fn everything() -> Reply {
     reply().await
+}
+
+/// An argument that is `Send` and not `Sync` is cloned for each attempt, and no attempt borrows it.
+#[timeout(ms = 50)]
+#[hedge(after = "1ms", repeatable)]
+async fn hedged(seen: Cell<u32>) -> Result<u32, Error> {
+    tokio::task::yield_now().await;
+    Ok(seen.get())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_need_not_be_shared() {
+    assert_eq!(is_send(hedged(Cell::new(7))).await, Ok(7));
 }
 
 #[tokio::test(start_paused = true)]

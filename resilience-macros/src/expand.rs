@@ -15,6 +15,7 @@ use crate::params::source;
 use crate::paths::{self, item, local};
 use crate::receiver::{self, Own, OwnSelf};
 use crate::stack::Stack;
+use crate::stretch::{self, Wait};
 use crate::{judge, lent, mention, transaction};
 
 /// The function with its body wrapped.
@@ -33,7 +34,8 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     }
     let whole = Part::of(stack, 0..stack.layers.len());
     receiver::check(function, &mut body, &whole)?;
-    let layers = layers(function, &body, stack, &returns);
+    let waits = stretch::waits(&stack.layers);
+    let layers = layers(function, &body, stack, &returns, &waits);
     let crossing = Crossing::find(function, &body, stack, &layers)?;
     let below = crossing.as_ref().map_or(0, |crossing| crossing.at + 1);
     let mut arguments = Arguments::of(function, &body, &Part::of(stack, below..stack.layers.len()))?;
@@ -50,16 +52,19 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let moves = needs.overlaps
         || crossing.as_ref().is_some_and(|crossing| crossing.is_last)
         || needs.repeats && !receiver::is_lent_again(function, &body);
-    let innermost = innermost(function, &body, &returns, &arguments, moves);
-    let wrap = |inner, (at, layer): (&At<'_>, &Layer)| match &crossing {
-        Some(crossing) if crossing.at == at.index => {
-            Code::Outcome(layer.kind.wrap(&crossing.over(&inner, &arguments.slots), at))
+    let mut code =
+        innermost(function, &body, &returns, &arguments, moves, stretch::of_body(&stack.layers, &waits));
+    for (at, layer) in layers.iter().zip(&stack.layers).rev() {
+        if layer.kind.divides() {
+            code = code.after(&stretch::declare(&stack.layers, &waits, at.index + 1));
         }
-        _ => Code::Outcome(layer.kind.wrap(&inner, at)),
-    };
-    let code = layers.iter().zip(&stack.layers).rev().fold(Code::Future(innermost), wrap);
+        let crossing = crossing.as_ref().filter(|crossing| crossing.at == at.index);
+        let over = crossing.map(|crossing| crossing.over(&code, &arguments.slots));
+        code = Code::Outcome(layer.kind.wrap(over.as_ref().unwrap_or(&code), at));
+    }
+    let code = code.after(&stretch::declare(&stack.layers, &waits, 0)).outcome();
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
-    let run = run(known.as_ref(), &code.future(body.block.span()), body.block.span());
+    let run = run(known.as_ref(), &code, body.block.span());
     let of_one_type = of_one_type(function, stack);
     let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
     let Function { attrs, vis, defaultness, sig, .. } = function;
@@ -71,6 +76,12 @@ fn run(known: Option<&TokenStream>, code: &TokenStream, body: Span) -> TokenStre
     let (call, outcome, edge, runtime) = (local("call"), local("outcome"), local("edge"), paths::runtime());
     // What the body returns does not live long enough: the compiler says so where it is returned.
     let leave = quote_spanned!(Span::mixed_site().located_at(body)=> (&#edge).leave(#outcome));
+    let call = quote_spanned! {Span::mixed_site()=>
+        let mut #call = #runtime::Call::new();
+        (&mut #call).enter();
+        let #outcome = { #code };
+        (&mut #call).leave(&#outcome);
+    };
     match known {
         // A block of its own: nothing of the look is kept while the call is pending.
         Some(known) => quote_spanned! {Span::mixed_site()=>
@@ -78,21 +89,23 @@ fn run(known: Option<&TokenStream>, code: &TokenStream, body: Span) -> TokenStre
                 if let __resilience::core::option::Option::Some(#outcome) = #known {
                     break 'known #outcome;
                 }
-                let #call = __resilience::core::pin::pin!(#code);
-                #runtime::enter(#call).await
+                #call
+                #outcome
             };
             #leave
         },
-        None => quote_spanned! {Span::mixed_site()=>
-            let #call = __resilience::core::pin::pin!(#code);
-            let #outcome = #runtime::enter(#call).await;
-            #leave
-        },
+        None => quote!(#call #leave),
     }
 }
 
 /// The names around each policy.
-fn layers<'a>(function: &Function, body: &Body, stack: &Stack, returns: &'a Type) -> Vec<At<'a>> {
+fn layers<'a>(
+    function: &Function,
+    body: &Body,
+    stack: &Stack,
+    returns: &'a Type,
+    waits: &[Wait],
+) -> Vec<At<'a>> {
     let names = stack.layers.iter().enumerate().map(|(index, layer)| {
         let own_self = OwnSelf::at(function, body, &Part::around(stack, index), layer);
         At {
@@ -100,6 +113,7 @@ fn layers<'a>(function: &Function, body: &Body, stack: &Stack, returns: &'a Type
             many: stack.layers.iter().filter(|other| other.name == layer.name).count() > 1,
             runtime: paths::runtime(),
             site: local("__SITE"),
+            wait: waits[index],
             params: item("POLICY", index),
             body: body.block.span(),
             returns,
@@ -247,7 +261,8 @@ fn innermost(
     returns: &Type,
     arguments: &Arguments,
     moves: bool,
-) -> TokenStream {
+    wait: Option<Wait>,
+) -> Code {
     let (mut runtime, edge) = (paths::runtime(), local("edge"));
     let (block, statements) = (&body.block, body.block.stream());
     let statements = if body.is_expression() { statements } else { quote!(#block) };
@@ -263,15 +278,25 @@ fn innermost(
         run.set_span(block.span());
         run
     };
-    if moves {
+    let (before, run) = if moves {
         let run = run(quote!(#pin #statements));
-        let run = quote_spanned!(block.span()=> async move #run);
-        quote_spanned!(Span::mixed_site()=> { #bind (&#edge).attempt(#run) })
+        (bind.clone(), quote_spanned!(block.span()=> async move #run))
     } else {
         let run = run(quote!(#pin #whole #bind #statements));
-        let run = quote_spanned!(block.span()=> async #run);
-        quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#run))
-    }
+        (TokenStream::new(), quote_spanned!(block.span()=> async #run))
+    };
+    let Some(wait) = wait else {
+        return Code::Future(quote_spanned!(Span::mixed_site()=> { #before (&#edge).attempt(#run) }));
+    };
+    let (pinned, outcome) = (local("body"), local("outcome"));
+    let waited = wait.on(&quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#pinned)));
+    // The body is gone at the end of this block, while the call is still in place.
+    Code::Outcome(quote_spanned! {Span::mixed_site()=> {
+        #before
+        let #pinned = __resilience::core::pin::pin!(#run);
+        let #outcome = #waited;
+        #outcome
+    }})
 }
 
 /// A body that changes `self` cannot run while a policy holds a part of it.

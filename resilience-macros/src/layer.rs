@@ -10,6 +10,7 @@ use crate::mention;
 use crate::params::Params;
 use crate::paths;
 use crate::receiver::OwnSelf;
+use crate::stretch::Wait;
 
 /// One policy: what the rules judge, and how it wraps what is below it.
 pub(crate) struct Layer {
@@ -44,6 +45,16 @@ pub(crate) trait Wrap {
     /// Whether what is prepared stays with the caller, and cannot go to a thread of a pool.
     fn stays(&self, at: &At<'_>) -> bool {
         !self.needs().crosses && !self.prepare(at).is_empty()
+    }
+
+    /// Whether it keeps what is below as a future of its own.
+    fn divides(&self) -> bool {
+        false
+    }
+
+    /// Whether it cuts what is below where that waits.
+    fn cuts(&self) -> bool {
+        false
     }
 
     /// The code around what is below.
@@ -109,6 +120,14 @@ impl Code {
         }
     }
 
+    /// The same after these statements; a future needs none.
+    pub(crate) fn after(self, statements: &TokenStream) -> Self {
+        match self {
+            Self::Outcome(outcome) => Self::Outcome(quote!(#statements #outcome)),
+            Self::Future(_) => self,
+        }
+    }
+
     /// What a block around the body takes of the function, an error shows at the body.
     pub(crate) fn future(&self, body: Span) -> TokenStream {
         match self {
@@ -165,6 +184,8 @@ pub(crate) struct At<'a> {
     pub(crate) many: bool,
     pub(crate) runtime: Ident,
     pub(crate) site: Ident,
+    /// How it waits for something.
+    pub(crate) wait: Wait,
     /// The const with the parameters.
     pub(crate) params: Ident,
     /// The braces of the body.

@@ -21,6 +21,7 @@ mod pipeline;
 mod policies;
 mod receiver;
 mod stack;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -9,7 +9,7 @@ pub use crate::budget::RetryBudget;
 pub use crate::bulkhead::{
     Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, crossing_of, hand_over,
 };
-pub use crate::call::{enter, pause};
+pub use crate::call::{Call, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
     ClassKnown, ClassUnknown, Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain,
@@ -30,7 +30,7 @@ pub use crate::keyed::{Chosen, Keyed};
 pub use crate::rate_limit::{RateLimit, Turn};
 pub use crate::retry::Retry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
-pub use crate::timeout::Timeout;
+pub use crate::timeout::{Timeout, Timeouts};
 
 /// What a field or a method of a throttled failure gives as its pause.
 pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {

@@ -1,4 +1,8 @@
 //! A call of an annotated function: it has a context of its own, and one timer for all of its policies.
+//!
+//! The function's own coroutine runs the policies one after the other, and whatever it waits for it waits for by
+//! [`Call::run`]. So no policy wraps what is below it in a future: what the compiler lays out for a call is the coroutine and
+//! the body in it.
 
 use std::pin::Pin;
 use std::task::{self, Poll};
@@ -9,62 +13,143 @@ use crate::edge::Outcome;
 use crate::runtime;
 use crate::time::{Tick, Timer};
 
-/// The future of [`enter`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Call<'a, F> {
-    future: Pin<&'a mut F>,
-    context: Option<Context>,
+/// One call. Its context is in place from [`enter`](Self::enter) to [`leave`](Self::leave), except while it is pending.
+pub struct Call {
+    /// Its own; while that is in place, the one around it.
+    context: Context,
+    is_in_place: bool,
     /// Set to the nearest alarm. It may be earlier than needed: that costs a poll, and a change costs as much.
     timer: Option<Timer>,
 }
 
-/// Gives the call a context of its own, in place while the call is polled.
-pub fn enter<F>(future: Pin<&mut F>) -> Call<'_, F> {
-    Call { future, context: None, timer: None }
+impl Call {
+    /// One that has not begun.
+    #[allow(clippy::new_without_default)] // it is not a value for its own sake
+    pub const fn new() -> Self {
+        Self::of(Context::NONE)
+    }
+
+    const fn of(context: Context) -> Self {
+        Self { context, is_in_place: false, timer: None }
+    }
+
+    /// The call begins, inside of the one that runs now.
+    pub fn enter(&mut self) {
+        runtime::touch();
+        // The context is made where it stays: it is large.
+        context::with(|around| {
+            let child = around.child();
+            self.context = std::mem::replace(around, child);
+        });
+        self.is_in_place = true;
+    }
+
+    /// Waits for a part of the call.
+    pub fn run<F: Future>(&mut self, future: F) -> Running<'_, F> {
+        Running { call: self, future }
+    }
+
+    /// The call has ended: it tells the one around it what that must know.
+    pub fn leave<T, E>(&mut self, outcome: &Outcome<T, E>) {
+        self.take_away();
+        let (mine, failed) = (&self.context, outcome.is_err());
+        // What a retry in here gave up on, a retry around here must not take up again.
+        let exhausted = mine.exhausted().filter(|_| failed || mine.gave_up);
+        if let Some(site) = exhausted {
+            context::with(|around| around.exhaust(site));
+        }
+        if mine.is_degraded() {
+            context::with(Context::degrade);
+        }
+    }
+
+    /// It is polled. Between two parts of it, which follow each other in one poll, it stays in place.
+    fn resume(&mut self, cx: &mut task::Context<'_>) {
+        if self.is_in_place {
+            return;
+        }
+        self.context.rang = rings(&mut self.timer, cx);
+        self.context.alarm = None;
+        self.put_in_place();
+    }
+
+    /// It is pending, unless its alarm goes off right away.
+    fn suspend(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        self.take_away();
+        if rearmed(&mut self.context, &mut self.timer, cx) {
+            self.put_in_place();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn put_in_place(&mut self) {
+        put_in_place(&mut self.context);
+        self.is_in_place = true;
+    }
+
+    fn take_away(&mut self) {
+        take_away(&mut self.context);
+        self.is_in_place = false;
+    }
+}
+
+/// In place it is dropped by a panic: the coroutine that it belongs to was running.
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.is_in_place {
+            self.take_away();
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Call::run`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Running<'a, F> {
+        call: &'a mut Call,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Running<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        this.call.resume(cx);
+        loop {
+            let polled = this.future.as_mut().poll(cx);
+            if polled.is_ready() || this.call.suspend(cx).is_pending() {
+                return polled;
+            }
+        }
+    }
+}
+
+/// Runs the policies of an engine as a call.
+pub(crate) async fn enter<F, T, E>(policies: Pin<&mut F>) -> Outcome<T, E>
+where
+    F: Future<Output = Outcome<T, E>>,
+{
+    let mut call = Call::new();
+    call.enter();
+    let outcome = call.run(policies).await;
+    call.leave(&outcome);
+    outcome
 }
 
 /// A part of a call on another thread, with the context that came along.
-pub(crate) fn go_on<F>(future: Pin<&mut F>, context: Context) -> Call<'_, F> {
-    Call { future, context: Some(context), timer: None }
-}
-
-impl<F: Future<Output = Outcome<T, E>>, T, E> Future for Call<'_, F> {
-    type Output = Outcome<T, E>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if let Some(mine) = &mut this.context {
-            mine.rang = rings(&mut this.timer, cx);
-            mine.alarm = None;
-        }
-        loop {
-            let place = InPlace::of_call(&mut this.context);
-            let polled = this.future.as_mut().poll(cx);
-            drop(place);
-            let mine = this.context.as_mut().expect("it was made before the poll");
-            if let Poll::Ready(outcome) = &polled {
-                tell(mine, outcome.is_err());
-                return polled;
-            }
-            if !rearmed(mine, &mut this.timer, cx) {
-                return Poll::Pending;
-            }
-        }
-    }
-}
-
-/// The call has ended: it tells the one around it what that must know.
-fn tell(mine: &Context, failed: bool) {
-    // What a retry in here gave up on, a retry around here must not take up again.
-    if let Some(site) = mine.exhausted()
-        && (failed || mine.gave_up)
-    {
-        context::with(|around| around.exhaust(site));
-    }
-    if mine.is_degraded() {
-        context::with(Context::degrade);
-    }
+pub(crate) async fn go_on<F, T, E>(part: Pin<&mut F>, context: Context) -> Outcome<T, E>
+where
+    F: Future<Output = Outcome<T, E>>,
+{
+    let mut call = Call::of(context);
+    let outcome = call.run(part).await;
+    call.leave(&outcome);
+    outcome
 }
 
 /// Sets the timer to the alarm of a call that is pending. Whether it has fired right away.
@@ -91,43 +176,37 @@ fn rings(timer: &mut Option<Timer>, cx: &mut task::Context<'_>) -> bool {
     rang
 }
 
-/// Does something with the context of a call in place of the one around it.
+/// Does something with this context in place of the one around it.
 pub(crate) fn within<R>(mine: &mut Context, work: impl FnOnce() -> R) -> R {
     let _back = InPlace::of(mine);
     work()
 }
 
-/// The context of a call is in place; the one around it is in its stead until the drop, also by a panic.
+/// A context is in place; the one around it is in its stead until the drop, also by a panic.
 struct InPlace<'a>(&'a mut Context);
 
 impl<'a> InPlace<'a> {
     fn of(mine: &'a mut Context) -> Self {
-        mine.place_picks();
-        // Exchanged, not moved: a context is large, and every poll of every call comes by here.
-        context::with(|around| std::mem::swap(around, mine));
+        put_in_place(mine);
         Self(mine)
-    }
-
-    /// At the first poll of a call its context is made right there.
-    fn of_call(mine: &'a mut Option<Context>) -> Self {
-        match mine {
-            Some(mine) => Self::of(mine),
-            None => {
-                runtime::touch();
-                Self(context::with(|around| {
-                    let child = around.child();
-                    mine.insert(std::mem::replace(around, child))
-                }))
-            }
-        }
     }
 }
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
-        context::with(|current| std::mem::swap(current, self.0));
-        self.0.take_picks();
+        take_away(self.0);
     }
+}
+
+/// Exchanged, not moved: a context is large, and every poll of every call comes by here.
+fn put_in_place(mine: &mut Context) {
+    mine.place_picks();
+    context::with(|around| std::mem::swap(around, mine));
+}
+
+fn take_away(mine: &mut Context) {
+    context::with(|current| std::mem::swap(current, mine));
+    mine.take_picks();
 }
 
 /// Waits between two attempts. Nothing is nothing: a timer of zero would cost a millisecond.
@@ -171,13 +250,15 @@ mod tests {
         let cx = &mut task::Context::from_waker(Waker::noop());
         for polls in [0, 1] {
             let mut polled = 0;
-            let future = pin!(poll_fn(|_| -> Poll<Outcome<(), Error>> {
-                assert!(is_in_a_call());
-                assert!(polled < polls, "of the body");
-                polled += 1;
-                Poll::Pending
-            }));
-            let mut call = pin!(enter(future));
+            let mut call = pin!(async {
+                let future = pin!(poll_fn(|_| -> Poll<Outcome<(), Error>> {
+                    assert!(is_in_a_call());
+                    assert!(polled < polls, "of the body");
+                    polled += 1;
+                    Poll::Pending
+                }));
+                enter(future).await
+            });
             for _ in 0..polls {
                 assert!(call.as_mut().poll(cx).is_pending() && !is_in_a_call());
             }

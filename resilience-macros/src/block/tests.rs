@@ -143,19 +143,74 @@ fn a_method_has_the_policies_of_its_block_outside() {
                     __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
-                let call = __resilience::core::pin::pin!(
-                    async { { let timed = __resilience::core::pin::pin!(async { { let mut retry = (&
-                    __RETRY_1).start(); loop { (& mut retry).begin(); let wait = { let outcome = { (&
-                    edge).attempt(async move { if false { return __resilience::never:: < Result <
-                    u32, E > > (); } self.get(1). await }) } . await; match (& retry).next((& edge)
-                    .verdict(& outcome, __resilience::core::option::Option::None,
-                    __resilience::core::option::Option::None),
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::option::Option::Some(wait) => wait,
-                    __resilience::core::option::Option::None => break outcome, } };
-                    __resilience::pause(wait). await; } } }); (& __TIMEOUT_0).cut(timed). await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
+                    'timeout_0_0: {
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                            .begin(0usize, &__TIMEOUT_0)
+                        {
+                            break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                __resilience::Stop::Rejection(rejection),
+                            );
+                        }
+                        let outcome = {
+                            let mut retry = (&__RETRY_1).start();
+                            loop {
+                                (&mut retry).begin();
+                                let wait = {
+                                    let outcome = {
+                                        let body = __resilience::core::pin::pin!(
+                                            async move { if false { return __resilience::never:: <
+                                            Result < u32, E > > (); } self.get(1). await }
+                                        );
+                                        let outcome = match (&mut call)
+                                            .run((&mut timeouts).run((&edge).attempt(body)))
+                                            .await
+                                        {
+                                            __resilience::core::result::Result::Ok(ready) => ready,
+                                            __resilience::core::result::Result::Err(cut) => {
+                                                break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                                    __resilience::Stop::Rejection(cut.error),
+                                                );
+                                            }
+                                        };
+                                        outcome
+                                    };
+                                    match (&retry)
+                                        .next(
+                                            (&edge)
+                                                .verdict(
+                                                    &outcome,
+                                                    __resilience::core::option::Option::None,
+                                                    __resilience::core::option::Option::None,
+                                                ),
+                                            __resilience::core::option::Option::None,
+                                        )
+                                    {
+                                        __resilience::core::option::Option::Some(wait) => wait,
+                                        __resilience::core::option::Option::None => break outcome,
+                                    }
+                                };
+                                match (&mut call)
+                                    .run((&mut timeouts).run(__resilience::pause(wait)))
+                                    .await
+                                {
+                                    __resilience::core::result::Result::Ok(ready) => ready,
+                                    __resilience::core::result::Result::Err(cut) => {
+                                        break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(cut.error),
+                                        );
+                                    }
+                                };
+                            }
+                        };
+                        (&mut timeouts).end(0usize);
+                        outcome
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],

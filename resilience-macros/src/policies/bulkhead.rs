@@ -69,11 +69,12 @@ fn pool(args: &mut Args, fields: &mut Fields<Bulkhead>) -> Option<Expr> {
 
 /// The code of a bulkhead: what is below, in a place of it.
 fn inside(at: &At<'_>, admission: &TokenStream, inner: &TokenStream) -> TokenStream {
+    let admission = at.wait.on(admission);
     let label = at.label("bulkhead");
     let (place, rejection) = (at.local("place"), local("rejection"));
     quote_spanned! {Span::mixed_site()=>
         #label: {
-            let #place = match #admission.await {
+            let #place = match #admission {
                 __resilience::core::result::Result::Ok(#place) => #place,
                 __resilience::core::result::Result::Err(#rejection) => {
                     break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
@@ -125,13 +126,18 @@ impl Wrap for OnPool {
         quote_spanned!(join(place)=> let #pool: &'static #runtime::Pool = &#place;)
     }
 
+    fn divides(&self) -> bool {
+        true
+    }
+
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, site, place) = (inner.future(at.body), &at.site, at.local("place"));
         let (crossing, pool) = (local("crossing"), local("pool"));
         // At the argument, where an error in what is handed over points.
         let run = Ident::new("run", Span::mixed_site().located_at(join(&self.pool)));
-        let inner =
-            quote_spanned!(Span::mixed_site()=> (&#crossing).#run(#pool, &#site, #place, #inner).await);
+        let handed_over =
+            quote_spanned!(Span::mixed_site()=> (&#crossing).#run(#pool, &#site, #place, #inner));
+        let inner = at.wait.on(&handed_over);
         inside(at, &quote!(#pool.admit(&#site)), &inner)
     }
 }

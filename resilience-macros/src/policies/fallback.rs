@@ -56,7 +56,7 @@ impl Wrap for Substitute {
         let (edge, outcome, error, answer) =
             (local("edge"), local("outcome"), local("error"), local("answer"));
         let (when, restored) = (predicate(self.when.as_ref()), at.own_self.restored());
-        let call = self.answer.call(&edge, &error, &at.runtime);
+        let call = self.answer.call(&edge, &error, at);
         // The error leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {

@@ -113,12 +113,17 @@ impl Wrap for Race {
         at.declare("HEDGE", "Hedge")
     }
 
+    fn divides(&self) -> bool {
+        true
+    }
+
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let (inner, hedge) = (inner.future(at.body), item("HEDGE", at.index));
         let (first, race, outcome) = (at.local("first"), at.local("race"), local("outcome"));
         let (earn, budget, once) =
             (earn(self.budget.as_ref(), at), budget(self.budget.as_ref(), at), &at.once);
         let [slot, own] = at.own_self.side_by_side(&at.local("self_slot")).unwrap_or_default();
+        let decided = at.wait.on(&quote_spanned!(Span::mixed_site()=> (&mut #race)));
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
             #earn
@@ -128,7 +133,7 @@ impl Wrap for Race {
             loop {
                 #own
                 (&mut #race).start(#inner);
-                if let __resilience::core::option::Option::Some(#outcome) = (&mut #race).await {
+                if let __resilience::core::option::Option::Some(#outcome) = #decided {
                     break #outcome;
                 }
             }

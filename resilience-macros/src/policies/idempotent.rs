@@ -210,6 +210,10 @@ impl Wrap for Remember {
         }
     }
 
+    fn divides(&self) -> bool {
+        self.tx.is_none()
+    }
+
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let once = self.once(at);
         if self.tx.is_some() {
@@ -221,9 +225,11 @@ impl Wrap for Remember {
         let (question, operation) = (at.local("question"), at.local("operation"));
         let (record, rejection) = (local("record"), local("rejection"));
         let (outcome, edge) = (local("outcome"), local("edge"));
+        let wait = |future| at.wait.on(&future);
+        let answer = wait(quote_spanned!(Span::mixed_site()=> (&#question).answer()));
         let claimed = quote_spanned! {Span::mixed_site()=> {
             let #question = (&#ledger).ask(&#names, || __resilience::core::any::type_name_of_val(&|| ()));
-            match (&#question).answer().await {
+            match #answer {
                 #runtime::Entry::Run(#claim) => #claim,
                 #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
                 #runtime::Entry::Rejected(#rejection) => {
@@ -233,9 +239,13 @@ impl Wrap for Remember {
         }};
         let pinned =
             quote_spanned!(Span::mixed_site()=> let #operation = __resilience::core::pin::pin!(#inner););
+        let kept = wait(quote_spanned!(Span::mixed_site()=> (&mut #claim).keep(#operation)));
+        let settled =
+            wait(quote_spanned!(Span::mixed_site()=> (&mut #claim).settle(#outcome, &#edge, &#codec)));
         let kept = quote_spanned! {Span::mixed_site()=>
-            let #outcome = (&mut #claim).keep(#operation).await;
-            (&mut #claim).settle(#outcome, &#edge, &#codec).await
+            let #outcome = #kept;
+            let #outcome = #settled;
+            #outcome
         };
         match once {
             None => {
@@ -243,13 +253,14 @@ impl Wrap for Remember {
             }
             Some(once) => {
                 let claimed = unless(&once, &claimed);
+                let unprotected = wait(quote!(#operation));
                 quote_spanned! {Span::mixed_site()=>
                     #label: {
                         let #claim = #claimed;
                         #pinned
                         match #claim {
                             __resilience::core::option::Option::Some(mut #claim) => { #kept }
-                            __resilience::core::option::Option::None => #operation.await,
+                            __resilience::core::option::Option::None => #unprotected,
                         }
                     }
                 }

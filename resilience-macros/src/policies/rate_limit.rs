@@ -191,10 +191,10 @@ impl Wrap for Limit {
             Some(_) => quote!(#weight),
             None => quote!((&#params.weight).fixed()),
         };
-        let (inner, turn) = (inner.outcome(), self.engine.admit(at, Some(&weight)));
+        let (inner, turn) = (inner.outcome(), at.wait.on(&self.engine.admit(at, Some(&weight))));
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                if let __resilience::core::result::Result::Err(#rejection) = #turn.await {
+                if let __resilience::core::result::Result::Err(#rejection) = #turn {
                     break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
                 }
                 #inner

@@ -94,6 +94,7 @@ impl Wrap for Repeat {
         let last = quote!((&#retry).last());
         let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
         let (restored, again) = (at.own_self.restored(), again(self, at));
+        let pause = at.wait.on(&quote_spanned!(Span::mixed_site()=> #runtime::pause(#wait)));
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = (&#policy).start() #once #only_if;
             #earn
@@ -111,7 +112,7 @@ impl Wrap for Repeat {
                         __resilience::core::option::Option::None => break #outcome,
                     }
                 };
-                #runtime::pause(#wait).await;
+                #pause;
             }
         }}
     }

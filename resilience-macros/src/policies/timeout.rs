@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use resilience_policy::Policy;
 use resilience_policy::timeout::Timeout;
@@ -168,16 +168,28 @@ impl Wrap for Cut {
         false
     }
 
+    fn cuts(&self) -> bool {
+        true
+    }
+
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
-        let (inner, policy, timed) = (inner.future(at.body), item("TIMEOUT", at.index), local("timed"));
-        let limit = at.local("limit");
-        let cut = match self.dynamic {
-            None => quote!((&#policy).cut(#timed)),
-            Some(_) => quote!((&#policy).cut_after(#limit, #timed)),
+        let (inner, policy, label) =
+            (inner.outcome(), item("TIMEOUT", at.index), at.wait.label(at.wait.level()));
+        let (timeouts, level, limit) = (at.wait.timeouts(), at.wait.level(), at.local("limit"));
+        let (outcome, rejection) = (local("outcome"), local("rejection"));
+        let begin = match self.dynamic {
+            None => quote!(begin(#level, &#policy)),
+            Some(_) => quote!(begin_for(#level, &#policy, #limit)),
         };
-        quote_spanned! {proc_macro2::Span::mixed_site()=> {
-            let #timed = __resilience::core::pin::pin!(#inner);
-            #cut.await
-        }}
+        quote_spanned! {Span::mixed_site()=>
+            #label: {
+                if let __resilience::core::result::Result::Err(#rejection) = (&mut #timeouts).#begin {
+                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
+                }
+                let #outcome = #inner;
+                (&mut #timeouts).end(#level);
+                #outcome
+            }
+        }
     }
 }

@@ -57,25 +57,53 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 let mut word_slot = __resilience::slot::<String>(word);
                 let mut a_slot = __resilience::slot(a);
                 let mut b_slot = __resilience::slot(b);
-                let call = __resilience::core::pin::pin!(
-                    async { { let mut retry = (& __RETRY_0).start(); loop { (& mut retry).begin();
-                    let wait = { let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < _, E > > (); } let _ = & mut * self;
-                    #[allow(clippy::shadow_unrelated)] let mut word = __resilience::hand_out(& mut
-                    word_slot, (& retry).last()); #[allow(clippy::shadow_unrelated)] let a =
-                    __resilience::hand_out(& mut a_slot, (& retry).last());
-                    #[allow(clippy::shadow_unrelated)] let b = __resilience::hand_out(& mut b_slot,
-                    (& retry).last()); #[allow(clippy::shadow_unrelated)] let limit =
-                    __resilience::again:: < Limit > (& limit); self.out.push(word, a, b, limit) }).
-                    await; match (& retry).next((& edge).verdict(& outcome,
-                    __resilience::core::option::Option::Some(& | error | error.may_pass(limit)),
-                    __resilience::core::option::Option::None),
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::option::Option::Some(wait) => wait,
-                    __resilience::core::option::Option::None => break outcome, } };
-                    __resilience::pause(wait). await; } } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    {
+                        let mut retry = (&__RETRY_0).start();
+                        loop {
+                            (&mut retry).begin();
+                            let wait = {
+                                let outcome = {
+                                    let body = __resilience::core::pin::pin!(
+                                        async { if false { return __resilience::never:: < Result < _,
+                                        E > > (); } let _ = & mut * self;
+                                        #[allow(clippy::shadow_unrelated)] let mut word =
+                                        __resilience::hand_out(& mut word_slot, (& retry).last());
+                                        #[allow(clippy::shadow_unrelated)] let a =
+                                        __resilience::hand_out(& mut a_slot, (& retry).last());
+                                        #[allow(clippy::shadow_unrelated)] let b =
+                                        __resilience::hand_out(& mut b_slot, (& retry).last());
+                                        #[allow(clippy::shadow_unrelated)] let limit =
+                                        __resilience::again:: < Limit > (& limit); self.out
+                                        .push(word, a, b, limit) }
+                                    );
+                                    let outcome = (&mut call).run((&edge).attempt(body)).await;
+                                    outcome
+                                };
+                                match (&retry)
+                                    .next(
+                                        (&edge)
+                                            .verdict(
+                                                &outcome,
+                                                __resilience::core::option::Option::Some(
+                                                    &|error| error.may_pass(limit),
+                                                ),
+                                                __resilience::core::option::Option::None,
+                                            ),
+                                        __resilience::core::option::Option::None,
+                                    )
+                                {
+                                    __resilience::core::option::Option::Some(wait) => wait,
+                                    __resilience::core::option::Option::None => break outcome,
+                                }
+                            };
+                            (&mut call).run(__resilience::pause(wait)).await;
+                        }
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],
@@ -142,29 +170,75 @@ fn attempts_that_overlap_share_the_arguments() {
                 );
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
                 let this = __resilience::again(&self);
-                let call = __resilience::core::pin::pin!(
-                    async { { let mut retry = (& __RETRY_0).start(); let mut self_slot =
-                    __resilience::slot(self); loop { (& mut retry).begin(); self =
-                    __resilience::hand_out(& mut self_slot, (& retry).last()); let wait = { let
-                    outcome = { { let budget : & __resilience::RetryBudget = & this.budget; budget
-                    .earn(); } let first =
-                    __resilience::core::pin::pin!(__resilience::core::option::Option::None); let mut
-                    race = (& __HEDGE_1).race(first, __resilience::core::option::Option::Some({ let
-                    budget : & __resilience::RetryBudget = & this.budget; budget })); let self_slot =
-                    self; loop { self = __resilience::another(& self_slot); (& mut race).start({
-                    #[allow(clippy::shadow_unrelated)] let id = __resilience::another:: < u32 > (&
-                    id); (& edge).attempt(async move { if false { return __resilience::never:: <
-                    Result < Reply, E > > (); } self.client.load(id, name). await }) }); if let
-                    __resilience::core::option::Option::Some(outcome) = (& mut race). await { break
-                    outcome; } } }; match (& retry).next((& edge).verdict(& outcome,
-                    __resilience::core::option::Option::None,
-                    __resilience::core::option::Option::None),
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::option::Option::Some(wait) => wait,
-                    __resilience::core::option::Option::None => break outcome, } };
-                    __resilience::pause(wait). await; } } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    {
+                        let mut retry = (&__RETRY_0).start();
+                        let mut self_slot = __resilience::slot(self);
+                        loop {
+                            (&mut retry).begin();
+                            self = __resilience::hand_out(&mut self_slot, (&retry).last());
+                            let wait = {
+                                let outcome = {
+                                    {
+                                        let budget: &__resilience::RetryBudget = &this.budget;
+                                        budget.earn();
+                                    }
+                                    let first = __resilience::core::pin::pin!(
+                                        __resilience::core::option::Option::None
+                                    );
+                                    let mut race = (&__HEDGE_1)
+                                        .race(
+                                            first,
+                                            __resilience::core::option::Option::Some({
+                                                let budget: &__resilience::RetryBudget = &this.budget;
+                                                budget
+                                            }),
+                                        );
+                                    let self_slot = self;
+                                    loop {
+                                        self = __resilience::another(&self_slot);
+                                        (&mut race)
+                                            .start({
+                                                #[allow(clippy::shadow_unrelated)]
+                                                let id = __resilience::another::<u32>(&id);
+                                                (&edge)
+                                                    .attempt(async move {
+                                                        if false {
+                                                            return __resilience::never::<Result<Reply, E>>();
+                                                        }
+                                                        self.client.load(id, name).await
+                                                    })
+                                            });
+                                        if let __resilience::core::option::Option::Some(outcome) = (&mut call)
+                                            .run((&mut race))
+                                            .await
+                                        {
+                                            break outcome;
+                                        }
+                                    }
+                                };
+                                match (&retry)
+                                    .next(
+                                        (&edge)
+                                            .verdict(
+                                                &outcome,
+                                                __resilience::core::option::Option::None,
+                                                __resilience::core::option::Option::None,
+                                            ),
+                                        __resilience::core::option::Option::None,
+                                    )
+                                {
+                                    __resilience::core::option::Option::Some(wait) => wait,
+                                    __resilience::core::option::Option::None => break outcome,
+                                }
+                            };
+                            (&mut call).run(__resilience::pause(wait)).await;
+                        }
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],
@@ -238,30 +312,100 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();
                 let pool: &'static __resilience::Pool = &REPORTS;
                 let mut title_slot = __resilience::slot::<String>(title);
-                let call = __resilience::core::pin::pin!(
-                    async { { let mut retry = (& __RETRY_0).start(); let mut self_slot =
-                    __resilience::slot(self); loop { (& mut retry).begin(); self =
-                    __resilience::hand_out(& mut self_slot, (& retry).last()); let wait = { let
-                    outcome = 'bulkhead : { let place = match pool.admit(& __SITE). await {
-                    __resilience::core::result::Result::Ok(place) => place,
-                    __resilience::core::result::Result::Err(rejection) => { break 'bulkhead
-                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                    } }; (& crossing).run(pool, & __SITE, place, { self =
-                    __resilience::hand_over(self); #[allow(clippy::shadow_unrelated)] let title =
-                    __resilience::hand_over(__resilience::hand_out(& mut title_slot, (& retry)
-                    .last())); async move { { let timed = __resilience::core::pin::pin!({
-                    #[allow(clippy::shadow_unrelated)] let mut title = title; (& edge).attempt(async
-                    move { if false { return __resilience::never:: < Result < Report, Error > > (); }
-                    { title.push('!'); self.write(& title). await } }) }); (& __TIMEOUT_2).cut(timed)
-                    . await } } }). await }; match (& retry).next((& edge).verdict(& outcome,
-                    __resilience::core::option::Option::None,
-                    __resilience::core::option::Option::None),
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::option::Option::Some(wait) => wait,
-                    __resilience::core::option::Option::None => break outcome, } };
-                    __resilience::pause(wait). await; } } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    {
+                        let mut retry = (&__RETRY_0).start();
+                        let mut self_slot = __resilience::slot(self);
+                        loop {
+                            (&mut retry).begin();
+                            self = __resilience::hand_out(&mut self_slot, (&retry).last());
+                            let wait = {
+                                let outcome = 'bulkhead: {
+                                    let place = match (&mut call).run(pool.admit(&__SITE)).await {
+                                        __resilience::core::result::Result::Ok(place) => place,
+                                        __resilience::core::result::Result::Err(rejection) => {
+                                            break 'bulkhead __resilience::core::result::Result::Err(
+                                                __resilience::Stop::Rejection(rejection),
+                                            );
+                                        }
+                                    };
+                                    (&mut call)
+                                        .run(
+                                            (&crossing)
+                                                .run(
+                                                    pool,
+                                                    &__SITE,
+                                                    place,
+                                                    {
+                                                        self = __resilience::hand_over(self);
+                                                        #[allow(clippy::shadow_unrelated)]
+                                                        let title = __resilience::hand_over(
+                                                            __resilience::hand_out(&mut title_slot, (&retry).last()),
+                                                        );
+                                                        async move {
+                                                            let mut timeouts_1 = __resilience::Timeouts::<
+                                                                1usize,
+                                                            >::new();
+                                                            'timeout_1_0: {
+                                                                if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts_1)
+                                                                    .begin(0usize, &__TIMEOUT_2)
+                                                                {
+                                                                    break 'timeout_1_0 __resilience::core::result::Result::Err(
+                                                                        __resilience::Stop::Rejection(rejection),
+                                                                    );
+                                                                }
+                                                                let outcome = {
+                                                                    #[allow(clippy::shadow_unrelated)]
+                                                                    let mut title = title;
+                                                                    let body = __resilience::core::pin::pin!(
+                                                                        async move { if false { return __resilience::never:: <
+                                                                        Result < Report, Error > > (); } { title.push('!'); self
+                                                                        .write(& title). await } }
+                                                                    );
+                                                                    let outcome = match (&mut timeouts_1)
+                                                                        .run((&edge).attempt(body))
+                                                                        .await
+                                                                    {
+                                                                        __resilience::core::result::Result::Ok(ready) => ready,
+                                                                        __resilience::core::result::Result::Err(cut) => {
+                                                                            break 'timeout_1_0 __resilience::core::result::Result::Err(
+                                                                                __resilience::Stop::Rejection(cut.error),
+                                                                            );
+                                                                        }
+                                                                    };
+                                                                    outcome
+                                                                };
+                                                                (&mut timeouts_1).end(0usize);
+                                                                outcome
+                                                            }
+                                                        }
+                                                    },
+                                                ),
+                                        )
+                                        .await
+                                };
+                                match (&retry)
+                                    .next(
+                                        (&edge)
+                                            .verdict(
+                                                &outcome,
+                                                __resilience::core::option::Option::None,
+                                                __resilience::core::option::Option::None,
+                                            ),
+                                        __resilience::core::option::Option::None,
+                                    )
+                                {
+                                    __resilience::core::option::Option::Some(wait) => wait,
+                                    __resilience::core::option::Option::None => break outcome,
+                                }
+                            };
+                            (&mut call).run(__resilience::pause(wait)).await;
+                        }
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],

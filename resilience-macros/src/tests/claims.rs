@@ -61,19 +61,44 @@ fn a_right_is_had_while_the_body_runs() {
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
                 let right = __resilience::Encoded::of(&(&self.name, &day));
-                let call = __resilience::core::pin::pin!(
-                    async { 'exclusive : { let mut lead = match (& __EXCLUSIVE_0)
-                    .lead(__resilience::core::option::Option::Some(& right)). await {
-                    __resilience::core::result::Result::Ok(lead) => lead,
-                    __resilience::core::result::Result::Err(rejection) => { break 'exclusive
-                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                    } }; let held = __resilience::core::pin::pin!(async { { let timed =
-                    __resilience::core::pin::pin!((& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < u32, Error > > (); } let _ = & * self; self
-                    .work(day). await })); (& __TIMEOUT_1).cut(timed). await } }); (& mut lead)
-                    .keep(held). await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    'exclusive: {
+                        let mut lead = match (&mut call)
+                            .run(
+                                (&__EXCLUSIVE_0)
+                                    .lead(__resilience::core::option::Option::Some(&right)),
+                            )
+                            .await
+                        {
+                            __resilience::core::result::Result::Ok(lead) => lead,
+                            __resilience::core::result::Result::Err(rejection) => {
+                                break 'exclusive __resilience::core::result::Result::Err(
+                                    __resilience::Stop::Rejection(rejection),
+                                );
+                            }
+                        };
+                        let held = __resilience::core::pin::pin!(
+                            async { let mut timeouts_1 = __resilience::Timeouts:: < 1usize > ::new();
+                            'timeout_1_0 : { if let
+                            __resilience::core::result::Result::Err(rejection) = (& mut timeouts_1)
+                            .begin(0usize, & __TIMEOUT_1) { break 'timeout_1_0
+                            __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                            } let outcome = { let body = __resilience::core::pin::pin!(async { if
+                            false { return __resilience::never:: < Result < u32, Error > > (); } let
+                            _ = & * self; self.work(day). await }); let outcome = match (& mut
+                            timeouts_1).run((& edge).attempt(body)). await {
+                            __resilience::core::result::Result::Ok(ready) => ready,
+                            __resilience::core::result::Result::Err(cut) => { break 'timeout_1_0
+                            __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
+                            .error)); } }; outcome }; (& mut timeouts_1).end(0usize); outcome } }
+                        );
+                        let outcome = (&mut call).run((&mut lead).keep(held)).await;
+                        outcome
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],
@@ -138,20 +163,47 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                     scope: __resilience::core::option::Option::None,
                     fingerprint: __resilience::core::option::Option::None,
                 };
-                let call = __resilience::core::pin::pin!(
-                    async { 'idempotent : { let claim = match (& __LEDGER_0).claim_in(& transaction,
-                    & mut unit.tx, & names, || __resilience::core::any::type_name_of_val(& || ())).
-                    await { __resilience::Entry::Run(claim) => claim,
-                    __resilience::Entry::Known(record) => break 'idempotent(& __LEDGER_0).replay(&
-                    record, & codec), __resilience::Entry::Rejected(rejection) => { break 'idempotent
-                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                    } }; let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Result < u64, PayError > > (); }
-                    #[allow(clippy::shadow_unrelated)] let unit = & mut * unit; insert(unit, order).
-                    await }). await; claim.settle(& transaction, & mut unit.tx, outcome, & edge, &
-                    codec). await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    'idempotent: {
+                        let claim = match (&mut call)
+                            .run(
+                                (&__LEDGER_0)
+                                    .claim_in(
+                                        &transaction,
+                                        &mut unit.tx,
+                                        &names,
+                                        || __resilience::core::any::type_name_of_val(&|| ()),
+                                    ),
+                            )
+                            .await
+                        {
+                            __resilience::Entry::Run(claim) => claim,
+                            __resilience::Entry::Known(record) => {
+                                break 'idempotent (&__LEDGER_0).replay(&record, &codec);
+                            }
+                            __resilience::Entry::Rejected(rejection) => {
+                                break 'idempotent __resilience::core::result::Result::Err(
+                                    __resilience::Stop::Rejection(rejection),
+                                );
+                            }
+                        };
+                        let outcome = {
+                            let body = __resilience::core::pin::pin!(
+                                async { if false { return __resilience::never:: < Result < u64,
+                                PayError > > (); } #[allow(clippy::shadow_unrelated)] let unit = &
+                                mut * unit; insert(unit, order). await }
+                            );
+                            let outcome = (&mut call).run((&edge).attempt(body)).await;
+                            outcome
+                        };
+                        (&mut call)
+                            .run(claim.settle(&transaction, &mut unit.tx, outcome, &edge, &codec))
+                            .await
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],

@@ -68,33 +68,86 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     use ::resilience::__private::BareResult as _;
                     ::resilience::__private::any_result::<Reply>().edge_classifying()
                 };
-                let call = __resilience::core::pin::pin!(
-                    async { 'fallback_0 : { let outcome = { let mut retry = (& __RETRY_1).start();
-                    loop { (& mut retry).begin(); let wait = { let outcome = 'fallback_2 : { let
-                    outcome = { #[allow(clippy::shadow_unrelated)] let name = __resilience::again:: <
-                    String > (& name); (& edge).attempt(async move { if false { return
-                    __resilience::never:: < Reply > (); } fetch(name). await }) } . await; let error
-                    = match (& edge).stands(& __SITE, outcome,
-                    __resilience::core::option::Option::Some(& is_down)) {
-                    __resilience::core::result::Result::Ok(outcome) => break 'fallback_2 outcome,
-                    __resilience::core::result::Result::Err(error) => error, };
-                    #[allow(unused_variables, unused_mut)] let name = __resilience::again:: < String
-                    > (& name); let answer = __resilience::answer(& edge, error, | _ | Ok(name)); (&
-                    edge).answered(answer) }; match (& retry).next((& edge).verdict(& outcome,
-                    __resilience::core::option::Option::None,
-                    __resilience::core::option::Option::None),
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::option::Option::Some(wait) => wait,
-                    __resilience::core::option::Option::None => break outcome, } };
-                    __resilience::pause(wait). await; } }; let error = match (& edge).stands(&
-                    __SITE, outcome, __resilience::core::option::Option::None) {
-                    __resilience::core::result::Result::Ok(outcome) => break 'fallback_0 outcome,
-                    __resilience::core::result::Result::Err(error) => error, }; let answer =
-                    __resilience::answer_later(& edge, error, async | error |
-                    __resilience::awaited(cached(error)).future(). await). await; (& edge)
-                    .answered(answer) } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    'fallback_0: {
+                        let outcome = {
+                            let mut retry = (&__RETRY_1).start();
+                            loop {
+                                (&mut retry).begin();
+                                let wait = {
+                                    let outcome = 'fallback_2: {
+                                        let outcome = {
+                                            #[allow(clippy::shadow_unrelated)]
+                                            let name = __resilience::again::<String>(&name);
+                                            let body = __resilience::core::pin::pin!(
+                                                async move { if false { return __resilience::never:: < Reply
+                                                > (); } fetch(name). await }
+                                            );
+                                            let outcome = (&mut call).run((&edge).attempt(body)).await;
+                                            outcome
+                                        };
+                                        let error = match (&edge)
+                                            .stands(
+                                                &__SITE,
+                                                outcome,
+                                                __resilience::core::option::Option::Some(&is_down),
+                                            )
+                                        {
+                                            __resilience::core::result::Result::Ok(outcome) => {
+                                                break 'fallback_2 outcome;
+                                            }
+                                            __resilience::core::result::Result::Err(error) => error,
+                                        };
+                                        #[allow(unused_variables, unused_mut)]
+                                        let name = __resilience::again::<String>(&name);
+                                        let answer = __resilience::answer(
+                                            &edge,
+                                            error,
+                                            |_| Ok(name),
+                                        );
+                                        (&edge).answered(answer)
+                                    };
+                                    match (&retry)
+                                        .next(
+                                            (&edge)
+                                                .verdict(
+                                                    &outcome,
+                                                    __resilience::core::option::Option::None,
+                                                    __resilience::core::option::Option::None,
+                                                ),
+                                            __resilience::core::option::Option::None,
+                                        )
+                                    {
+                                        __resilience::core::option::Option::Some(wait) => wait,
+                                        __resilience::core::option::Option::None => break outcome,
+                                    }
+                                };
+                                (&mut call).run(__resilience::pause(wait)).await;
+                            }
+                        };
+                        let error = match (&edge)
+                            .stands(&__SITE, outcome, __resilience::core::option::Option::None)
+                        {
+                            __resilience::core::result::Result::Ok(outcome) => {
+                                break 'fallback_0 outcome;
+                            }
+                            __resilience::core::result::Result::Err(error) => error,
+                        };
+                        let answer = (&mut call)
+                            .run(
+                                __resilience::answer_later(
+                                    &edge,
+                                    error,
+                                    async |error| __resilience::awaited(cached(error)).future().await,
+                                ),
+                            )
+                            .await;
+                        (&edge).answered(answer)
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],
@@ -146,16 +199,31 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                     use __resilience::{ClassKnown as _, ClassUnknown as _};
                     edge.class_told()
                 };
-                let call = __resilience::core::pin::pin!(
-                    async { 'fallback : { let outcome = (& edge).attempt(async { if false { return
-                    __resilience::never:: < Option < u64 > > (); } Some(id) }). await; let error =
-                    match (& edge).stands(& __SITE, outcome,
-                    __resilience::core::option::Option::None) {
-                    __resilience::core::result::Result::Ok(outcome) => break 'fallback outcome,
-                    __resilience::core::result::Result::Err(error) => error, }; let answer =
-                    __resilience::answer(& edge, error, | _ | None); (& edge).answered(answer) } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    'fallback: {
+                        let outcome = {
+                            let body = __resilience::core::pin::pin!(
+                                async { if false { return __resilience::never:: < Option < u64 > >
+                                (); } Some(id) }
+                            );
+                            let outcome = (&mut call).run((&edge).attempt(body)).await;
+                            outcome
+                        };
+                        let error = match (&edge)
+                            .stands(&__SITE, outcome, __resilience::core::option::Option::None)
+                        {
+                            __resilience::core::result::Result::Ok(outcome) => {
+                                break 'fallback outcome;
+                            }
+                            __resilience::core::result::Result::Err(error) => error,
+                        };
+                        let answer = __resilience::answer(&edge, error, |_| None);
+                        (&edge).answered(answer)
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],

@@ -125,37 +125,80 @@ fn the_headline() {
                     {
                         break 'known outcome;
                     }
-                    let call = __resilience::core::pin::pin!(
-                        async { 'idempotent : { let mut claim = { let question = (& __LEDGER_0).ask(&
-                        names, || __resilience::core::any::type_name_of_val(& || ())); match (&
-                        question).answer(). await { __resilience::Entry::Run(claim) => claim,
-                        __resilience::Entry::Known(record) => break 'idempotent(& __LEDGER_0)
-                        .replay(& record, & codec), __resilience::Entry::Rejected(rejection) => {
-                        break 'idempotent
-                        __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                        } } }; let operation = __resilience::core::pin::pin!(async { { let timed =
-                        __resilience::core::pin::pin!(async { { let mut retry = (& __RETRY_2)
-                        .start(); loop { (& mut retry).begin(); let wait = { let outcome = 'breaker :
-                        { let permit = match (& __BREAKER_3).admit(& __SITE) {
-                        __resilience::core::result::Result::Ok(permit) => permit,
-                        __resilience::core::result::Result::Err(rejection) => { break 'breaker
-                        __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                        } }; let outcome = { let timed = __resilience::core::pin::pin!({ (& edge)
-                        .attempt(async move { if false { return __resilience::never:: < Result <
-                        Receipt, PayError > > (); } gateway.post(order). await }) }); (& __TIMEOUT_4)
-                        .cut(timed). await }; permit.settle((& edge).verdict(& outcome,
-                        __resilience::core::option::Option::None,
-                        __resilience::core::option::Option::None)); outcome }; match (& retry)
-                        .next((& edge).verdict(& outcome, __resilience::core::option::Option::None,
-                        __resilience::core::option::Option::None),
-                        __resilience::core::option::Option::None) {
-                        __resilience::core::option::Option::Some(wait) => wait,
-                        __resilience::core::option::Option::None => break outcome, } };
-                        __resilience::pause(wait). await; } } }); (& __TIMEOUT_1).cut(timed). await }
-                        }); let outcome = (& mut claim).keep(operation). await; (& mut claim)
-                        .settle(outcome, & edge, & codec). await } }
-                    );
-                    __resilience::enter(call).await
+                    let mut call = __resilience::Call::new();
+                    (&mut call).enter();
+                    let outcome = {
+                        'idempotent: {
+                            let mut claim = {
+                                let question = (&__LEDGER_0)
+                                    .ask(
+                                        &names,
+                                        || __resilience::core::any::type_name_of_val(&|| ()),
+                                    );
+                                match (&mut call).run((&question).answer()).await {
+                                    __resilience::Entry::Run(claim) => claim,
+                                    __resilience::Entry::Known(record) => {
+                                        break 'idempotent (&__LEDGER_0).replay(&record, &codec);
+                                    }
+                                    __resilience::Entry::Rejected(rejection) => {
+                                        break 'idempotent __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(rejection),
+                                        );
+                                    }
+                                }
+                            };
+                            let operation = __resilience::core::pin::pin!(
+                                async { let mut timeouts_1 = __resilience::Timeouts:: < 2usize >
+                                ::new(); 'timeout_1_0 : { if let
+                                __resilience::core::result::Result::Err(rejection) = (& mut
+                                timeouts_1).begin(0usize, & __TIMEOUT_1) { break 'timeout_1_0
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                                } let outcome = { let mut retry = (& __RETRY_2).start(); loop { (&
+                                mut retry).begin(); let wait = { let outcome = 'breaker : { let
+                                permit = match (& __BREAKER_3).admit(& __SITE) {
+                                __resilience::core::result::Result::Ok(permit) => permit,
+                                __resilience::core::result::Result::Err(rejection) => { break
+                                'breaker
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                                } }; let outcome = 'timeout_1_1 : { if let
+                                __resilience::core::result::Result::Err(rejection) = (& mut
+                                timeouts_1).begin(1usize, & __TIMEOUT_4) { break 'timeout_1_1
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                                } let outcome = { let body = __resilience::core::pin::pin!(async move
+                                { if false { return __resilience::never:: < Result < Receipt,
+                                PayError > > (); } gateway.post(order). await }); let outcome = match
+                                (& mut timeouts_1).run((& edge).attempt(body)). await {
+                                __resilience::core::result::Result::Ok(ready) => ready,
+                                __resilience::core::result::Result::Err(cut) => { if cut.level ==
+                                1usize { break 'timeout_1_1
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
+                                .error)); } break 'timeout_1_0
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
+                                .error)); } }; outcome }; (& mut timeouts_1).end(1usize); outcome };
+                                permit.settle((& edge).verdict(& outcome,
+                                __resilience::core::option::Option::None,
+                                __resilience::core::option::Option::None)); outcome }; match (&
+                                retry).next((& edge).verdict(& outcome,
+                                __resilience::core::option::Option::None,
+                                __resilience::core::option::Option::None),
+                                __resilience::core::option::Option::None) {
+                                __resilience::core::option::Option::Some(wait) => wait,
+                                __resilience::core::option::Option::None => break outcome, } }; match
+                                (& mut timeouts_1).run(__resilience::pause(wait)). await {
+                                __resilience::core::result::Result::Ok(ready) => ready,
+                                __resilience::core::result::Result::Err(cut) => { break 'timeout_1_0
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
+                                .error)); } }; } }; (& mut timeouts_1).end(0usize); outcome } }
+                            );
+                            let outcome = (&mut call).run((&mut claim).keep(operation)).await;
+                            let outcome = (&mut call)
+                                .run((&mut claim).settle(outcome, &edge, &codec))
+                                .await;
+                            outcome
+                        }
+                    };
+                    (&mut call).leave(&outcome);
+                    outcome
                 };
                 (&edge).leave(outcome)
             }

@@ -59,12 +59,41 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     __POLICY_0,
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
-                let call = __resilience::core::pin::pin!(
-                    async { { let timed = __resilience::core::pin::pin!((& edge).attempt(async { if
-                    false { return __resilience::never:: < Result < (), E > > (); } Ok(()) })); (&
-                    __TIMEOUT_0).cut(timed). await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
+                    'timeout_0_0: {
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                            .begin(0usize, &__TIMEOUT_0)
+                        {
+                            break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                __resilience::Stop::Rejection(rejection),
+                            );
+                        }
+                        let outcome = {
+                            let body = __resilience::core::pin::pin!(
+                                async { if false { return __resilience::never:: < Result < (), E > >
+                                (); } Ok(()) }
+                            );
+                            let outcome = match (&mut call)
+                                .run((&mut timeouts).run((&edge).attempt(body)))
+                                .await
+                            {
+                                __resilience::core::result::Result::Ok(ready) => ready,
+                                __resilience::core::result::Result::Err(cut) => {
+                                    break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(cut.error),
+                                    );
+                                }
+                            };
+                            outcome
+                        };
+                        (&mut timeouts).end(0usize);
+                        outcome
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],
@@ -189,20 +218,81 @@ fn a_weight_is_computed_before_any_policy_acts() {
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
                 let weight_1: __resilience::core::primitive::u32 = rows.len() as u32;
-                let call = __resilience::core::pin::pin!(
-                    async { { let timed = __resilience::core::pin::pin!(async { 'rate_limit_1 : { if
-                    let __resilience::core::result::Result::Err(rejection) = (& __RATE_LIMIT_1)
-                    .admit(& __SITE, weight_1). await { break 'rate_limit_1
-                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                    } 'rate_limit_2 : { if let __resilience::core::result::Result::Err(rejection) =
-                    (& __RATE_LIMIT_2).admit(& __SITE, (& __POLICY_2.weight).fixed()). await { break
-                    'rate_limit_2
-                    __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                    } (& edge).attempt(async { if false { return __resilience::never:: < Result < (),
-                    E > > (); } store(rows). await }). await } } }); (& __TIMEOUT_0).cut(timed).
-                    await } }
-                );
-                let outcome = __resilience::enter(call).await;
+                let mut call = __resilience::Call::new();
+                (&mut call).enter();
+                let outcome = {
+                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
+                    'timeout_0_0: {
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                            .begin(0usize, &__TIMEOUT_0)
+                        {
+                            break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                __resilience::Stop::Rejection(rejection),
+                            );
+                        }
+                        let outcome = 'rate_limit_1: {
+                            if let __resilience::core::result::Result::Err(rejection) = match (&mut call)
+                                .run((&mut timeouts).run((&__RATE_LIMIT_1).admit(&__SITE, weight_1)))
+                                .await
+                            {
+                                __resilience::core::result::Result::Ok(ready) => ready,
+                                __resilience::core::result::Result::Err(cut) => {
+                                    break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(cut.error),
+                                    );
+                                }
+                            } {
+                                break 'rate_limit_1 __resilience::core::result::Result::Err(
+                                    __resilience::Stop::Rejection(rejection),
+                                );
+                            }
+                            'rate_limit_2: {
+                                if let __resilience::core::result::Result::Err(rejection) = match (&mut call)
+                                    .run(
+                                        (&mut timeouts)
+                                            .run(
+                                                (&__RATE_LIMIT_2)
+                                                    .admit(&__SITE, (&__POLICY_2.weight).fixed()),
+                                            ),
+                                    )
+                                    .await
+                                {
+                                    __resilience::core::result::Result::Ok(ready) => ready,
+                                    __resilience::core::result::Result::Err(cut) => {
+                                        break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(cut.error),
+                                        );
+                                    }
+                                } {
+                                    break 'rate_limit_2 __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(rejection),
+                                    );
+                                }
+                                {
+                                    let body = __resilience::core::pin::pin!(
+                                        async { if false { return __resilience::never:: < Result <
+                                        (), E > > (); } store(rows). await }
+                                    );
+                                    let outcome = match (&mut call)
+                                        .run((&mut timeouts).run((&edge).attempt(body)))
+                                        .await
+                                    {
+                                        __resilience::core::result::Result::Ok(ready) => ready,
+                                        __resilience::core::result::Result::Err(cut) => {
+                                            break 'timeout_0_0 __resilience::core::result::Result::Err(
+                                                __resilience::Stop::Rejection(cut.error),
+                                            );
+                                        }
+                                    };
+                                    outcome
+                                }
+                            }
+                        };
+                        (&mut timeouts).end(0usize);
+                        outcome
+                    }
+                };
+                (&mut call).leave(&outcome);
                 (&edge).leave(outcome)
             }
         "#]],

@@ -8,6 +8,7 @@ use syn::{Expr, ExprClosure, Token};
 use crate::args::find_ident;
 use crate::error::{Errors, Result, at, nearest};
 use crate::item::join;
+use crate::layer::At;
 
 /// A closure or a path, and whether what it gives is awaited.
 pub(crate) enum Answer {
@@ -86,21 +87,24 @@ impl Answer {
     }
 
     /// The call of it with the error.
-    pub(super) fn call(&self, edge: &Ident, error: &Ident, runtime: &Ident) -> TokenStream {
+    pub(super) fn call(&self, edge: &Ident, error: &Ident, at: &At<'_>) -> TokenStream {
         let answer = self.expr();
         let called = if matches!(answer, Expr::Path(_)) { quote!(#answer) } else { quote!((#answer)) };
         // All of it stands at the user's own tokens, where an error of types is shown.
         let here = Span::mixed_site().located_at(join(answer));
-        let (mut edge, mut error, mut runtime) = (edge.clone(), error.clone(), runtime.clone());
+        let (mut edge, mut error, mut runtime) = (edge.clone(), error.clone(), at.runtime.clone());
         for ident in [&mut edge, &mut error, &mut runtime] {
             ident.set_span(here);
         }
         match self {
             Self::Now(_) => quote_spanned!(here=> #runtime::answer(&#edge, #error, #answer)),
-            Self::Closure(_) => quote_spanned!(here=> #runtime::answer_later(&#edge, #error, #answer).await),
+            Self::Closure(_) => {
+                at.wait.on(&quote_spanned!(here=> #runtime::answer_later(&#edge, #error, #answer)))
+            }
             Self::Path(..) => {
                 let call = quote_spanned!(here=> #runtime::awaited(#called(#error)).future().await);
-                quote_spanned!(here=> #runtime::answer_later(&#edge, #error, async |#error| #call).await)
+                at.wait
+                    .on(&quote_spanned!(here=> #runtime::answer_later(&#edge, #error, async |#error| #call)))
             }
         }
     }

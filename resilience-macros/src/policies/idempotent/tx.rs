@@ -61,8 +61,11 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
     let (transaction, tx) = (at.local("transaction"), &at.transaction);
     let (outcome, edge) = (local("outcome"), local("edge"));
     let (record, rejection) = (local("record"), local("rejection"));
+    let claimed = at.wait.on(&quote_spanned! {Span::mixed_site()=>
+        (&#ledger).claim_in(&#transaction, #tx, &#names, || __resilience::core::any::type_name_of_val(&|| ()))
+    });
     let claimed = quote_spanned! {Span::mixed_site()=>
-        match (&#ledger).claim_in(&#transaction, #tx, &#names, || __resilience::core::any::type_name_of_val(&|| ())).await {
+        match #claimed {
             #runtime::Entry::Run(#claim) => #claim,
             #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
             #runtime::Entry::Rejected(#rejection) => {
@@ -70,9 +73,9 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
             }
         }
     };
-    let settled = quote_spanned! {Span::mixed_site()=>
-        #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec).await
-    };
+    let settled = at.wait.on(&quote_spanned! {Span::mixed_site()=>
+        #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec)
+    });
     match once {
         None => quote_spanned! {Span::mixed_site()=>
             #label: {
