@@ -62,9 +62,9 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
         let over = crossing.map(|crossing| crossing.over(&code, &arguments.slots));
         code = Code::Outcome(layer.kind.wrap(over.as_ref().unwrap_or(&code), at));
     }
-    let code = code.after(&stretch::declare(&stack.layers, &waits, 0)).outcome();
+    let begin = stretch::declare(&stack.layers, &waits, 0);
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
-    let run = run(known.as_ref(), &code, body.block.span());
+    let run = run(known.as_ref(), &begin, &code.outcome(), body.block.span());
     let of_one_type = of_one_type(function, stack);
     let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
     let Function { attrs, vis, defaultness, sig, .. } = function;
@@ -72,12 +72,12 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 }
 
 /// The call, where its outcome is not known before.
-fn run(known: Option<&TokenStream>, code: &TokenStream, body: Span) -> TokenStream {
-    let (call, outcome, edge, runtime) = (local("call"), local("outcome"), local("edge"), paths::runtime());
+fn run(known: Option<&TokenStream>, begin: &TokenStream, code: &TokenStream, body: Span) -> TokenStream {
+    let (call, outcome, edge) = (local("call"), local("outcome"), local("edge"));
     // What the body returns does not live long enough: the compiler says so where it is returned.
     let leave = quote_spanned!(Span::mixed_site().located_at(body)=> (&#edge).leave(#outcome));
     let call = quote_spanned! {Span::mixed_site()=>
-        let mut #call = #runtime::Call::new();
+        #begin
         (&mut #call).enter();
         let #outcome = { #code };
         (&mut #call).leave(&#outcome);
@@ -286,10 +286,10 @@ fn innermost(
         (TokenStream::new(), quote_spanned!(block.span()=> async #run))
     };
     let Some(wait) = wait else {
-        return Code::Future(quote_spanned!(Span::mixed_site()=> { #before (&#edge).attempt(#run) }));
+        return Code::Future(quote_spanned!(Span::mixed_site()=> { #before (&#edge).attempt_later(#run) }));
     };
     let (pinned, outcome) = (local("body"), local("outcome"));
-    let waited = wait.on(&quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#pinned)));
+    let waited = wait.outcome(&quote_spanned!(Span::mixed_site()=> (&#edge).attempt(#pinned)));
     // The body is gone at the end of this block, while the call is still in place.
     Code::Outcome(quote_spanned! {Span::mixed_site()=> {
         #before

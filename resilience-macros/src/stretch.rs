@@ -2,7 +2,7 @@
 //! future, such as a hedge, ends the stretch; the others add no layer to the type of the call.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Lifetime;
 
 use crate::layer::Layer;
@@ -37,7 +37,7 @@ pub(crate) fn of_body(layers: &[Layer], waits: &[Wait]) -> Option<Wait> {
     waits.last().copied().filter(|_| !is_kept)
 }
 
-/// At the top of the stretch that begins at this layer, or at the body.
+/// At the top of the stretch that begins at this layer, or at the body: the call, or the timeouts of a part of it.
 pub(crate) fn declare(layers: &[Layer], waits: &[Wait], begin: usize) -> TokenStream {
     let end = layers[begin..].iter().position(|layer| layer.kind.divides());
     waits[end.map_or(layers.len(), |end| begin + end)].declare()
@@ -45,10 +45,13 @@ pub(crate) fn declare(layers: &[Layer], waits: &[Wait], begin: usize) -> TokenSt
 
 impl Wait {
     /// The timeouts of its stretch.
-    pub(crate) fn timeouts(&self) -> Ident {
+    pub(crate) fn timeouts(&self) -> TokenStream {
         match self.number {
-            0 => local("timeouts"),
-            number => local(&format!("timeouts_{number}")),
+            0 => {
+                let call = local("call");
+                quote!(#call.timeouts)
+            }
+            number => local(&format!("timeouts_{number}")).into_token_stream(),
         }
     }
 
@@ -65,39 +68,79 @@ impl Wait {
 
     /// At the top of a stretch that ends here.
     fn declare(&self) -> TokenStream {
+        let (runtime, count) = (runtime(), self.under);
+        match self.number {
+            0 => {
+                let call = local("call");
+                quote_spanned!(Span::mixed_site()=> let mut #call = #runtime::Call::<#count>::new();)
+            }
+            _ if count == 0 => TokenStream::new(),
+            _ => {
+                let timeouts = self.timeouts();
+                quote_spanned!(Span::mixed_site()=> let mut #timeouts = #runtime::Timeouts::<#count>::new();)
+            }
+        }
+    }
+
+    /// Waits for a part of the call.
+    pub(crate) fn run(&self, part: &TokenStream) -> TokenStream {
+        let (call, timeouts) = (local("call"), self.timeouts());
+        match self.number {
+            0 => quote_spanned!(Span::mixed_site()=> (&mut #call).run(#part).await),
+            _ if self.under == 0 => quote_spanned!(Span::mixed_site()=> #part.await),
+            _ => quote_spanned!(Span::mixed_site()=> (&mut #timeouts).run(#part).await),
+        }
+    }
+
+    /// The outcome of a part.
+    pub(crate) fn outcome(&self, part: &TokenStream) -> TokenStream {
+        let (outcome, waited) = (local("outcome"), self.run(part));
+        if self.under == 0 {
+            return waited;
+        }
+        let leave = self.leave(&outcome);
+        quote_spanned!(Span::mixed_site()=> { let #outcome = #waited; #leave #outcome })
+    }
+
+    /// What a part gives; where that is a rejection, it is the outcome behind the label.
+    pub(crate) fn value(&self, part: &TokenStream, behind: &Lifetime) -> TokenStream {
+        let (value, rejection, waited) = (local("value"), local("rejection"), self.run(part));
+        let rejected = self.reject(&rejection, behind);
+        quote_spanned! {Span::mixed_site()=>
+            match #waited {
+                __resilience::core::result::Result::Ok(#value) => #value,
+                __resilience::core::result::Result::Err(#rejection) => #rejected,
+            }
+        }
+    }
+
+    /// A part has given a rejection, which is the outcome behind the label; or behind a timeout that has cut the part.
+    pub(crate) fn reject(&self, rejection: &Ident, behind: &Lifetime) -> TokenStream {
+        let outcome = local("outcome");
+        let leave = self.leave(&outcome);
+        quote_spanned! {Span::mixed_site()=> {
+            let #outcome = __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
+            #leave
+            break #behind #outcome;
+        }}
+    }
+
+    /// What a timeout has cut is the outcome behind that timeout.
+    pub(crate) fn leave(&self, outcome: &Ident) -> TokenStream {
         if self.under == 0 {
             return TokenStream::new();
         }
-        let (runtime, timeouts, count) = (runtime(), self.timeouts(), self.under);
-        quote_spanned!(Span::mixed_site()=> let mut #timeouts = #runtime::Timeouts::<#count>::new();)
-    }
-
-    /// What the future comes to. Where a timeout cuts it, the call goes on behind that.
-    pub(crate) fn on(&self, future: &TokenStream) -> TokenStream {
-        let (call, timeouts, cut) = (local("call"), self.timeouts(), local("cut"));
-        let in_call = |future| match self.number {
-            0 => quote_spanned!(Span::mixed_site()=> (&mut #call).run(#future).await),
-            _ => quote_spanned!(Span::mixed_site()=> #future.await),
-        };
-        if self.under == 0 {
-            return in_call(future.clone());
-        }
-        let waited = in_call(quote_spanned!(Span::mixed_site()=> (&mut #timeouts).run(#future)));
-        let rejected = quote_spanned! {Span::mixed_site()=>
-            __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#cut.error))
-        };
-        let (outermost, ready) = (self.label(0), local("ready"));
-        let further_in = (1..self.under).map(|level| {
-            let label = self.label(level);
-            quote_spanned!(Span::mixed_site()=> if #cut.level == #level { break #label #rejected; })
+        let (begun, timeouts, level, outermost) =
+            (self.under, self.timeouts(), local("level"), self.label(0));
+        let further_in = (1..self.under).map(|number| {
+            let label = self.label(number);
+            quote_spanned!(Span::mixed_site()=> if #level == #number { break #label #outcome; })
         });
+        let which = if self.under == 1 { quote!(_) } else { level.to_token_stream() };
         quote_spanned! {Span::mixed_site()=>
-            match #waited {
-                __resilience::core::result::Result::Ok(#ready) => #ready,
-                __resilience::core::result::Result::Err(#cut) => {
-                    #(#further_in)*
-                    break #outermost #rejected;
-                }
+            if let __resilience::core::option::Option::Some(#which) = (&#timeouts).cut(#begun) {
+                #(#further_in)*
+                break #outermost #outcome;
             }
         }
     }

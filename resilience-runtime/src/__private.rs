@@ -30,7 +30,7 @@ pub use crate::keyed::{Chosen, Keyed};
 pub use crate::rate_limit::{RateLimit, Turn};
 pub use crate::retry::Retry;
 pub use crate::site::{RESILIENCE_SITES_0_1, Site};
-pub use crate::timeout::{Timeout, Timeouts};
+pub use crate::timeout::{Cuttable, Timeout, Timeouts};
 
 /// What a field or a method of a throttled failure gives as its pause.
 pub fn pause_of(pause: impl Into<Option<std::time::Duration>>) -> Option<std::time::Duration> {

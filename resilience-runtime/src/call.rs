@@ -4,55 +4,76 @@
 //! [`Call::run`]. So no policy wraps what is below it in a future: what the compiler lays out for a call is the coroutine and
 //! the body in it.
 
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
+use crate::Error;
 use crate::context::{self, Alarm, Context};
 use crate::edge::Outcome;
 use crate::runtime;
 use crate::time::{Tick, Timer};
+use crate::timeout::{self, Cuttable, Plan, Timeouts};
 
-/// One call. Its context is in place from [`enter`](Self::enter) to [`leave`](Self::leave), except while it is pending.
-pub struct Call {
-    /// Its own; while that is in place, the one around it.
-    context: Context,
-    is_in_place: bool,
-    /// Set to the nearest alarm. It may be earlier than needed: that costs a poll, and a change costs as much.
-    timer: Option<Timer>,
+/// One call, under so many timeouts. Its context is in place from [`enter`](Self::enter) to [`leave`](Self::leave), except
+/// while it is pending.
+pub struct Call<'a, const N: usize> {
+    stage: Stage,
+    /// Those that cut what it waits for.
+    pub timeouts: Timeouts<'a, N>,
 }
 
-impl Call {
+impl<const N: usize> Call<'_, N> {
     /// One that has not begun.
     #[allow(clippy::new_without_default)] // it is not a value for its own sake
     pub const fn new() -> Self {
-        Self::of(Context::NONE)
-    }
-
-    const fn of(context: Context) -> Self {
-        Self { context, is_in_place: false, timer: None }
+        Self { stage: Stage::of(Context::NONE), timeouts: Timeouts::new() }
     }
 
     /// The call begins, inside of the one that runs now.
     pub fn enter(&mut self) {
-        runtime::touch();
-        // The context is made where it stays: it is large.
-        context::with(|around| {
-            let child = around.child();
-            self.context = std::mem::replace(around, child);
-        });
-        self.is_in_place = true;
+        self.stage.enter();
     }
 
-    /// Waits for a part of the call.
-    pub fn run<F: Future>(&mut self, future: F) -> Running<'_, F> {
-        Running { call: self, future }
+    /// Waits for a part of the call, up to the first cut. Who is cut drops it right after.
+    pub fn run<F: Future<Output: Cuttable>>(&mut self, part: F) -> Running<'_, Self, F> {
+        Running { call: self, part }
     }
 
     /// The call has ended: it tells the one around it what that must know.
     pub fn leave<T, E>(&mut self, outcome: &Outcome<T, E>) {
+        self.stage.leave(outcome.is_err());
+    }
+}
+
+/// What a call has whatever its policies are: none of its code is compiled again for another function.
+struct Stage {
+    /// The call's own; while that is in place, the one around it.
+    context: ManuallyDrop<Context>,
+    is_in_place: bool,
+    /// Set to the nearest alarm. It may be earlier than needed: that costs a poll, and a change costs as much.
+    timer: ManuallyDrop<Option<Timer>>,
+}
+
+impl Stage {
+    const fn of(context: Context) -> Self {
+        Self { context: ManuallyDrop::new(context), is_in_place: false, timer: ManuallyDrop::new(None) }
+    }
+
+    fn enter(&mut self) {
+        runtime::touch();
+        // The context is made where it stays: it is large.
+        context::with(|around| {
+            let child = around.child();
+            *self.context = std::mem::replace(around, child);
+        });
+        self.is_in_place = true;
+    }
+
+    fn leave(&mut self, failed: bool) {
         self.take_away();
-        let (mine, failed) = (&self.context, outcome.is_err());
+        let mine = &self.context;
         // What a retry in here gave up on, a retry around here must not take up again.
         let exhausted = mine.exhausted().filter(|_| failed || mine.gave_up);
         if let Some(site) = exhausted {
@@ -63,7 +84,7 @@ impl Call {
         }
     }
 
-    /// It is polled. Between two parts of it, which follow each other in one poll, it stays in place.
+    /// The call is polled. Between two parts of it, which follow each other in one poll, its context stays in place.
     fn resume(&mut self, cx: &mut task::Context<'_>) {
         if self.is_in_place {
             return;
@@ -73,12 +94,19 @@ impl Call {
         self.put_in_place();
     }
 
-    /// It is pending, unless its alarm goes off right away.
-    fn suspend(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+    /// A part is pending, and so is the call: unless a timeout cuts the part, or its alarm goes off right away.
+    fn suspend(
+        &mut self,
+        timeouts: &mut [Option<Plan<'_>>],
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Option<Error>> {
+        if let Some(rejection) = timeout::cut(timeouts) {
+            return Poll::Ready(Some(rejection));
+        }
         self.take_away();
         if rearmed(&mut self.context, &mut self.timer, cx) {
             self.put_in_place();
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         Poll::Pending
     }
@@ -94,36 +122,42 @@ impl Call {
     }
 }
 
-/// In place it is dropped by a panic: the coroutine that it belongs to was running.
-impl Drop for Call {
+/// In place it is dropped by a panic: the coroutine that it belongs to was running. (All of the drop is here: each function would
+/// have code of its own for it.)
+impl Drop for Stage {
     fn drop(&mut self) {
         if self.is_in_place {
             self.take_away();
         }
+        *self.context = Context::NONE;
+        *self.timer = None;
     }
 }
 
 pin_project_lite::pin_project! {
     /// The future of [`Call::run`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct Running<'a, F> {
-        call: &'a mut Call,
+    pub struct Running<'a, C, F> {
+        call: &'a mut C,
         #[pin]
-        future: F,
+        part: F,
     }
 }
 
-impl<F: Future> Future for Running<'_, F> {
+impl<F: Future<Output: Cuttable>, const N: usize> Future for Running<'_, Call<'_, N>, F> {
     type Output = F::Output;
 
-    #[inline]
+    #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        this.call.resume(cx);
+        let Call { stage, timeouts } = this.call;
+        stage.resume(cx);
         loop {
-            let polled = this.future.as_mut().poll(cx);
-            if polled.is_ready() || this.call.suspend(cx).is_pending() {
-                return polled;
+            if let Poll::Ready(output) = this.part.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            if let Some(rejection) = ready!(stage.suspend(&mut timeouts.plans, cx)) {
+                return Poll::Ready(F::Output::cut(rejection));
             }
         }
     }
@@ -134,7 +168,7 @@ pub(crate) async fn enter<F, T, E>(policies: Pin<&mut F>) -> Outcome<T, E>
 where
     F: Future<Output = Outcome<T, E>>,
 {
-    let mut call = Call::new();
+    let mut call = Call::<0>::new();
     call.enter();
     let outcome = call.run(policies).await;
     call.leave(&outcome);
@@ -146,7 +180,7 @@ pub(crate) async fn go_on<F, T, E>(part: Pin<&mut F>, context: Context) -> Outco
 where
     F: Future<Output = Outcome<T, E>>,
 {
-    let mut call = Call::of(context);
+    let mut call = Call::<0> { stage: Stage::of(context), timeouts: Timeouts::new() };
     let outcome = call.run(part).await;
     call.leave(&outcome);
     outcome
@@ -209,7 +243,8 @@ fn take_away(mine: &mut Context) {
     mine.take_picks();
 }
 
-/// Waits between two attempts. Nothing is nothing: a timer of zero would cost a millisecond.
+/// Waits between two attempts: there is an error only where a timeout cuts it. Nothing is nothing: a timer of zero would cost a
+/// millisecond.
 pub fn pause(wait: Duration) -> Pause {
     Pause { until: if wait.is_zero() { None } else { Some(Tick::now().after(wait)) } }
 }
@@ -221,12 +256,12 @@ pub struct Pause {
 }
 
 impl Future for Pause {
-    type Output = ();
+    type Output = Result<(), Error>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.until {
             Some(until) if !context::with(|context| context.reached(until)) => Poll::Pending,
-            _ => Poll::Ready(()),
+            _ => Poll::Ready(Ok(())),
         }
     }
 }

@@ -226,13 +226,24 @@ fn effect<E: Failure>(error: &E) -> Effect {
 pub(crate) type Predicate<'a, T> = &'a (dyn Fn(&T) -> bool + 'a);
 
 impl<R: Returns> Edge<R> {
-    /// One run of the body.
-    pub fn attempt<F: Future<Output = R::Written>>(&self, body: F) -> Attempt<'_, R, F> {
-        Attempt { edge: self, started: false, body }
+    /// One run of the body, which begins now.
+    pub fn attempt<'a, F>(&'a self, body: Pin<&'a mut F>) -> Attempt<'a, R, Pin<&'a mut F>>
+    where
+        F: Future<Output = R::Written>,
+    {
+        context::attempt_started();
+        Attempt { edge: self, body }
+    }
+
+    /// One run of the body, which begins when it is polled.
+    pub fn attempt_later<F: Future<Output = R::Written>>(&self, body: F) -> LaterAttempt<'_, R, F> {
+        LaterAttempt { started: false, attempt: Attempt { edge: self, body } }
     }
 
     /// How an outcome counts: an error by `when` (it may pass, or is neutral) or else by its class, a value by `when_ok`
-    /// (it is a failure). Dynamic, so that a predicate of another type is one error and not three.
+    /// (it is a failure). Dynamic, so that a predicate of another type is one error and not three; and one piece of code for all
+    /// functions with this result.
+    #[inline(never)]
     pub fn verdict(
         &self,
         outcome: &Outcome<R::Value, R::Error>,
@@ -265,9 +276,31 @@ pin_project_lite::pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Attempt<'a, R: Returns, F> {
         edge: &'a Edge<R>,
-        started: bool,
         #[pin]
         body: F,
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Edge::attempt_later`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct LaterAttempt<'a, R: Returns, F> {
+        started: bool,
+        #[pin]
+        attempt: Attempt<'a, R, F>,
+    }
+}
+
+impl<R: Returns, F: Future<Output = R::Written>> Future for LaterAttempt<'_, R, F> {
+    type Output = Outcome<R::Value, R::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if !std::mem::replace(this.started, true) {
+            context::attempt_started();
+        }
+        this.attempt.poll(cx)
     }
 }
 
@@ -277,9 +310,6 @@ impl<R: Returns, F: Future<Output = R::Written>> Future for Attempt<'_, R, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if !std::mem::replace(this.started, true) {
-            context::attempt_started();
-        }
         let result = R::into_result(ready!(this.body.poll(cx)));
         if let Err(error) = &result {
             if (this.edge.effect)(error).happened == Happened::No {

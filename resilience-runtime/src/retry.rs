@@ -136,14 +136,14 @@ impl Retry {
                 attempts.begin();
                 // In a block of its own: the outcome need not be `Send` if it is gone before the wait.
                 let wait = {
-                    let outcome = edge.attempt(body()).await;
+                    let outcome = edge.attempt_later(body()).await;
                     let verdict = edge.verdict(&outcome, None, None);
                     match attempts.next(verdict, self.budget) {
                         Some(wait) => wait,
                         None => break outcome,
                     }
                 };
-                pause(wait).await;
+                pause(wait).await?;
             }
         });
         edge.leave(enter(call).await)

@@ -9,7 +9,8 @@ use std::time::Duration;
 use resilience_policy::Policy;
 use resilience_policy::timeout::Timeout as Params;
 
-pub use cut::Timeouts;
+pub use cut::{Cuttable, Timeouts};
+pub(crate) use cut::{Plan, cut};
 
 use crate::Site;
 use crate::call::enter;
@@ -102,7 +103,7 @@ impl Timeout {
                 None => timeouts.begin(0, self)?,
                 Some(after) => timeouts.begin_for(0, self, after)?,
             }
-            let outcome = timeouts.run(edge.attempt(body())).await?;
+            let outcome = timeouts.run(edge.attempt_later(body())).await;
             timeouts.end(0);
             outcome
         });

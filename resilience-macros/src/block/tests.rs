@@ -143,12 +143,12 @@ fn a_method_has_the_policies_of_its_block_outside() {
                     __POLICY_1,
                 );
                 let edge = ::resilience::__private::edge::<Result<u32, E>>();
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<1usize>::new();
                 (&mut call).enter();
                 let outcome = {
-                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
                     'timeout_0_0: {
-                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut call
+                            .timeouts)
                             .begin(0usize, &__TIMEOUT_0)
                         {
                             break 'timeout_0_0 __resilience::core::result::Result::Err(
@@ -157,7 +157,7 @@ fn a_method_has_the_policies_of_its_block_outside() {
                         }
                         let outcome = {
                             let mut retry = (&__RETRY_1).start();
-                            loop {
+                            'retry: loop {
                                 (&mut retry).begin();
                                 let wait = {
                                     let outcome = {
@@ -165,16 +165,15 @@ fn a_method_has_the_policies_of_its_block_outside() {
                                             async move { if false { return __resilience::never:: <
                                             Result < u32, E > > (); } self.get(1). await }
                                         );
-                                        let outcome = match (&mut call)
-                                            .run((&mut timeouts).run((&edge).attempt(body)))
-                                            .await
-                                        {
-                                            __resilience::core::result::Result::Ok(ready) => ready,
-                                            __resilience::core::result::Result::Err(cut) => {
-                                                break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                                    __resilience::Stop::Rejection(cut.error),
-                                                );
+                                        let outcome = {
+                                            let outcome = (&mut call).run((&edge).attempt(body)).await;
+                                            if let __resilience::core::option::Option::Some(_) = (&call
+                                                .timeouts)
+                                                .cut(1usize)
+                                            {
+                                                break 'timeout_0_0 outcome;
                                             }
+                                            outcome
                                         };
                                         outcome
                                     };
@@ -193,20 +192,24 @@ fn a_method_has_the_policies_of_its_block_outside() {
                                         __resilience::core::option::Option::None => break outcome,
                                     }
                                 };
-                                match (&mut call)
-                                    .run((&mut timeouts).run(__resilience::pause(wait)))
-                                    .await
-                                {
-                                    __resilience::core::result::Result::Ok(ready) => ready,
-                                    __resilience::core::result::Result::Err(cut) => {
-                                        break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                            __resilience::Stop::Rejection(cut.error),
+                                match (&mut call).run(__resilience::pause(wait)).await {
+                                    __resilience::core::result::Result::Ok(value) => value,
+                                    __resilience::core::result::Result::Err(rejection) => {
+                                        let outcome = __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(rejection),
                                         );
+                                        if let __resilience::core::option::Option::Some(_) = (&call
+                                            .timeouts)
+                                            .cut(1usize)
+                                        {
+                                            break 'timeout_0_0 outcome;
+                                        }
+                                        break 'retry outcome;
                                     }
                                 };
                             }
                         };
-                        (&mut timeouts).end(0usize);
+                        (&mut call.timeouts).end(0usize);
                         outcome
                     }
                 };

@@ -68,21 +68,10 @@ fn pool(args: &mut Args, fields: &mut Fields<Bulkhead>) -> Option<Expr> {
 }
 
 /// The code of a bulkhead: what is below, in a place of it.
-fn inside(at: &At<'_>, admission: &TokenStream, inner: &TokenStream) -> TokenStream {
-    let admission = at.wait.on(admission);
+fn inside(at: &At<'_>, place: &Ident, admission: &TokenStream, inner: &TokenStream) -> TokenStream {
     let label = at.label("bulkhead");
-    let (place, rejection) = (at.local("place"), local("rejection"));
-    quote_spanned! {Span::mixed_site()=>
-        #label: {
-            let #place = match #admission {
-                __resilience::core::result::Result::Ok(#place) => #place,
-                __resilience::core::result::Result::Err(#rejection) => {
-                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
-                }
-            };
-            #inner
-        }
-    }
+    let admitted = at.wait.value(admission, &label);
+    quote_spanned!(Span::mixed_site()=> #label: { let #place = #admitted; #inner })
 }
 
 impl Wrap for Room {
@@ -95,14 +84,13 @@ impl Wrap for Room {
     }
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
-        let (inner, place, outcome) = (inner.outcome(), at.local("place"), local("outcome"));
+        let (inner, outcome) = (inner.outcome(), local("outcome"));
         // The place outlives the call below it, which may hold on to things until it is dropped.
         let inner = quote_spanned! {Span::mixed_site()=>
             let #outcome = #inner;
-            __resilience::core::mem::drop(#place);
             #outcome
         };
-        inside(at, &self.engine.admit(at, None), &inner)
+        inside(at, &at.local("_place"), &self.engine.admit(at, None), &inner)
     }
 }
 
@@ -137,7 +125,7 @@ impl Wrap for OnPool {
         let run = Ident::new("run", Span::mixed_site().located_at(join(&self.pool)));
         let handed_over =
             quote_spanned!(Span::mixed_site()=> (&#crossing).#run(#pool, &#site, #place, #inner));
-        let inner = at.wait.on(&handed_over);
-        inside(at, &quote!(#pool.admit(&#site)), &inner)
+        let inner = at.wait.outcome(&handed_over);
+        inside(at, &place, &quote!(#pool.admit(&#site)), &inner)
     }
 }

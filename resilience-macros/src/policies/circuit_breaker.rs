@@ -145,7 +145,7 @@ impl Wrap for Gate {
         // The permit leaves the `match` at once: what a `match` looks at lives in the future to its end.
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                let #permit = match #admission {
+                let mut #permit = match #admission {
                     __resilience::core::result::Result::Ok(#permit) => #permit,
                     __resilience::core::result::Result::Err(#rejection) => {
                         break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
@@ -154,7 +154,7 @@ impl Wrap for Gate {
                 let #outcome = #inner;
                 #restored
                 #again
-                #permit.settle(#verdict);
+                (&mut #permit).settle(#verdict);
                 #outcome
             }
         }

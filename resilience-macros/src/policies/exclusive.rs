@@ -78,22 +78,17 @@ impl Wrap for Elect {
         let label = at.label("exclusive");
         let (inner, right) = (inner.future(at.body), at.local("right"));
         let (engine, lead) = (item("EXCLUSIVE", at.index), at.local("lead"));
-        let (held, rejection, outcome) = (at.local("held"), local("rejection"), local("outcome"));
+        let (held, outcome) = (at.local("held"), local("outcome"));
         let right = match self.key {
             Some(_) => quote!(__resilience::core::option::Option::Some(&#right)),
             None => quote!(__resilience::core::option::Option::None),
         };
-        let elected = at.wait.on(&quote_spanned!(Span::mixed_site()=> (&#engine).lead(#right)));
-        let kept = at.wait.on(&quote_spanned!(Span::mixed_site()=> (&mut #lead).keep(#held)));
+        let elected = at.wait.value(&quote_spanned!(Span::mixed_site()=> (&#engine).lead(#right)), &label);
+        let kept = at.wait.outcome(&quote_spanned!(Span::mixed_site()=> (&mut #lead).keep(#held)));
         // The body is dropped before the right is: it is declared after it.
         quote_spanned! {Span::mixed_site()=>
             #label: {
-                let mut #lead = match #elected {
-                    __resilience::core::result::Result::Ok(#lead) => #lead,
-                    __resilience::core::result::Result::Err(#rejection) => {
-                        break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
-                    }
-                };
+                let mut #lead = #elected;
                 let #held = __resilience::core::pin::pin!(#inner);
                 let #outcome = #kept;
                 #outcome

@@ -53,8 +53,7 @@ impl Wrap for Substitute {
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("fallback");
         let (inner, site, again) = (inner.outcome(), &at.site, &at.again);
-        let (edge, outcome, error, answer) =
-            (local("edge"), local("outcome"), local("error"), local("answer"));
+        let (edge, outcome, error) = (local("edge"), local("outcome"), local("error"));
         let (when, restored) = (predicate(self.when.as_ref()), at.own_self.restored());
         let call = self.answer.call(&edge, &error, at);
         // The error leaves the `match` at once: what a `match` looks at lives in the future to its end.
@@ -67,8 +66,8 @@ impl Wrap for Substitute {
                     __resilience::core::result::Result::Err(#error) => #error,
                 };
                 #again
-                let #answer = #call;
-                (&#edge).answered(#answer)
+                let #outcome = #call;
+                #outcome
             }
         }
     }

@@ -123,7 +123,8 @@ impl Wrap for Race {
         let (earn, budget, once) =
             (earn(self.budget.as_ref(), at), budget(self.budget.as_ref(), at), &at.once);
         let [slot, own] = at.own_self.side_by_side(&at.local("self_slot")).unwrap_or_default();
-        let decided = at.wait.on(&quote_spanned!(Span::mixed_site()=> (&mut #race)));
+        let decided = at.wait.run(&quote_spanned!(Span::mixed_site()=> (&mut #race)));
+        let leave = at.wait.leave(&outcome);
         // The first attempt stands in the future of the call. Only a further one needs a place of its own.
         quote_spanned! {Span::mixed_site()=> {
             #earn
@@ -134,6 +135,7 @@ impl Wrap for Race {
                 #own
                 (&mut #race).start(#inner);
                 if let __resilience::core::option::Option::Some(#outcome) = #decided {
+                    #leave
                     break #outcome;
                 }
             }

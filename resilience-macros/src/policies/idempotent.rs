@@ -225,23 +225,22 @@ impl Wrap for Remember {
         let (question, operation) = (at.local("question"), at.local("operation"));
         let (record, rejection) = (local("record"), local("rejection"));
         let (outcome, edge) = (local("outcome"), local("edge"));
-        let wait = |future| at.wait.on(&future);
-        let answer = wait(quote_spanned!(Span::mixed_site()=> (&#question).answer()));
+        let outcome_of = |part| at.wait.outcome(&part);
+        let answer = at.wait.run(&quote_spanned!(Span::mixed_site()=> (&#question).answer()));
+        let rejected = at.wait.reject(&rejection, &label);
         let claimed = quote_spanned! {Span::mixed_site()=> {
             let #question = (&#ledger).ask(&#names, || __resilience::core::any::type_name_of_val(&|| ()));
             match #answer {
                 #runtime::Entry::Run(#claim) => #claim,
                 #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
-                #runtime::Entry::Rejected(#rejection) => {
-                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
-                }
+                #runtime::Entry::Rejected(#rejection) => #rejected,
             }
         }};
         let pinned =
             quote_spanned!(Span::mixed_site()=> let #operation = __resilience::core::pin::pin!(#inner););
-        let kept = wait(quote_spanned!(Span::mixed_site()=> (&mut #claim).keep(#operation)));
+        let kept = outcome_of(quote_spanned!(Span::mixed_site()=> (&mut #claim).keep(#operation)));
         let settled =
-            wait(quote_spanned!(Span::mixed_site()=> (&mut #claim).settle(#outcome, &#edge, &#codec)));
+            outcome_of(quote_spanned!(Span::mixed_site()=> (&mut #claim).settle(#outcome, &#edge, &#codec)));
         let kept = quote_spanned! {Span::mixed_site()=>
             let #outcome = #kept;
             let #outcome = #settled;
@@ -253,7 +252,7 @@ impl Wrap for Remember {
             }
             Some(once) => {
                 let claimed = unless(&once, &claimed);
-                let unprotected = wait(quote!(#operation));
+                let unprotected = outcome_of(quote!(#operation));
                 quote_spanned! {Span::mixed_site()=>
                     #label: {
                         let #claim = #claimed;

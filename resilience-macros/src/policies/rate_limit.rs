@@ -13,7 +13,6 @@ use crate::error::{Result, at_span};
 use crate::item::join;
 use crate::layer::{At, Code, Needs, Wrap};
 use crate::params::{Constant, Fields, source};
-use crate::paths::local;
 
 const LIMIT: Kind = Kind { noun: "rate limit", name: "RATE_LIMIT", ty: "RateLimit", own: &["weight"] };
 
@@ -186,19 +185,14 @@ impl Wrap for Limit {
 
     fn wrap(&self, inner: &Code, at: &At<'_>) -> TokenStream {
         let label = at.label("rate_limit");
-        let (weight, params, rejection) = (at.local("weight"), &at.params, local("rejection"));
+        let (weight, params) = (at.local("weight"), &at.params);
         let weight = match self.computed {
             Some(_) => quote!(#weight),
             None => quote!((&#params.weight).fixed()),
         };
-        let (inner, turn) = (inner.outcome(), at.wait.on(&self.engine.admit(at, Some(&weight))));
+        let (inner, turn) = (inner.outcome(), at.wait.value(&self.engine.admit(at, Some(&weight)), &label));
         quote_spanned! {Span::mixed_site()=>
-            #label: {
-                if let __resilience::core::result::Result::Err(#rejection) = #turn {
-                    break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
-                }
-                #inner
-            }
+            #label: { #turn; #inner }
         }
     }
 }

@@ -94,12 +94,13 @@ impl Wrap for Repeat {
         let last = quote!((&#retry).last());
         let [slot, own] = at.own_self.one_by_one(&at.local("self_slot"), &last).unwrap_or_default();
         let (restored, again) = (at.own_self.restored(), again(self, at));
-        let pause = at.wait.on(&quote_spanned!(Span::mixed_site()=> #runtime::pause(#wait)));
+        let label = at.label("retry");
+        let pause = at.wait.value(&quote_spanned!(Span::mixed_site()=> #runtime::pause(#wait)), &label);
         quote_spanned! {Span::mixed_site()=> {
             let mut #retry = (&#policy).start() #once #only_if;
             #earn
             #slot
-            loop {
+            #label: loop {
                 (&mut #retry).begin();
                 #own
                 // In a block of its own: dropped by hand, a borrowed outcome would still count as held during the wait.

@@ -57,12 +57,12 @@ fn a_repeated_body_gets_its_arguments_anew() {
                 let mut word_slot = __resilience::slot::<String>(word);
                 let mut a_slot = __resilience::slot(a);
                 let mut b_slot = __resilience::slot(b);
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     {
                         let mut retry = (&__RETRY_0).start();
-                        loop {
+                        'retry: loop {
                             (&mut retry).begin();
                             let wait = {
                                 let outcome = {
@@ -99,7 +99,15 @@ fn a_repeated_body_gets_its_arguments_anew() {
                                     __resilience::core::option::Option::None => break outcome,
                                 }
                             };
-                            (&mut call).run(__resilience::pause(wait)).await;
+                            match (&mut call).run(__resilience::pause(wait)).await {
+                                __resilience::core::result::Result::Ok(value) => value,
+                                __resilience::core::result::Result::Err(rejection) => {
+                                    let outcome = __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(rejection),
+                                    );
+                                    break 'retry outcome;
+                                }
+                            };
                         }
                     }
                 };
@@ -170,13 +178,13 @@ fn attempts_that_overlap_share_the_arguments() {
                 );
                 let edge = ::resilience::__private::edge_classifying::<Result<Reply, E>>();
                 let this = __resilience::again(&self);
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     {
                         let mut retry = (&__RETRY_0).start();
                         let mut self_slot = __resilience::slot(self);
-                        loop {
+                        'retry: loop {
                             (&mut retry).begin();
                             self = __resilience::hand_out(&mut self_slot, (&retry).last());
                             let wait = {
@@ -204,7 +212,7 @@ fn attempts_that_overlap_share_the_arguments() {
                                                 #[allow(clippy::shadow_unrelated)]
                                                 let id = __resilience::another::<u32>(&id);
                                                 (&edge)
-                                                    .attempt(async move {
+                                                    .attempt_later(async move {
                                                         if false {
                                                             return __resilience::never::<Result<Reply, E>>();
                                                         }
@@ -234,7 +242,15 @@ fn attempts_that_overlap_share_the_arguments() {
                                     __resilience::core::option::Option::None => break outcome,
                                 }
                             };
-                            (&mut call).run(__resilience::pause(wait)).await;
+                            match (&mut call).run(__resilience::pause(wait)).await {
+                                __resilience::core::result::Result::Ok(value) => value,
+                                __resilience::core::result::Result::Err(rejection) => {
+                                    let outcome = __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(rejection),
+                                    );
+                                    break 'retry outcome;
+                                }
+                            };
                         }
                     }
                 };
@@ -312,23 +328,24 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                 let crossing = ::resilience::__private::crossing::<Result<Report, Error>>();
                 let pool: &'static __resilience::Pool = &REPORTS;
                 let mut title_slot = __resilience::slot::<String>(title);
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     {
                         let mut retry = (&__RETRY_0).start();
                         let mut self_slot = __resilience::slot(self);
-                        loop {
+                        'retry: loop {
                             (&mut retry).begin();
                             self = __resilience::hand_out(&mut self_slot, (&retry).last());
                             let wait = {
                                 let outcome = 'bulkhead: {
                                     let place = match (&mut call).run(pool.admit(&__SITE)).await {
-                                        __resilience::core::result::Result::Ok(place) => place,
+                                        __resilience::core::result::Result::Ok(value) => value,
                                         __resilience::core::result::Result::Err(rejection) => {
-                                            break 'bulkhead __resilience::core::result::Result::Err(
+                                            let outcome = __resilience::core::result::Result::Err(
                                                 __resilience::Stop::Rejection(rejection),
                                             );
+                                            break 'bulkhead outcome;
                                         }
                                     };
                                     (&mut call)
@@ -364,16 +381,16 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                                                                         Result < Report, Error > > (); } { title.push('!'); self
                                                                         .write(& title). await } }
                                                                     );
-                                                                    let outcome = match (&mut timeouts_1)
-                                                                        .run((&edge).attempt(body))
-                                                                        .await
-                                                                    {
-                                                                        __resilience::core::result::Result::Ok(ready) => ready,
-                                                                        __resilience::core::result::Result::Err(cut) => {
-                                                                            break 'timeout_1_0 __resilience::core::result::Result::Err(
-                                                                                __resilience::Stop::Rejection(cut.error),
-                                                                            );
+                                                                    let outcome = {
+                                                                        let outcome = (&mut timeouts_1)
+                                                                            .run((&edge).attempt(body))
+                                                                            .await;
+                                                                        if let __resilience::core::option::Option::Some(_) = (&timeouts_1)
+                                                                            .cut(1usize)
+                                                                        {
+                                                                            break 'timeout_1_0 outcome;
                                                                         }
+                                                                        outcome
                                                                     };
                                                                     outcome
                                                                 };
@@ -401,7 +418,15 @@ fn a_pool_gets_what_is_below_as_a_future_of_its_own() {
                                     __resilience::core::option::Option::None => break outcome,
                                 }
                             };
-                            (&mut call).run(__resilience::pause(wait)).await;
+                            match (&mut call).run(__resilience::pause(wait)).await {
+                                __resilience::core::result::Result::Ok(value) => value,
+                                __resilience::core::result::Result::Err(rejection) => {
+                                    let outcome = __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(rejection),
+                                    );
+                                    break 'retry outcome;
+                                }
+                            };
                         }
                     }
                 };

@@ -61,7 +61,7 @@ fn a_right_is_had_while_the_body_runs() {
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<u32, Error>>();
                 let right = __resilience::Encoded::of(&(&self.name, &day));
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     'exclusive: {
@@ -72,11 +72,12 @@ fn a_right_is_had_while_the_body_runs() {
                             )
                             .await
                         {
-                            __resilience::core::result::Result::Ok(lead) => lead,
+                            __resilience::core::result::Result::Ok(value) => value,
                             __resilience::core::result::Result::Err(rejection) => {
-                                break 'exclusive __resilience::core::result::Result::Err(
+                                let outcome = __resilience::core::result::Result::Err(
                                     __resilience::Stop::Rejection(rejection),
                                 );
+                                break 'exclusive outcome;
                             }
                         };
                         let held = __resilience::core::pin::pin!(
@@ -87,12 +88,11 @@ fn a_right_is_had_while_the_body_runs() {
                             __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
                             } let outcome = { let body = __resilience::core::pin::pin!(async { if
                             false { return __resilience::never:: < Result < u32, Error > > (); } let
-                            _ = & * self; self.work(day). await }); let outcome = match (& mut
-                            timeouts_1).run((& edge).attempt(body)). await {
-                            __resilience::core::result::Result::Ok(ready) => ready,
-                            __resilience::core::result::Result::Err(cut) => { break 'timeout_1_0
-                            __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
-                            .error)); } }; outcome }; (& mut timeouts_1).end(0usize); outcome } }
+                            _ = & * self; self.work(day). await }); let outcome = { let outcome = (&
+                            mut timeouts_1).run((& edge).attempt(body)). await; if let
+                            __resilience::core::option::Option::Some(_) = (& timeouts_1).cut(1usize)
+                            { break 'timeout_1_0 outcome; } outcome }; outcome }; (& mut timeouts_1)
+                            .end(0usize); outcome } }
                         );
                         let outcome = (&mut call).run((&mut lead).keep(held)).await;
                         outcome
@@ -163,7 +163,7 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                     scope: __resilience::core::option::Option::None,
                     fingerprint: __resilience::core::option::Option::None,
                 };
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     'idempotent: {
@@ -184,9 +184,10 @@ fn a_transaction_is_lent_before_the_body_and_after_it() {
                                 break 'idempotent (&__LEDGER_0).replay(&record, &codec);
                             }
                             __resilience::Entry::Rejected(rejection) => {
-                                break 'idempotent __resilience::core::result::Result::Err(
+                                let outcome = __resilience::core::result::Result::Err(
                                     __resilience::Stop::Rejection(rejection),
                                 );
+                                break 'idempotent outcome;
                             }
                         };
                         let outcome = {

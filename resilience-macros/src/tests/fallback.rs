@@ -68,13 +68,13 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                     use ::resilience::__private::BareResult as _;
                     ::resilience::__private::any_result::<Reply>().edge_classifying()
                 };
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     'fallback_0: {
                         let outcome = {
                             let mut retry = (&__RETRY_1).start();
-                            loop {
+                            'retry: loop {
                                 (&mut retry).begin();
                                 let wait = {
                                     let outcome = 'fallback_2: {
@@ -102,12 +102,9 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                                         };
                                         #[allow(unused_variables, unused_mut)]
                                         let name = __resilience::again::<String>(&name);
-                                        let answer = __resilience::answer(
-                                            &edge,
-                                            error,
-                                            |_| Ok(name),
-                                        );
-                                        (&edge).answered(answer)
+                                        let outcome = (&edge)
+                                            .answered(__resilience::answer(&edge, error, |_| Ok(name)));
+                                        outcome
                                     };
                                     match (&retry)
                                         .next(
@@ -124,7 +121,15 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                                         __resilience::core::option::Option::None => break outcome,
                                     }
                                 };
-                                (&mut call).run(__resilience::pause(wait)).await;
+                                match (&mut call).run(__resilience::pause(wait)).await {
+                                    __resilience::core::result::Result::Ok(value) => value,
+                                    __resilience::core::result::Result::Err(rejection) => {
+                                        let outcome = __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(rejection),
+                                        );
+                                        break 'retry outcome;
+                                    }
+                                };
                             }
                         };
                         let error = match (&edge)
@@ -135,16 +140,21 @@ fn a_fallback_answers_on_top_and_below_a_retry() {
                             }
                             __resilience::core::result::Result::Err(error) => error,
                         };
-                        let answer = (&mut call)
+                        let outcome = (&mut call)
                             .run(
-                                __resilience::answer_later(
-                                    &edge,
-                                    error,
-                                    async |error| __resilience::awaited(cached(error)).future().await,
-                                ),
+                                (&edge)
+                                    .answering(
+                                        __resilience::answer_later(
+                                            &edge,
+                                            error,
+                                            async |error| {
+                                                __resilience::awaited(cached(error)).future().await
+                                            },
+                                        ),
+                                    ),
                             )
                             .await;
-                        (&edge).answered(answer)
+                        outcome
                     }
                 };
                 (&mut call).leave(&outcome);
@@ -199,7 +209,7 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                     use __resilience::{ClassKnown as _, ClassUnknown as _};
                     edge.class_told()
                 };
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<0usize>::new();
                 (&mut call).enter();
                 let outcome = {
                     'fallback: {
@@ -219,8 +229,8 @@ fn a_function_without_a_result_has_a_fallback_on_top() {
                             }
                             __resilience::core::result::Result::Err(error) => error,
                         };
-                        let answer = __resilience::answer(&edge, error, |_| None);
-                        (&edge).answered(answer)
+                        let outcome = (&edge).answered(__resilience::answer(&edge, error, |_| None));
+                        outcome
                     }
                 };
                 (&mut call).leave(&outcome);

@@ -125,7 +125,7 @@ fn the_headline() {
                     {
                         break 'known outcome;
                     }
-                    let mut call = __resilience::Call::new();
+                    let mut call = __resilience::Call::<0usize>::new();
                     (&mut call).enter();
                     let outcome = {
                         'idempotent: {
@@ -141,9 +141,10 @@ fn the_headline() {
                                         break 'idempotent (&__LEDGER_0).replay(&record, &codec);
                                     }
                                     __resilience::Entry::Rejected(rejection) => {
-                                        break 'idempotent __resilience::core::result::Result::Err(
+                                        let outcome = __resilience::core::result::Result::Err(
                                             __resilience::Stop::Rejection(rejection),
                                         );
+                                        break 'idempotent outcome;
                                     }
                                 }
                             };
@@ -153,9 +154,9 @@ fn the_headline() {
                                 __resilience::core::result::Result::Err(rejection) = (& mut
                                 timeouts_1).begin(0usize, & __TIMEOUT_1) { break 'timeout_1_0
                                 __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
-                                } let outcome = { let mut retry = (& __RETRY_2).start(); loop { (&
-                                mut retry).begin(); let wait = { let outcome = 'breaker : { let
-                                permit = match (& __BREAKER_3).admit(& __SITE) {
+                                } let outcome = { let mut retry = (& __RETRY_2).start(); 'retry :
+                                loop { (& mut retry).begin(); let wait = { let outcome = 'breaker : {
+                                let mut permit = match (& __BREAKER_3).admit(& __SITE) {
                                 __resilience::core::result::Result::Ok(permit) => permit,
                                 __resilience::core::result::Result::Err(rejection) => { break
                                 'breaker
@@ -166,17 +167,13 @@ fn the_headline() {
                                 __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
                                 } let outcome = { let body = __resilience::core::pin::pin!(async move
                                 { if false { return __resilience::never:: < Result < Receipt,
-                                PayError > > (); } gateway.post(order). await }); let outcome = match
-                                (& mut timeouts_1).run((& edge).attempt(body)). await {
-                                __resilience::core::result::Result::Ok(ready) => ready,
-                                __resilience::core::result::Result::Err(cut) => { if cut.level ==
-                                1usize { break 'timeout_1_1
-                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
-                                .error)); } break 'timeout_1_0
-                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
-                                .error)); } }; outcome }; (& mut timeouts_1).end(1usize); outcome };
-                                permit.settle((& edge).verdict(& outcome,
-                                __resilience::core::option::Option::None,
+                                PayError > > (); } gateway.post(order). await }); let outcome = { let
+                                outcome = (& mut timeouts_1).run((& edge).attempt(body)). await; if
+                                let __resilience::core::option::Option::Some(level) = (& timeouts_1)
+                                .cut(2usize) { if level == 1usize { break 'timeout_1_1 outcome; }
+                                break 'timeout_1_0 outcome; } outcome }; outcome }; (& mut
+                                timeouts_1).end(1usize); outcome }; (& mut permit).settle((& edge)
+                                .verdict(& outcome, __resilience::core::option::Option::None,
                                 __resilience::core::option::Option::None)); outcome }; match (&
                                 retry).next((& edge).verdict(& outcome,
                                 __resilience::core::option::Option::None,
@@ -185,10 +182,12 @@ fn the_headline() {
                                 __resilience::core::option::Option::Some(wait) => wait,
                                 __resilience::core::option::Option::None => break outcome, } }; match
                                 (& mut timeouts_1).run(__resilience::pause(wait)). await {
-                                __resilience::core::result::Result::Ok(ready) => ready,
-                                __resilience::core::result::Result::Err(cut) => { break 'timeout_1_0
-                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(cut
-                                .error)); } }; } }; (& mut timeouts_1).end(0usize); outcome } }
+                                __resilience::core::result::Result::Ok(value) => value,
+                                __resilience::core::result::Result::Err(rejection) => { let outcome =
+                                __resilience::core::result::Result::Err(__resilience::Stop::Rejection(rejection));
+                                if let __resilience::core::option::Option::Some(_) = (& timeouts_1)
+                                .cut(1usize) { break 'timeout_1_0 outcome; } break 'retry outcome; },
+                                }; } }; (& mut timeouts_1).end(0usize); outcome } }
                             );
                             let outcome = (&mut call).run((&mut claim).keep(operation)).await;
                             let outcome = (&mut call)

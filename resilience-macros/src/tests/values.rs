@@ -59,12 +59,12 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                     __POLICY_0,
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<1usize>::new();
                 (&mut call).enter();
                 let outcome = {
-                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
                     'timeout_0_0: {
-                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut call
+                            .timeouts)
                             .begin(0usize, &__TIMEOUT_0)
                         {
                             break 'timeout_0_0 __resilience::core::result::Result::Err(
@@ -76,20 +76,18 @@ fn a_number_that_only_the_compiler_knows_is_judged_in_a_const() {
                                 async { if false { return __resilience::never:: < Result < (), E > >
                                 (); } Ok(()) }
                             );
-                            let outcome = match (&mut call)
-                                .run((&mut timeouts).run((&edge).attempt(body)))
-                                .await
-                            {
-                                __resilience::core::result::Result::Ok(ready) => ready,
-                                __resilience::core::result::Result::Err(cut) => {
-                                    break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                        __resilience::Stop::Rejection(cut.error),
-                                    );
+                            let outcome = {
+                                let outcome = (&mut call).run((&edge).attempt(body)).await;
+                                if let __resilience::core::option::Option::Some(_) = (&call.timeouts)
+                                    .cut(1usize)
+                                {
+                                    break 'timeout_0_0 outcome;
                                 }
+                                outcome
                             };
                             outcome
                         };
-                        (&mut timeouts).end(0usize);
+                        (&mut call.timeouts).end(0usize);
                         outcome
                     }
                 };
@@ -218,12 +216,12 @@ fn a_weight_is_computed_before_any_policy_acts() {
                 );
                 let edge = ::resilience::__private::edge_rejecting::<Result<(), E>>();
                 let weight_1: __resilience::core::primitive::u32 = rows.len() as u32;
-                let mut call = __resilience::Call::new();
+                let mut call = __resilience::Call::<1usize>::new();
                 (&mut call).enter();
                 let outcome = {
-                    let mut timeouts = __resilience::Timeouts::<1usize>::new();
                     'timeout_0_0: {
-                        if let __resilience::core::result::Result::Err(rejection) = (&mut timeouts)
+                        if let __resilience::core::result::Result::Err(rejection) = (&mut call
+                            .timeouts)
                             .begin(0usize, &__TIMEOUT_0)
                         {
                             break 'timeout_0_0 __resilience::core::result::Result::Err(
@@ -231,64 +229,63 @@ fn a_weight_is_computed_before_any_policy_acts() {
                             );
                         }
                         let outcome = 'rate_limit_1: {
-                            if let __resilience::core::result::Result::Err(rejection) = match (&mut call)
-                                .run((&mut timeouts).run((&__RATE_LIMIT_1).admit(&__SITE, weight_1)))
-                                .await
-                            {
-                                __resilience::core::result::Result::Ok(ready) => ready,
-                                __resilience::core::result::Result::Err(cut) => {
-                                    break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                        __resilience::Stop::Rejection(cut.error),
+                            match (&mut call).run((&__RATE_LIMIT_1).admit(&__SITE, weight_1)).await {
+                                __resilience::core::result::Result::Ok(value) => value,
+                                __resilience::core::result::Result::Err(rejection) => {
+                                    let outcome = __resilience::core::result::Result::Err(
+                                        __resilience::Stop::Rejection(rejection),
                                     );
+                                    if let __resilience::core::option::Option::Some(_) = (&call
+                                        .timeouts)
+                                        .cut(1usize)
+                                    {
+                                        break 'timeout_0_0 outcome;
+                                    }
+                                    break 'rate_limit_1 outcome;
                                 }
-                            } {
-                                break 'rate_limit_1 __resilience::core::result::Result::Err(
-                                    __resilience::Stop::Rejection(rejection),
-                                );
-                            }
+                            };
                             'rate_limit_2: {
-                                if let __resilience::core::result::Result::Err(rejection) = match (&mut call)
+                                match (&mut call)
                                     .run(
-                                        (&mut timeouts)
-                                            .run(
-                                                (&__RATE_LIMIT_2)
-                                                    .admit(&__SITE, (&__POLICY_2.weight).fixed()),
-                                            ),
+                                        (&__RATE_LIMIT_2)
+                                            .admit(&__SITE, (&__POLICY_2.weight).fixed()),
                                     )
                                     .await
                                 {
-                                    __resilience::core::result::Result::Ok(ready) => ready,
-                                    __resilience::core::result::Result::Err(cut) => {
-                                        break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                            __resilience::Stop::Rejection(cut.error),
+                                    __resilience::core::result::Result::Ok(value) => value,
+                                    __resilience::core::result::Result::Err(rejection) => {
+                                        let outcome = __resilience::core::result::Result::Err(
+                                            __resilience::Stop::Rejection(rejection),
                                         );
+                                        if let __resilience::core::option::Option::Some(_) = (&call
+                                            .timeouts)
+                                            .cut(1usize)
+                                        {
+                                            break 'timeout_0_0 outcome;
+                                        }
+                                        break 'rate_limit_2 outcome;
                                     }
-                                } {
-                                    break 'rate_limit_2 __resilience::core::result::Result::Err(
-                                        __resilience::Stop::Rejection(rejection),
-                                    );
-                                }
+                                };
                                 {
                                     let body = __resilience::core::pin::pin!(
                                         async { if false { return __resilience::never:: < Result <
                                         (), E > > (); } store(rows). await }
                                     );
-                                    let outcome = match (&mut call)
-                                        .run((&mut timeouts).run((&edge).attempt(body)))
-                                        .await
-                                    {
-                                        __resilience::core::result::Result::Ok(ready) => ready,
-                                        __resilience::core::result::Result::Err(cut) => {
-                                            break 'timeout_0_0 __resilience::core::result::Result::Err(
-                                                __resilience::Stop::Rejection(cut.error),
-                                            );
+                                    let outcome = {
+                                        let outcome = (&mut call).run((&edge).attempt(body)).await;
+                                        if let __resilience::core::option::Option::Some(_) = (&call
+                                            .timeouts)
+                                            .cut(1usize)
+                                        {
+                                            break 'timeout_0_0 outcome;
                                         }
+                                        outcome
                                     };
                                     outcome
                                 }
                             }
                         };
-                        (&mut timeouts).end(0usize);
+                        (&mut call.timeouts).end(0usize);
                         outcome
                     }
                 };

@@ -1,5 +1,6 @@
 //! How a call gets its place: at once, after a wait, or not.
 
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
@@ -17,12 +18,22 @@ use crate::time::Tick;
 use crate::{Error, Kind, Site};
 
 /// A place inside. It is given back when this is dropped.
+///
+/// (All of the drop is here: each function that holds a place would drop it by code of its own.)
 #[must_use = "a place that is dropped at once bounds nothing"]
-pub struct Place<'a>(InUse<'a, Places>);
+pub struct Place<'a>(ManuallyDrop<Option<InUse<'a, Places>>>);
+
+impl<'a> Place<'a> {
+    fn new(places: InUse<'a, Places>) -> Self {
+        Self(ManuallyDrop::new(Some(places)))
+    }
+}
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.release();
+        if let Some(places) = self.0.take() {
+            places.release();
+        }
     }
 }
 
@@ -102,13 +113,13 @@ impl<'a> Ticket<'a> {
         if let Some(places) = &self.places {
             places.look(self.number, max, Tick::now(), waker)?;
         }
-        Ok(self.places.take().map(Place))
+        Ok(self.places.take().map(Place::new))
     }
 
     /// Leaves the queue, unless a place is on offer for it.
     fn give_up(&mut self) -> Option<Place<'a>> {
         let places = self.places.take()?;
-        if places.leave(self.number) { None } else { Some(Place(places)) }
+        if places.leave(self.number) { None } else { Some(Place::new(places)) }
     }
 }
 
@@ -132,10 +143,10 @@ impl<'a> Admission<'a> {
         let Bulkhead { params, .. } = self.bulkhead;
         let places = chosen.map_or_else(|| self.bulkhead.in_use(), InUse::Other);
         if places.enter(params.max) {
-            return Poll::Ready(Ok(Place(places)));
+            return Poll::Ready(Ok(Place::new(places)));
         }
         match places.arrive(params.max, params.queue, Tick::now(), waker) {
-            Answer::Inside => Poll::Ready(Ok(Place(places))),
+            Answer::Inside => Poll::Ready(Ok(Place::new(places))),
             Answer::Full => Poll::Ready(Err(reject(Kind::BulkheadFull, self.site))),
             Answer::Waits(number, look) => {
                 let ticket = Some(Ticket { places: Some(places), number });

@@ -116,7 +116,7 @@ impl Bulkhead {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             let place = self.admit(self.owner.site()).await?;
-            let outcome = edge.attempt(body()).await;
+            let outcome = edge.attempt_later(body()).await;
             drop(place);
             outcome
         });

@@ -137,7 +137,7 @@ impl Pool {
         let site = self.bulkhead.owner.site();
         let call = pin!(async {
             let place = self.admit(site).await?;
-            let part = async move { edge.attempt(body()).await };
+            let part = async move { edge.attempt_later(body()).await };
             crossing::<Result<T, E>>().run(self, site, place, part).await
         });
         edge.leave(enter(call).await)

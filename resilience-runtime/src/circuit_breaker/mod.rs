@@ -201,8 +201,8 @@ impl CircuitBreaker {
     {
         let edge = edge::<Result<T, E>>();
         let call = pin!(async {
-            let permit = self.admit(self.owner.site())?;
-            let outcome = edge.attempt(body()).await;
+            let mut permit = self.admit(self.owner.site())?;
+            let outcome = edge.attempt_later(body()).await;
             permit.settle(edge.verdict(&outcome, None, None));
             outcome
         });

@@ -1,5 +1,6 @@
 //! The permission of one call, from its admission to its end.
 
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use crate::{Error, Kind, Site};
 pub struct Permit<B: Deref<Target = CircuitBreaker>> {
     /// `None` once the call has ended.
     engine: Option<B>,
-    /// The state in a scope or under a key, instead of the engine's own.
-    other: Option<Arc<Breaker>>,
+    /// The state in a scope or under a key, instead of the engine's own. It goes with the engine: each function that holds a permit
+    /// would drop it by code of its own.
+    other: ManuallyDrop<Option<Arc<Breaker>>>,
     pass: Pass,
     start: Option<Tick>,
 }
@@ -38,11 +40,11 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
         let breaker = other.as_deref().unwrap_or(&engine.home.state);
         let pass = breaker.admit(engine.owner.name(), &engine.params)?;
         let start = engine.params.slow_call.map(|_| Tick::now());
-        Ok(Self { engine: Some(engine), other, pass, start })
+        Ok(Self { engine: Some(engine), other: ManuallyDrop::new(other), pass, start })
     }
 
     /// The call has ended.
-    pub fn settle(mut self, verdict: Verdict) {
+    pub fn settle(&mut self, verdict: Verdict) {
         self.end(match verdict {
             Verdict::Success => Ended::Succeeded,
             Verdict::Transient => Ended::Failed,
@@ -53,8 +55,9 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
 
     fn end(&mut self, ended: Ended) {
         let Some(engine) = self.engine.take() else { return };
+        let other = self.other.take();
         let CircuitBreaker { owner, params, home } = &*engine;
-        let breaker = self.other.as_deref().unwrap_or(&home.state);
+        let breaker = other.as_deref().unwrap_or(&home.state);
         let slow = || match (self.start, params.slow_call) {
             (Some(start), Some(slow)) => Tick::now().since(start) >= slow,
             _ => false,
@@ -64,6 +67,7 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
 }
 
 impl<B: Deref<Target = CircuitBreaker>> Drop for Permit<B> {
+    #[inline(never)]
     fn drop(&mut self) {
         self.end(if std::thread::panicking() { Ended::Failed } else { Ended::Neutral });
     }

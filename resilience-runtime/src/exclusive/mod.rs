@@ -141,7 +141,7 @@ impl Exclusive {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             let mut lead = self.lead(key.as_ref()).await?;
-            let body = pin!(edge.attempt(body()));
+            let body = pin!(edge.attempt_later(body()));
             lead.keep(body).await
         });
         edge.leave(enter(call).await)

@@ -2,6 +2,9 @@
 
 mod bare;
 
+use std::pin::Pin;
+use std::task::{self, Poll};
+
 use crate::Site;
 use crate::context::{self, Context};
 use crate::edge::{Edge, Outcome, Predicate, Returns, Stop};
@@ -37,6 +40,11 @@ impl<R: Returns> Edge<R> {
         Err(error)
     }
 
+    /// Waits for the answer.
+    pub fn answering<A: Future<Output = R::Written>>(&self, answer: A) -> Answering<'_, R, A> {
+        Answering { edge: self, answer }
+    }
+
     /// The answer is there.
     pub fn answered(&self, answer: R::Written) -> Outcome<R::Value, R::Error> {
         let result = R::into_result(answer);
@@ -44,6 +52,25 @@ impl<R: Returns> Edge<R> {
             context::with(Context::answered);
         }
         result.map_err(Stop::Failure)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Edge::answering`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Answering<'a, R: Returns, A> {
+        edge: &'a Edge<R>,
+        #[pin]
+        answer: A,
+    }
+}
+
+impl<R: Returns, A: Future<Output = R::Written>> Future for Answering<'_, R, A> {
+    type Output = Outcome<R::Value, R::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.answer.poll(cx).map(|answer| this.edge.answered(answer))
     }
 }
 

@@ -126,7 +126,7 @@ impl Hedge {
             let first = pin!(None);
             let mut race = self.race(first, self.budget);
             loop {
-                race.start(edge.attempt(body()));
+                race.start(edge.attempt_later(body()));
                 if let Some(outcome) = (&mut race).await {
                     break outcome;
                 }

@@ -41,7 +41,7 @@ async fn renewed(ledger: &dyn Ledger, hold: &Hold, lease: Duration) -> Option<Ti
     // The shortest time that a timer knows.
     let period = (lease / 3).max(Duration::from_millis(1));
     loop {
-        pause(period).await;
+        pause(period).await.ok();
         let sent = Tick::now();
         match ledger.renew(*hold, lease).await {
             Ok(Written::Yes) => return Some(sent),

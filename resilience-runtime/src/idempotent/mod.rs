@@ -30,6 +30,7 @@ use crate::key::{Encoded, KeyError, Name, Namespace};
 use crate::ledger::{Body, LedgerError, Request, Stored as Record};
 use crate::runtime::{self, InUse, SoleName};
 use crate::time::Tick;
+use crate::timeout::Cuttable;
 use crate::{Error, Kind, Site};
 #[cfg(feature = "axum")]
 pub(crate) use codec::MOST_BYTES;
@@ -87,6 +88,12 @@ pub enum Entry<C = Claim> {
     Known(Record),
     /// It cannot run.
     Rejected(Error),
+}
+
+impl<C> Cuttable for Entry<C> {
+    fn cut(rejection: Error) -> Self {
+        Self::Rejected(rejection)
+    }
 }
 
 impl SiteLedger {

@@ -39,7 +39,7 @@ async fn call_at(
     body: impl Future<Output = Result<u32, Error>>,
 ) -> Result<u32, Error> {
     let edge = edge_rejecting::<Result<u32, Error>>();
-    call_with(site, edge, codec(), edge.attempt(body)).await
+    call_with(site, edge, codec(), edge.attempt_later(body)).await
 }
 
 /// The same around what is below in its stack.

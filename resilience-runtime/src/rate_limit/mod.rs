@@ -137,7 +137,7 @@ impl RateLimit {
         let edge = edge_rejecting::<Result<T, E>>();
         let call = pin!(async {
             self.admit(self.owner.site(), 1).await?;
-            edge.attempt(body()).await
+            edge.attempt_later(body()).await
         });
         edge.leave(enter(call).await)
     }

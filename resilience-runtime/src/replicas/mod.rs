@@ -79,8 +79,8 @@ impl<T> Replicas<T> {
     {
         let edge = edge::<Result<V, E>>();
         let call = pin!(async {
-            let (member, permit) = self.set.admit()?;
-            let outcome = edge.attempt(body(&self.targets[member])).await;
+            let (member, mut permit) = self.set.admit()?;
+            let outcome = edge.attempt_later(body(&self.targets[member])).await;
             permit.settle(edge.verdict(&outcome, None, None));
             outcome
         });

@@ -162,17 +162,17 @@ pub(crate) fn exchange_path(path: &mut Path) {
 
 /// The attempt that is polled now has ended, and this is how it counts.
 pub(crate) fn settle(verdict: Verdict) {
-    end(None, |pick| pick.permit.settle(verdict));
+    end(None, |mut pick| pick.permit.settle(verdict));
 }
 
 /// A branch has succeeded.
 pub(crate) fn succeeded(branch: Path) {
-    end(Some(branch), |pick| pick.permit.settle(Verdict::Success));
+    end(Some(branch), |mut pick| pick.permit.settle(Verdict::Success));
 }
 
 /// A branch has failed: by the rejection of a policy in it, or as was noted.
 pub(crate) fn failed(branch: Path, rejection: Option<Verdict>) {
-    end(Some(branch), |pick| pick.permit.settle(rejection.unwrap_or(pick.noted)));
+    end(Some(branch), |mut pick| pick.permit.settle(rejection.unwrap_or(pick.noted)));
 }
 
 /// A branch was given up.

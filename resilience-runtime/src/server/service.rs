@@ -166,7 +166,7 @@ where
         };
         let (limit, time) = (rules.response_limit, rules.response_time);
         let operation =
-            pin!(edge.attempt(async { answer::of(service.call(request).await, limit, time).await }));
+            pin!(edge.attempt_later(async { answer::of(service.call(request).await, limit, time).await }));
         let outcome = claim.keep(operation).await;
         claim.settle(outcome, &edge, &codec).await
     });

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use super::Timeout;
 use crate::context::{self, Context, Limit};
-use crate::edge::Stop;
 use crate::event::{Decision, Event, emit, reject};
 use crate::time::Tick;
 use crate::{Error, Kind};
 
-/// The timeouts of one stretch of a call, by their levels, the outermost first. All that is waited for under some of them is
-/// waited for by [`run`](Self::run).
+/// The timeouts of one stretch of a call, by their levels, the outermost first: those that run. A cut ends one, and all those
+/// further in.
 pub struct Timeouts<'a, const N: usize> {
-    plans: [Option<Plan<'a>>; N],
+    pub(crate) plans: [Option<Plan<'a>>; N],
 }
 
 impl<'a, const N: usize> Timeouts<'a, N> {
@@ -36,69 +35,78 @@ impl<'a, const N: usize> Timeouts<'a, N> {
 
     /// What was under this timeout has ended.
     pub fn end(&mut self, level: usize) {
-        if let Some(plan) = self.plans[level].take() {
-            plan.end();
-        }
+        Plan::end(&mut self.plans[level]);
     }
 
-    /// Waits for `future`, up to the first cut. Who is cut drops it right after.
-    pub fn run<F: Future>(&mut self, future: F) -> Timed<'_, 'a, F> {
-        Timed { plans: &mut self.plans, future }
+    /// Which of the first `begun` of them has cut what was waited for.
+    pub fn cut(&self, begun: usize) -> Option<usize> {
+        self.plans[..begun].iter().position(Option::is_none)
+    }
+
+    /// Waits for `part`, up to the first cut, in a stretch that is itself a part of what its call waits for.
+    pub fn run<F: Future<Output: Cuttable>>(&mut self, part: F) -> Timed<'_, Self, F> {
+        Timed { timeouts: self, part }
     }
 }
 
-/// A timeout has cut the call.
-#[derive(Debug)]
-pub struct Cut {
-    /// Which one.
-    pub level: usize,
-    /// As what.
-    pub error: Error,
+/// What a timeout can cut.
+pub trait Cuttable {
+    /// It was cut, by this rejection.
+    fn cut(rejection: Error) -> Self;
 }
 
-impl<E> From<Cut> for Stop<E> {
-    fn from(cut: Cut) -> Self {
-        cut.error.into()
+impl<T, E: From<Error>> Cuttable for Result<T, E> {
+    fn cut(rejection: Error) -> Self {
+        Err(rejection.into())
+    }
+}
+
+impl<T: Cuttable> Cuttable for Option<T> {
+    fn cut(rejection: Error) -> Self {
+        Some(T::cut(rejection))
     }
 }
 
 pin_project_lite::pin_project! {
     /// The future of [`Timeouts::run`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct Timed<'a, 'b, F> {
-        plans: &'a mut [Option<Plan<'b>>],
+    pub struct Timed<'a, T, F> {
+        timeouts: &'a mut T,
         #[pin]
-        future: F,
+        part: F,
     }
 }
 
-impl<F: Future> Future for Timed<'_, '_, F> {
-    type Output = Result<F::Output, Cut>;
+impl<F: Future<Output: Cuttable>, const N: usize> Future for Timed<'_, Timeouts<'_, N>, F> {
+    type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        match this.future.poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => cut(this.plans).map_or(Poll::Pending, |cut| Poll::Ready(Err(cut))),
+        let polled = this.part.poll(cx);
+        if polled.is_ready() {
+            return polled;
         }
+        cut(&mut this.timeouts.plans)
+            .map_or(Poll::Pending, |rejection| Poll::Ready(F::Output::cut(rejection)))
     }
 }
 
-/// Whether one of them cuts what is pending, the innermost first.
-fn cut(plans: &mut [Option<Plan<'_>>]) -> Option<Cut> {
-    let running = plans.iter().enumerate().rev().filter_map(|(level, plan)| Some((level, plan.as_ref()?)));
-    let (level, plan, kind) = context::with(|context| {
-        let mut running = running;
-        running.find_map(|(level, plan)| Some((level, plan, plan.cut(context)?)))
+/// What is under them is pending: the rejection, where one of them cuts it. They are asked from the innermost.
+pub(crate) fn cut(plans: &mut [Option<Plan<'_>>]) -> Option<Error> {
+    let (level, site, kind) = context::with(|context| {
+        let running =
+            plans.iter().enumerate().rev().filter_map(|(level, plan)| Some((level, plan.as_ref()?)));
+        let mut cut =
+            running.filter_map(|(level, plan)| Some((level, plan.timeout.owner.site(), plan.cut(context)?)));
+        cut.next()
     })?;
-    let error = reject(kind, plan.timeout.owner.site());
     plans[level..].fill_with(|| None);
-    Some(Cut { level, error })
+    Some(reject(kind, site))
 }
 
 /// What was decided when the time of a timeout began.
-struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     timeout: &'a Timeout,
     /// The limit around, put back at the end.
     around: Option<Limit>,
@@ -155,15 +163,18 @@ impl<'a> Plan<'a> {
         Limit { at: self.at, from_start: self.from_start, is_watched: true }
     }
 
-    /// The limit around is put back. As far as somebody has looked at the clock, it is told whether the end was late.
-    fn end(&self) {
+    /// The limit around is put back, unless that was cut. As far as somebody has looked at the clock, it is told whether the end
+    /// was late.
+    fn end(place: &mut Option<Self>) {
+        let Some(plan) = place else { return };
         let late = context::with(|context| {
-            context.limit = self.around;
-            self.by != By::Outer && context.rang && context.is_over(self.limit())
+            context.limit = plan.around;
+            plan.by != By::Outer && context.rang && context.is_over(plan.limit())
         });
         if late {
-            emit(&Event { site: self.timeout.owner.name(), decision: Decision::Late });
+            emit(&Event { site: plan.timeout.owner.name(), decision: Decision::Late });
         }
+        *place = None;
     }
 
     /// What is under it is pending: what that is to be cut as, if it is.

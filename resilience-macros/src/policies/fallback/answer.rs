@@ -86,7 +86,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// The call of it with the error.
+    /// The outcome of its call with the error.
     pub(super) fn call(&self, edge: &Ident, error: &Ident, at: &At<'_>) -> TokenStream {
         let answer = self.expr();
         let called = if matches!(answer, Expr::Path(_)) { quote!(#answer) } else { quote!((#answer)) };
@@ -96,15 +96,16 @@ impl Answer {
         for ident in [&mut edge, &mut error, &mut runtime] {
             ident.set_span(here);
         }
+        let later = |said| at.wait.outcome(&quote_spanned!(Span::mixed_site()=> (&#edge).answering(#said)));
         match self {
-            Self::Now(_) => quote_spanned!(here=> #runtime::answer(&#edge, #error, #answer)),
-            Self::Closure(_) => {
-                at.wait.on(&quote_spanned!(here=> #runtime::answer_later(&#edge, #error, #answer)))
+            Self::Now(_) => {
+                let said = quote_spanned!(here=> #runtime::answer(&#edge, #error, #answer));
+                quote_spanned!(Span::mixed_site()=> (&#edge).answered(#said))
             }
+            Self::Closure(_) => later(quote_spanned!(here=> #runtime::answer_later(&#edge, #error, #answer))),
             Self::Path(..) => {
                 let call = quote_spanned!(here=> #runtime::awaited(#called(#error)).future().await);
-                at.wait
-                    .on(&quote_spanned!(here=> #runtime::answer_later(&#edge, #error, async |#error| #call)))
+                later(quote_spanned!(here=> #runtime::answer_later(&#edge, #error, async |#error| #call)))
             }
         }
     }

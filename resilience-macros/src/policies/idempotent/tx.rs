@@ -61,19 +61,18 @@ pub(super) fn wrap(inner: &Code, at: &At<'_>, once: Option<&Ident>) -> TokenStre
     let (transaction, tx) = (at.local("transaction"), &at.transaction);
     let (outcome, edge) = (local("outcome"), local("edge"));
     let (record, rejection) = (local("record"), local("rejection"));
-    let claimed = at.wait.on(&quote_spanned! {Span::mixed_site()=>
+    let claimed = at.wait.run(&quote_spanned! {Span::mixed_site()=>
         (&#ledger).claim_in(&#transaction, #tx, &#names, || __resilience::core::any::type_name_of_val(&|| ()))
     });
+    let rejected = at.wait.reject(&rejection, &label);
     let claimed = quote_spanned! {Span::mixed_site()=>
         match #claimed {
             #runtime::Entry::Run(#claim) => #claim,
             #runtime::Entry::Known(#record) => break #label (&#ledger).replay(&#record, &#codec),
-            #runtime::Entry::Rejected(#rejection) => {
-                break #label __resilience::core::result::Result::Err(__resilience::Stop::Rejection(#rejection));
-            }
+            #runtime::Entry::Rejected(#rejection) => #rejected,
         }
     };
-    let settled = at.wait.on(&quote_spanned! {Span::mixed_site()=>
+    let settled = at.wait.outcome(&quote_spanned! {Span::mixed_site()=>
         #claim.settle(&#transaction, #tx, #outcome, &#edge, &#codec)
     });
     match once {

@@ -78,7 +78,7 @@ impl Failure for Refused {
 /// A call of a function with `store_errors`.
 async fn call(body: impl Future<Output = Result<Bomb, Refused>>) -> Result<Bomb, Refused> {
     let edge = edge::<Result<Bomb, Refused>>();
-    call_with(&LEDGER, edge, codec_of_both(), edge.attempt(body)).await
+    call_with(&LEDGER, edge, codec_of_both(), edge.attempt_later(body)).await
 }
 
 fn not_run() -> impl Future<Output = Result<Bomb, Refused>> {
@@ -290,7 +290,7 @@ impl<'de> Deserialize<'de> for Counted {
 
 async fn counted(body: impl Future<Output = Result<Counted, Error>>) -> Result<Counted, Error> {
     let edge = edge_rejecting::<Result<Counted, Error>>();
-    call_with(&LEDGER, edge, codec().values_compared(), edge.attempt(body)).await
+    call_with(&LEDGER, edge, codec().values_compared(), edge.attempt_later(body)).await
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn a_result_that_is_not_kept_is_told_of() {
     let (_guard, told) = listen("not_kept");
     let runtime = Runtime::builder().memory().build();
     let edge = edge_rejecting::<Result<f64, Error>>();
-    let called = call_with(&LEDGER, edge, codec(), edge.attempt(async { Ok(f64::NAN) }));
+    let called = call_with(&LEDGER, edge, codec(), edge.attempt_later(async { Ok(f64::NAN) }));
     assert!(runtime.scope(called).await.is_ok_and(f64::is_nan));
     assert_eq!(told.load(Ordering::SeqCst), 1);
 }

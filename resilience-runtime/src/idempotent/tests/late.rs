@@ -17,7 +17,7 @@ async fn call_after(
     let edge = edge_rejecting::<Result<u32, Error>>();
     let below = async {
         wait.await;
-        edge.attempt(body).await
+        edge.attempt_later(body).await
     };
     call_with(&LEDGER, edge, codec(), below).await
 }
