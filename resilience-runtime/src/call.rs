@@ -65,8 +65,8 @@ impl Stage {
         runtime::touch();
         // The context is made where it stays: it is large.
         context::with(|around| {
-            let child = around.child();
-            *self.context = std::mem::replace(around, child);
+            *self.context = around.child();
+            std::mem::swap(around, &mut self.context);
         });
         self.is_in_place = true;
     }

@@ -85,7 +85,17 @@ impl Picks {
 }
 
 impl Drop for Picks {
+    /// Most calls have picked nothing.
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_some() {
+            self.give_back();
+        }
+    }
+}
+
+impl Picks {
+    fn give_back(&mut self) {
         // One after the other: a long list must not need a deep stack.
         while let Some(mut record) = self.pop() {
             record.open.clear();
@@ -194,9 +204,11 @@ pub(crate) fn note(verdict: Verdict) {
 
 /// Without a branch it is the attempt that is polled now.
 fn end(branch: Option<Path>, end: impl Fn(Pick)) {
-    let (now, mut picks) = CURRENT
-        .with_borrow_mut(|current| (current.path, std::mem::replace(&mut *current.picks, Picks::NONE)));
-    if picks.0.is_some() {
+    let picked = CURRENT.with_borrow_mut(|current| {
+        let is_some = current.picks.0.is_some();
+        is_some.then(|| (current.path, std::mem::replace(&mut *current.picks, Picks::NONE)))
+    });
+    if let Some((now, mut picks)) = picked {
         picks.end(branch.unwrap_or(now), end);
         CURRENT.with_borrow_mut(|current| std::mem::swap(&mut *current.picks, &mut picks));
     }
