@@ -1,6 +1,6 @@
 //! The whole function: one expansion for all of its policies.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
@@ -14,7 +14,7 @@ use crate::layer::{At, Code, Layer, Needs};
 use crate::params::source;
 use crate::paths::{self, item, local};
 use crate::receiver::{self, Own, OwnSelf};
-use crate::stack::Stack;
+use crate::stack::{Boxed, Stack};
 use crate::stretch::{self, Wait};
 use crate::{judge, lent, mention, transaction};
 
@@ -66,9 +66,23 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
     let known = layers.first().zip(stack.layers.first()).and_then(|(at, layer)| layer.kind.known(at));
     let run = run(known.as_ref(), &begin, &code.outcome(), body.block.span());
     let of_one_type = of_one_type(function, stack);
-    let block = body.close(&quote!(#items #of_one_type #edge #(#prepare)* #kept #slots #run));
+    let mut call = quote!(#edge #(#prepare)* #kept #slots #run);
+    if let Some(boxed) = &stack.options.boxed {
+        call = in_a_box(boxed, call, body.block.span());
+    }
+    let block = body.close(&quote!(#items #of_one_type #call));
     let Function { attrs, vis, defaultness, sig, .. } = function;
     Ok(quote!(#(#attrs)* #vis #defaultness #sig #block))
+}
+
+/// The whole call as a box, which no future around it holds by value.
+fn in_a_box(boxed: &Boxed, call: TokenStream, body: Span) -> TokenStream {
+    let runtime = paths::runtime();
+    let boxes = Ident::new(if boxed.local { "boxed_local" } else { "boxed" }, boxed.place);
+    let mut block = Group::new(Delimiter::Brace, call);
+    block.set_span(body);
+    let future = quote_spanned!(body=> async move #block);
+    quote_spanned!(boxed.place=> #runtime::#boxes(#future).await)
 }
 
 /// The call, where its outcome is not known before.
@@ -274,7 +288,7 @@ fn innermost(
     let bind = &arguments.bind;
     // The block is the user's own, also to the compiler: what it takes from the function it takes there.
     let run = |inside| {
-        let mut run = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, inside);
+        let mut run = Group::new(Delimiter::Brace, inside);
         run.set_span(block.span());
         run
     };

@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
-use crate::args::{Arg, ArgValue, FromArg, list_of};
+use crate::args::{Arg, ArgValue, FromArg, keyword, list_of};
 use crate::block;
 use crate::error::{Errors, Place, Result, at, at_span, list, nearest};
 use crate::layer::Layer;
@@ -18,10 +18,29 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) facade: Option<Path>,
     pub(crate) allow: Vec<Rule>,
+    /// The call is a box.
+    pub(crate) boxed: Option<Boxed>,
     /// The marker of a method that the policies of its block are not for.
     pub(crate) skip: Option<Ident>,
     /// The imports of `#[policies]` itself.
     pub(crate) imports: Vec<Path>,
+}
+
+/// `boxed`, or `boxed = local`
+pub(crate) struct Boxed {
+    pub(crate) place: Span,
+    /// Its future need not be `Send`.
+    pub(crate) local: bool,
+}
+
+impl FromArg for Boxed {
+    fn from_arg(arg: &Arg) -> syn::Result<Self> {
+        let local = !matches!(arg.value, ArgValue::None);
+        if local {
+            keyword(arg, &["local"])?;
+        }
+        Ok(Self { place: arg.name.span(), local })
+    }
 }
 
 pub(crate) struct Stack {
@@ -240,6 +259,7 @@ impl Options {
         match item {
             Item::Crate(path) => self.facade = Some(path),
             Item::Arg(arg) if arg.name == "allow" => self.allow.extend(allowed(&arg)?),
+            Item::Arg(arg) if arg.name == "boxed" => self.boxed = Some(Boxed::from_arg(&arg)?),
             Item::Arg(arg) => return Ok(Some(arg)),
         }
         Ok(None)
@@ -250,12 +270,12 @@ fn unknown(name: &Ident, written: &str) -> syn::Error {
     if written == block::HANDED_ON {
         return at(name, "`#[policies]` stands twice on this block", "write its arguments in one");
     }
-    let help = match nearest(written, ["name", "allow", "crate", "skip"]) {
+    let help = match nearest(written, ["name", "allow", "boxed", "crate", "skip"]) {
         _ if Policy::named(written).is_some() => {
             format!("a policy is an attribute of its own: `#[{written}(...)]`")
         }
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it takes {}", list(["name", "allow", "crate"])),
+        None => format!("it takes {}", list(["name", "allow", "boxed", "crate"])),
     };
     at(name, format!("unknown argument `{written}` of `#[policies]`"), help)
 }

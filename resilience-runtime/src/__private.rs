@@ -9,7 +9,7 @@ pub use crate::budget::RetryBudget;
 pub use crate::bulkhead::{
     Admission, Bulkhead, Crossing, HandedOver, Place, Pool, crossing, crossing_of, hand_over,
 };
-pub use crate::call::{Call, pause};
+pub use crate::call::{Call, boxed, boxed_local, pause};
 pub use crate::circuit_breaker::{CircuitBreaker, Permit};
 pub use crate::edge::{
     ClassKnown, ClassUnknown, Edge, Outcome, Slot, Stop, again, another, edge, edge_classifying, edge_plain,

@@ -163,6 +163,18 @@ impl<F: Future<Output: Cuttable>, const N: usize> Future for Running<'_, Call<'_
     }
 }
 
+/// A call as a box. What awaits it holds the box, and neither its layout nor its being `Send` is looked for inside.
+pub fn boxed<'a, R>(
+    call: impl Future<Output = R> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = R> + Send + 'a>> {
+    Box::pin(call)
+}
+
+/// The same for a call that stays on its thread.
+pub fn boxed_local<'a, R>(call: impl Future<Output = R> + 'a) -> Pin<Box<dyn Future<Output = R> + 'a>> {
+    Box::pin(call)
+}
+
 /// Runs the policies of an engine as a call.
 pub(crate) async fn enter<F, T, E>(policies: Pin<&mut F>) -> Outcome<T, E>
 where

@@ -66,7 +66,7 @@ fn unknown(arg: &Arg, written: &str) -> syn::Error {
         }
         _ => {
             let known = policies::ALL.iter().filter(|policy| policy.per_method.is_none());
-            let names: Vec<_> = known.map(|policy| policy.name).chain(["allow", "crate"]).collect();
+            let names: Vec<_> = known.map(|policy| policy.name).chain(["allow", "boxed", "crate"]).collect();
             let help = match nearest(written, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("a block takes {}", list(names)),

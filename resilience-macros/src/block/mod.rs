@@ -160,6 +160,7 @@ impl Options {
             _ => {}
         }
         self.allow.extend(block.allow);
+        self.boxed = self.boxed.or(block.boxed);
         Ok(self)
     }
 }
