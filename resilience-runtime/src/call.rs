@@ -63,25 +63,14 @@ impl Stage {
 
     fn enter(&mut self) {
         runtime::touch();
-        // The context is made where it stays: it is large.
-        context::with(|around| {
-            *self.context = around.child();
-            std::mem::swap(around, &mut self.context);
-        });
+        context::with(|current| current.descend(&mut self.context));
         self.is_in_place = true;
     }
 
     fn leave(&mut self, failed: bool) {
-        self.take_away();
-        let mine = &self.context;
-        // What a retry in here gave up on, a retry around here must not take up again.
-        let exhausted = mine.exhausted().filter(|_| failed || mine.gave_up);
-        if let Some(site) = exhausted {
-            context::with(|around| around.exhaust(site));
-        }
-        if mine.is_degraded() {
-            context::with(Context::degrade);
-        }
+        let left = context::with(|current| current.ascend(&mut self.context, failed));
+        self.is_in_place = false;
+        drop(left);
     }
 
     /// The call is polled. Between two parts of it, which follow each other in one poll, its context stays in place.
@@ -129,8 +118,8 @@ impl Drop for Stage {
         if self.is_in_place {
             self.take_away();
         }
-        *self.context = Context::NONE;
-        *self.timer = None;
+        drop(self.context.take_held());
+        drop(self.timer.take());
     }
 }
 
@@ -147,7 +136,7 @@ pin_project_lite::pin_project! {
 impl<F: Future<Output: Cuttable>, const N: usize> Future for Running<'_, Call<'_, N>, F> {
     type Output = F::Output;
 
-    #[inline(never)]
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let Call { stage, timeouts } = this.call;
