@@ -55,8 +55,7 @@ fn nothing_is_lost() {
 /// the threshold a call more or less decides.
 #[test]
 fn a_trip_is_not_lost() {
-    let of_time =
-        CircuitBreaker { window: Window::Time(Duration::from_secs(3600)), ..CircuitBreaker::DEFAULT };
+    let of_time = CircuitBreaker { window: Window::Time(Duration::from_hours(1)), ..CircuitBreaker::DEFAULT };
     let of_calls = CircuitBreaker { window: Window::Calls(10), ..CircuitBreaker::DEFAULT };
     let in_a_row = CircuitBreaker { consecutive: Some(4), min_calls: Some(1_000), ..CircuitBreaker::DEFAULT };
     // How many threads succeed and fail, how often each.
