@@ -75,6 +75,11 @@ proptest! {
         };
         let both = [Both::at(Tick::BASE), Both::at(Tick::BASE).coarse_to(LAG)];
         let breakers = [Breaker::new(), Breaker::new()];
+        // The buckets count from the first outcome.
+        for (breaker, clock) in breakers.iter().zip(&both) {
+            let first = breaker.admit_by(clock, "test", &params).expect("closed");
+            breaker.end_by(clock, "test", &params, first, Ended::Succeeded, || false);
+        }
         let (mut bucket, mut percent) = (0, 0);
         for call in calls {
             bucket += call.buckets;
@@ -99,4 +104,18 @@ proptest! {
             }
         }
     }
+}
+
+/// As that of a test whose paused time begins before the end of another one's.
+#[test]
+fn a_clock_that_was_set_back_keeps_no_probe_out() {
+    let params =
+        CircuitBreaker { consecutive: Some(1), open_for: Duration::from_secs(5), ..CircuitBreaker::DEFAULT };
+    let (breaker, clock) = (Breaker::new(), Both::at(Tick::BASE));
+    let pass = breaker.admit_by(&clock, "test", &params).expect("closed");
+    breaker.end_by(&clock, "test", &params, pass, Ended::Failed, || false);
+    clock.set(Duration::from_secs(5));
+    assert!(breaker.admit_by(&clock, "test", &params).is_ok(), "the first probe");
+    clock.set(Duration::ZERO);
+    assert!(breaker.admit_by(&clock, "test", &params).is_ok(), "the second");
 }

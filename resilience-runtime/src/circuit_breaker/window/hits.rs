@@ -4,8 +4,9 @@
 //! two that meet, one sees the other, and none leaves the decision to the other: asked first, a call would not know of the hit,
 //! nor the hit of the call that completes the least number.
 //!
-//! While there are hits, more successes only lower their share. Once a window holds, it does so until the next hit, or until the
-//! next bucket, when earlier calls are forgotten. So one success of each bucket sums up, and one after each hit.
+//! While there are hits, more successes only lower their share. Once a window holds, it does so until the next bucket, when earlier
+//! calls are forgotten, or until the next hit: its own recorder may have read the clock in an earlier bucket, and sees nothing of
+//! this one. So one success in each bucket sums up, and one after each hit.
 
 use super::bucket::BUCKETS;
 use super::position::Position;
@@ -44,18 +45,15 @@ impl Hits {
         self.number.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Whether the window that ends here can have failed by a success that was counted in it.
-    pub(super) fn matter(&self, at: Position) -> bool {
+    /// Asked after a success was counted: the moment of the sum that its recorder makes now, if the window can have failed at all.
+    pub(super) fn matter(&self, at: Position) -> Option<Moment> {
         in_one_order();
-        let last = self.last.load(Ordering::SeqCst);
-        last.saturating_add(BUCKETS as u64) > at.epoch
-            && self.held.load(Ordering::Relaxed) != self.moment(at).0
-    }
-
-    /// Before a sum: the moment that it is of.
-    pub(super) fn moment(&self, at: Position) -> Moment {
+        if self.last.load(Ordering::SeqCst).saturating_add(BUCKETS as u64) <= at.epoch {
+            return None;
+        }
         let number = self.number.load(Ordering::SeqCst) & 0xFFFF_FFFF;
-        Moment((at.epoch & 0xFFFF) << 48 | u64::from(at.generation & 0xFFFF) << 32 | number)
+        let moment = (at.epoch & 0xFFFF) << 48 | u64::from(at.generation & 0xFFFF) << 32 | number;
+        (self.held.load(Ordering::Relaxed) != moment).then_some(Moment(moment))
     }
 
     /// Orders the sum that follows after what this recorder has marked and counted.

@@ -64,10 +64,10 @@ impl TimeWindow {
         if mark.failed || mark.slow {
             return self.record_hit(mark, at, thread, &current, judge);
         }
-        if !self.calls.add(at, thread, &current) || !self.hits.matter(at) {
+        if !self.calls.add(at, thread, &current) {
             return None;
         }
-        let moment = self.hits.moment(at);
+        let moment = self.hits.matter(at)?;
         let verdict = judge(self.sum(at));
         if verdict == Verdict::Holds {
             self.hits.holds(moment);
