@@ -13,13 +13,13 @@ pub(super) struct Striped {
     /// In use until two threads meet there.
     pub(super) first: Buckets,
     /// One for each thread, or for a few.
-    stripes: OnceLock<Box<[Stripe]>>,
+    pub(super) stripes: OnceLock<Box<[Stripe]>>,
     may_grow: bool,
 }
 
 /// Apart from each other, so that two threads do not share a line of the cache.
 #[repr(align(128))]
-struct Stripe(Buckets);
+pub(super) struct Stripe(Buckets);
 
 impl Striped {
     cells! {

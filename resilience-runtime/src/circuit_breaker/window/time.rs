@@ -115,6 +115,11 @@ impl TimeWindow {
         window
     }
 
+    #[cfg(all(test, not(resilience_loom)))]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.calls.stripes.get().is_some()
+    }
+
     /// So many calls at once, of which so many have failed.
     #[cfg(all(test, not(resilience_loom)))]
     pub(crate) fn fill(&self, at: Position, calls: u64, failed: u64) {
