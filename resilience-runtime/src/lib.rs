@@ -37,6 +37,7 @@ pub mod server;
 mod site;
 mod spawn;
 mod state;
+mod stripe;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod time;

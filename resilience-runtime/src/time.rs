@@ -1,5 +1,6 @@
 //! The clock, in one place: tokio's, so that its paused time drives every policy.
 
+mod coarse;
 mod probe;
 mod timer;
 
@@ -35,6 +36,13 @@ impl Tick {
         Instant::now().into()
     }
 
+    /// Some milliseconds ago, at a quarter of the cost, where the system has such a clock. Never later than [`now`](Self::now),
+    /// and that itself where tokio's time could be paused.
+    pub(crate) fn coarse() -> Self {
+        let coarse = if probe::CAN_PAUSE { None } else { coarse::now() };
+        coarse.unwrap_or_else(Self::now)
+    }
+
     /// What an atomic keeps of it; [`of`](Self::of) makes it a moment again.
     pub(crate) const fn nanos(self) -> u64 {
         self.0.get()
@@ -53,7 +61,12 @@ impl Tick {
 
     /// The time from `earlier` up to here; nothing, if it is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+        Duration::from_nanos(self.nanos_since(earlier))
+    }
+
+    /// The same in nanoseconds.
+    pub(crate) fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.get().saturating_sub(earlier.0.get())
     }
 
     pub(crate) fn instant(self) -> Instant {

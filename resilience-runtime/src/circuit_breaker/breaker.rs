@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use resilience_policy::circuit_breaker::{CircuitBreaker as Params, Window};
 
+use super::clock::{Clock, Real};
+use super::gate::Gate;
 use super::machine::{Admission, Machine, ProbeEnd, State};
-use super::sync::{AtomicU64, Ordering, cells};
-use super::window::{CallWindow, Mark, Position, Streak, Tally, TimeWindow};
+use super::sync::cells;
+use super::window::{CallWindow, Mark, Streak, Tally, TimeWindow, Verdict};
 use crate::event::{Decision, Event, emit};
+use crate::stripe;
 use crate::time::Tick;
 
 /// How a call was let in.
@@ -32,50 +35,48 @@ pub(super) enum Ended {
 
 /// The state of one breaker.
 pub struct Breaker {
-    /// The generation, and in the lowest bit whether it is closed: all that a call needs to know on its way in.
-    gate: AtomicU64,
+    gate: Gate,
     machine: Mutex<Machine>,
-    /// The moment of the first use, from which the machine counts.
+    /// The moment of the first use, from which its time counts.
     origin: OnceLock<Tick>,
     times: TimeWindow,
     calls: OnceLock<CallWindow>,
     streak: Streak,
 }
 
-const fn gate(generation: u32, closed: bool) -> u64 {
-    (generation as u64) << 1 | closed as u64
-}
-
-fn generation(word: u64) -> u32 {
-    (word >> 1 & 0xFFFF_FFFF) as u32
-}
-
 impl Breaker {
     cells! {
         pub(crate) fn new() -> Self {
+            Self::with(TimeWindow::new(true))
+        }
+    }
+
+    /// One of thousands, which does not grow where threads meet.
+    pub(super) fn of_key() -> Self {
+        Self::with(TimeWindow::new(false))
+    }
+
+    cells! {
+        fn with(times: TimeWindow) -> Self {
             Self {
-                gate: AtomicU64::new(gate(0, true)),
+                gate: Gate::new(),
                 machine: Mutex::new(Machine::new()),
                 origin: OnceLock::new(),
-                times: TimeWindow::new(),
+                times,
                 calls: OnceLock::new(),
                 streak: Streak::new(),
             }
         }
     }
 
+    #[cfg(all(test, not(resilience_loom)))]
+    pub(super) fn grown() -> Self {
+        Self::with(TimeWindow::grown())
+    }
+
     /// A call asks to be let in.
     pub(super) fn admit(&self, owner: &str, params: &Params) -> Result<Pass, Option<Duration>> {
-        let word = self.gate.load(Ordering::Acquire);
-        if word & 1 == 1 {
-            return Ok(Pass { generation: generation(word), probe: None });
-        }
-        let now = self.clock();
-        match self.act(owner, |machine| (machine.admit(params, now), machine.generation())) {
-            (Admission::Call, generation) => Ok(Pass { generation, probe: None }),
-            (Admission::Probe(id), generation) => Ok(Pass { generation, probe: Some(id) }),
-            (Admission::Rejected(wait), _) => Err(wait),
-        }
+        self.admit_by(&Real, owner, params)
     }
 
     /// A call that was let in has ended.
@@ -87,10 +88,47 @@ impl Breaker {
         ended: Ended,
         slow: impl Fn() -> bool,
     ) {
+        self.end_by(&Real, owner, params, pass, ended, slow);
+    }
+
+    pub(super) fn admit_by(
+        &self,
+        clock: &impl Clock,
+        owner: &str,
+        params: &Params,
+    ) -> Result<Pass, Option<Duration>> {
+        if let Some(generation) = self.gate.closed() {
+            return Ok(Pass { generation, probe: None });
+        }
+        if let (Some(until), Some(origin)) = (self.gate.open_until(), self.origin.get())
+            && let Some(left) = clock.left(*origin, until.get())
+        {
+            return Err(Some(left));
+        }
+        let now = self.time(clock.precise());
+        match self.act(owner, |machine| (machine.admit(params, now), machine.generation())) {
+            (Admission::Call, generation) => Ok(Pass { generation, probe: None }),
+            (Admission::Probe(id), generation) => Ok(Pass { generation, probe: Some(id) }),
+            (Admission::Rejected(wait), _) => Err(wait),
+        }
+    }
+
+    pub(super) fn end_by(
+        &self,
+        clock: &impl Clock,
+        owner: &str,
+        params: &Params,
+        pass: Pass,
+        ended: Ended,
+        slow: impl Fn() -> bool,
+    ) {
         let Some(id) = pass.probe else {
             if matches!(ended, Ended::Succeeded | Ended::Failed) {
                 let mark = Mark { failed: ended == Ended::Failed, slow: slow() };
-                self.record(owner, params, pass.generation, mark);
+                if self.has_failed(clock, params, pass.generation, mark) {
+                    let now = self.time(clock.precise());
+                    self.act(owner, |machine| machine.trip(pass.generation, params, now));
+                }
             }
             return;
         };
@@ -100,7 +138,7 @@ impl Breaker {
             Ended::Succeeded | Ended::Answered if !slow() => ProbeEnd::Success,
             _ => ProbeEnd::Failure,
         };
-        let now = self.clock();
+        let now = self.time(clock.precise());
         self.act(owner, |machine| machine.probe_ended(pass.generation, id, end, params, now));
     }
 
@@ -114,12 +152,11 @@ impl Breaker {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.gate.load(Ordering::Acquire) & 1 == 1
+        self.gate.closed().is_some()
     }
 
     /// The time since the first use. A clock that was set back stands still instead.
-    fn clock(&self) -> Duration {
-        let now = Tick::now();
+    fn time(&self, now: Tick) -> Duration {
         now.since(*self.origin.get_or_init(|| now))
     }
 
@@ -129,7 +166,7 @@ impl Breaker {
         let (from, generation) = (machine.state(), machine.generation());
         let result = act(&mut machine);
         let (to, now) = (machine.state(), machine.generation());
-        self.gate.store(gate(now, to == State::Closed), Ordering::Release);
+        self.gate.set(&machine);
         drop(machine);
         // A probe that is given up on can open the breaker, and let the next probe in, in one step.
         if now != generation && from == to {
@@ -141,44 +178,46 @@ impl Breaker {
         result
     }
 
-    /// Records a call that was let in while the breaker was closed, and opens it if the window has failed.
-    fn record(&self, owner: &str, params: &Params, generation: u32, mark: Mark) {
-        let expected = gate(generation, true);
-        let current = || self.gate.load(Ordering::Acquire) == expected;
+    /// Records a call that was let in while the breaker was closed. Whether the window has failed by it.
+    fn has_failed(&self, clock: &impl Clock, params: &Params, generation: u32, mark: Mark) -> bool {
+        let current = || self.gate.is_closed_in(generation);
         if !current() {
-            return;
+            return false;
         }
-        let now = match params.window {
-            Window::Time(_) => Some(self.clock()),
-            Window::Calls(_) => None,
-        };
-        let tally = match params.window {
+        let judge = |tally| judge(params, tally);
+        let verdict = match params.window {
             Window::Time(window) => {
-                let at = Position::new(generation, now.unwrap_or_default(), window);
-                self.times.record(mark, at, params.slow_call.is_some(), current)
+                let origin = *self.origin.get_or_init(|| clock.precise());
+                let now = clock.within(window).nanos_since(origin);
+                let at = self.times.position(generation, now, window);
+                self.times.record(mark, at, stripe::of_thread(), current, judge)
             }
             Window::Calls(calls) => {
-                self.calls.get_or_init(|| CallWindow::new(calls)).record(mark, generation, current)
+                let calls = self.calls.get_or_init(|| CallWindow::new(calls));
+                calls.record(mark, generation, current).map(judge)
             }
         };
         let streak = match params.consecutive {
             Some(_) => self.streak.record(mark.failed, generation, current),
             None => None,
         };
-        if tally.is_some_and(|tally| failing(params, tally)) || too_long(params, streak) {
-            let now = now.unwrap_or_else(|| self.clock());
-            self.act(owner, |machine| machine.trip(generation, params, now));
-        }
+        verdict == Some(Verdict::Failed) || too_long(params, streak)
     }
 }
 
-/// Whether a window has failed: at least the threshold, over at least the least number of calls.
-fn failing(params: &Params, tally: Tally) -> bool {
+/// A window has failed with at least the threshold, over at least the least number of calls.
+fn judge(params: &Params, tally: Tally) -> Verdict {
     // A quotient rounds to the same number as the literal: 7 of 100 are 0.07, but 0.07 * 100 is more than 7.
     let reached = |hits: u32, rate: f64| f64::from(hits) / f64::from(tally.total) >= rate;
-    tally.total >= params.least_calls()
-        && (reached(tally.failed, params.failure_rate)
-            || params.slow_call.is_some() && reached(tally.slow, params.slow_rate))
+    if tally.total < params.least_calls() {
+        Verdict::Unknown
+    } else if reached(tally.failed, params.failure_rate)
+        || params.slow_call.is_some() && reached(tally.slow, params.slow_rate)
+    {
+        Verdict::Failed
+    } else {
+        Verdict::Holds
+    }
 }
 
 fn too_long(params: &Params, streak: Option<u32>) -> bool {

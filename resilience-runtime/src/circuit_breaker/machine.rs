@@ -91,6 +91,14 @@ impl Machine {
         }
     }
 
+    /// The end of the time in which it rejects every call.
+    pub(super) fn open_until(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Open { until } => Some(until),
+            _ => None,
+        }
+    }
+
     /// How many probes are out.
     pub(super) fn probes(&self) -> usize {
         match &self.phase {

@@ -1,6 +1,8 @@
 //! The engine of `#[circuit_breaker]`.
 
 mod breaker;
+mod clock;
+mod gate;
 mod machine;
 mod permit;
 mod sync;
@@ -255,7 +257,7 @@ impl Keeps for CircuitBreaker {
     type State = Breaker;
 
     fn new_state(&self, _: &Encoded) -> Breaker {
-        Breaker::new()
+        Breaker::of_key()
     }
 
     fn may_go(&self, state: &Breaker) -> bool {

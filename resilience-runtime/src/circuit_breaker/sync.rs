@@ -1,9 +1,17 @@
 //! The atomics, which the model checker replaces by its own.
 
 #[cfg(resilience_loom)]
-pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(not(resilience_loom))]
-pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// Between two operations that are `SeqCst`. They have one order for all threads, so there is nothing to do, but the model checker
+/// takes them for acquire and release, and knows that order of fences alone.
+#[inline]
+pub(super) fn in_one_order() {
+    #[cfg(resilience_loom)]
+    fence(Ordering::SeqCst);
+}
 
 /// A constructor that is `const`, except under the model checker, whose atomics are not.
 macro_rules! cells {

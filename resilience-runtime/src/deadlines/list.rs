@@ -1,13 +1,12 @@
 //! The deadlines of one duration, or those of no order, in stripes by thread.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::due::{Due, NEVER};
 use super::line::Line;
+use crate::stripe;
 
 const STRIPES: usize = 16;
 /// How many wakers are taken out of a stripe at a time.
@@ -43,7 +42,7 @@ impl List {
 
     /// Takes a deadline in. `Err`, where it is so far out of order that only the tree takes it.
     pub(super) fn enter(&self, at: u64, waker: &Waker) -> Result<Place, ()> {
-        let (stripe, waker) = (stripe(), waker.clone());
+        let (stripe, waker) = (stripe::of_thread() % STRIPES, waker.clone());
         let mut line = lock(&self.stripes[stripe].0);
         let joined = if self.time == 0 { Ok(line.plant(at, waker)) } else { line.join(at, waker) };
         drop(line);
@@ -106,18 +105,4 @@ fn wake(waker: Waker) {
 
 fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// That of this thread. It has no destructor, and is there also while the thread ends.
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    STRIPE.with(|stripe| {
-        if stripe.get() == usize::MAX {
-            stripe.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
-        }
-        stripe.get()
-    })
 }
