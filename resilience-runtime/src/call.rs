@@ -63,14 +63,24 @@ impl Stage {
 
     fn enter(&mut self) {
         runtime::touch();
-        context::with(|current| current.descend(&mut self.context));
+        // Written where it stays, and without a look at what was there: a context is large, and that was an empty one.
+        context::with(|current| {
+            let child = current.child();
+            self.context = ManuallyDrop::new(std::mem::replace(current, child));
+        });
         self.is_in_place = true;
     }
 
     fn leave(&mut self, failed: bool) {
-        let left = context::with(|current| current.ascend(&mut self.context, failed));
-        self.is_in_place = false;
-        drop(left);
+        self.take_away();
+        let mine = &*self.context;
+        // What a retry in here gave up on, a retry around here must not take up again.
+        if let Some(site) = mine.exhausted().filter(|_| failed || mine.gave_up) {
+            context::with(|around| around.exhaust(site));
+        }
+        if mine.is_degraded() {
+            context::with(Context::degrade);
+        }
     }
 
     /// The call is polled. Between two parts of it, which follow each other in one poll, its context stays in place.
@@ -118,8 +128,10 @@ impl Drop for Stage {
         if self.is_in_place {
             self.take_away();
         }
-        drop(self.context.take_held());
-        drop(self.timer.take());
+        self.context.let_go();
+        if self.timer.is_some() {
+            *self.timer = None;
+        }
     }
 }
 

@@ -67,14 +67,6 @@ pub(crate) struct Context {
     picks: Picks,
 }
 
-/// What a call has from the one around it.
-struct Inheritance {
-    limit: Option<Limit>,
-    repeats: u8,
-    ran_before: bool,
-    operation: Option<Arc<Operation>>,
-}
-
 /// What a claim of the ledger stands for.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -110,63 +102,26 @@ impl Context {
     }
 
     /// The context of a call made within this one.
+    #[inline]
     pub(crate) fn child(&mut self) -> Self {
-        let mut child = Self::NONE;
-        child.inherit(self.inheritance());
-        child
-    }
-
-    /// Becomes that of a call made within this one, which is kept in `around`, an empty one. The processor cannot load wide what was
-    /// stored in parts just before: so the contexts are exchanged first, and the parts written then.
-    #[inline]
-    pub(crate) fn descend(&mut self, around: &mut Self) {
-        let inheritance = self.inheritance();
-        std::mem::swap(self, around);
-        self.inherit(inheritance);
-    }
-
-    /// All that has to be dropped.
-    #[inline]
-    pub(crate) fn take_held(&mut self) -> impl Sized + use<> {
-        (self.marks.take(), self.operation.take(), std::mem::replace(&mut self.picks, Picks::NONE))
-    }
-
-    #[inline]
-    fn inheritance(&mut self) -> Inheritance {
         let limit = self.limit.map(|limit| Limit { at: self.resolve(limit), from_start: false, ..limit });
+        let (repeats, operation) = (self.repeats(), self.operation.clone());
         // Of its own attempts the one that runs now is no earlier one. What runs beside it may go on after this look.
         let earlier = self.effects() > u32::from(!self.between);
         let ran_before = self.ran_before || earlier || self.side_by_side;
-        Inheritance { limit, repeats: self.repeats(), ran_before, operation: self.operation.clone() }
+        Self { limit, repeats, ran_before, operation, degraded: Some(false), ..Self::NONE }
     }
 
+    /// Drops what has to be dropped. Most calls have nothing of it.
     #[inline]
-    fn inherit(&mut self, inheritance: Inheritance) {
-        let Inheritance { limit, repeats, ran_before, operation } = inheritance;
-        self.limit = limit;
-        self.repeats = repeats;
-        self.ran_before = ran_before;
-        self.operation = operation;
-        self.degraded = Some(false);
-    }
-
-    /// The call has ended: it becomes the one around it again, which hears what it must know. What the call leaves is dropped by
-    /// code that may look at the context, and so by the caller.
-    #[inline]
-    pub(crate) fn ascend(&mut self, around: &mut Self, failed: bool) -> impl Sized + use<> {
-        // What a retry in here gave up on, a retry around here must not take up again.
-        let exhausted = self.exhausted().filter(|_| failed || self.gave_up);
-        let degraded = self.is_degraded();
-        self.take_picks();
-        let left = self.take_held();
-        *self = std::mem::replace(around, Self::NONE);
-        if let Some(site) = exhausted {
-            self.exhaust(site);
+    pub(crate) fn let_go(&mut self) {
+        if self.marks.is_some() {
+            self.marks = None;
         }
-        if degraded {
-            self.degrade();
+        if self.operation.is_some() {
+            self.operation = None;
         }
-        left
+        self.picks.let_go();
     }
 
     /// The context of a task that is a part of this call.

@@ -1,4 +1,4 @@
-//! The clock, in one place: tokio's, so that its paused time drives every policy.
+//! The clock, in one place: tokio's, so that its paused time drives every policy. Beside it a coarse one, of the same time.
 
 mod coarse;
 mod probe;

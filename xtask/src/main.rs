@@ -1,5 +1,6 @@
 //! `cargo xtask`: what CI runs, with nothing but rustup.
 
+mod bench;
 #[cfg(test)]
 mod layout;
 mod powertools;
@@ -30,7 +31,12 @@ usage: cargo xtask <command>
   fleet [SECONDS]    three processes over one ledger while everything goes wrong at random, for a minute on
                      PostgreSQL and a minute on Redis; SEED=... repeats a storm
   loom               the model test of the lock-free parts (slow)
-  bench              what policies add to a call, and ledgers beside their peers
+  bench              what policies add to a call, beside the same by hand and by other crates: a table,
+                     target/bench/calls.json, target/bench/calls.svg
+  bench ledgers      ledgers and rate limits beside their peers
+  bench instructions the instructions of a call, counted by valgrind, beside those of the table that is
+                     checked in: an error where one is 3 % worse; --write makes the table anew
+  bench compile      300 annotated functions in the compiler, and the longest chain of them
   bench fleet        the ledgers on servers beside statements by hand and their peers, one of which is
                      installed with Python's pip
 ";
@@ -63,7 +69,15 @@ fn main() -> ExitCode {
         ["fleet"] => steps::run(&[servers(), fleet("60")]),
         ["fleet", seconds] if seconds.parse::<u32>().is_ok() => steps::run(&[servers(), fleet(seconds)]),
         ["loom"] => steps::run(&[loom()]),
-        ["bench"] => steps::run(&bench()),
+        ["bench"] => steps::run(&[peers("calls", "bench").args(&["--bench=calls"])]),
+        ["bench", "ledgers"] => steps::run(&[
+            peers("benches beside peers", "bench").args(&["--bench=ledger", "--bench=rate_limit"])
+        ]),
+        ["bench", "instructions"] => steps::run(&[instructions()]),
+        ["bench", "instructions", "--write"] => {
+            steps::run(&[Step::check("instructions", bench::instructions::write)])
+        }
+        ["bench", "compile"] => steps::run(&[Step::check("compile", bench::compile::measure)]),
         ["bench", "fleet"] => steps::run(&bench_fleet()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -133,14 +147,12 @@ fn ci() -> Vec<Step> {
     ];
     steps.extend(tests(&[]));
     steps.push(rates());
+    steps.push(instructions());
     steps
 }
 
-fn bench() -> Vec<Step> {
-    vec![
-        Step::cargo("bench", &["bench", "--bench", "overhead"]),
-        peers("benches beside peers", "bench").args(&["--bench=ledger", "--bench=rate_limit"]),
-    ]
+fn instructions() -> Step {
+    Step::check("instructions", bench::instructions::check)
 }
 
 /// The peer in Python has an environment of its own; without Python the others are measured.

@@ -37,6 +37,19 @@ pub(crate) fn set_up() -> Result<(), String> {
     Ok(())
 }
 
+/// Looks for a program, and installs its package if it is missing.
+pub(crate) fn need(program: &str, package: &str) -> Result<(), String> {
+    let is_there = || Command::new(program).arg("--version").output().is_ok();
+    if !is_there() {
+        install(&[package]);
+    }
+    if is_there() {
+        Ok(())
+    } else {
+        Err(format!("{program} is missing\n  help: install the package `{package}` of your system"))
+    }
+}
+
 /// Says so itself if it fails: what is missing then is looked for again.
 fn install(packages: &[&str]) {
     if !Path::new("/usr/bin/apt-get").exists() {

@@ -85,16 +85,21 @@ impl Picks {
 }
 
 impl Drop for Picks {
-    /// Most calls have picked nothing.
     #[inline]
     fn drop(&mut self) {
-        if self.0.is_some() {
-            self.give_back();
-        }
+        self.let_go();
     }
 }
 
 impl Picks {
+    /// Most calls have picked nothing.
+    #[inline]
+    pub(crate) fn let_go(&mut self) {
+        if self.0.is_some() {
+            self.give_back();
+        }
+    }
+
     fn give_back(&mut self) {
         // One after the other: a long list must not need a deep stack.
         while let Some(mut record) = self.pop() {
