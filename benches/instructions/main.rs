@@ -121,7 +121,9 @@ cases! {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some(case) = args.first() else {
-        CASES.iter().for_each(|(name, _)| println!("{name}"));
+        for (name, _) in CASES {
+            println!("{name}");
+        }
         return;
     };
     let calls = args.get(1).and_then(|calls| calls.parse().ok()).expect("how many calls");

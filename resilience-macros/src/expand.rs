@@ -78,11 +78,11 @@ pub(crate) fn function(function: &mut Function, mut body: Body, stack: &Stack) -
 /// The whole call as a box, which no future around it holds by value.
 fn in_a_box(boxed: &Boxed, call: TokenStream, body: Span) -> TokenStream {
     let runtime = paths::runtime();
-    let boxes = Ident::new(if boxed.local { "boxed_local" } else { "boxed" }, boxed.place);
+    let make = Ident::new(if boxed.local { "boxed_local" } else { "boxed" }, boxed.place);
     let mut block = Group::new(Delimiter::Brace, call);
     block.set_span(body);
     let future = quote_spanned!(body=> async move #block);
-    quote_spanned!(boxed.place=> #runtime::#boxes(#future).await)
+    quote_spanned!(boxed.place=> #runtime::#make(#future).await)
 }
 
 /// The call, where its outcome is not known before.
