@@ -69,7 +69,7 @@ impl Timeout {
     }
 
     /// As [`run`](Self::run), after a time of this call's own, which counts instead of the one that the timeout was made with.
-    /// Zero is a [`Timeout`](Kind::Timeout) whose body does not run.
+    /// Zero is a [`Timeout`](crate::Kind::Timeout) whose body does not run.
     ///
     /// ```
     /// # use resilience_runtime as resilience;
