@@ -172,8 +172,11 @@ async fn kept(receipts: u64, size: &str) {
     let receipts: Arc<[Receipt]> = (0..receipts).map(|order| body(order * 2)).collect();
     let length = serde_json::to_vec(&receipts.to_vec()).expect("JSON").len();
     let runtime = Runtime::builder().memory().build();
-    let title = format!("\nmemory, first call, {size} ({length}): time per call as a share of its JSON, written and read");
-    let mut table = Table::new(title, &["serde_json, written and read", "serde_json, written", "resilience (memory)"]);
+    let title = format!(
+        "\nmemory, first call, {size} ({length}): time per call as a share of its JSON, written and read"
+    );
+    let mut table =
+        Table::new(title, &["serde_json, written and read", "serde_json, written", "resilience (memory)"]);
     for _ in 0..ROUNDS {
         for (place, reads) in [(0, true), (1, false)] {
             let json = |mut turn: Turn| {

@@ -143,10 +143,8 @@ async fn counted(shape: Shape) -> Reply {
 
 static RECLOSER: LazyLock<AsyncRecloser> = LazyLock::new(|| AsyncRecloser::from(Recloser::default()));
 
-type Failsafe = failsafe::StateMachine<
-    failsafe::failure_policy::ConsecutiveFailures<failsafe::backoff::Constant>,
-    (),
->;
+type Failsafe =
+    failsafe::StateMachine<failsafe::failure_policy::ConsecutiveFailures<failsafe::backoff::Constant>, ()>;
 
 fn failsafe(failures: u32) -> Failsafe {
     let wait = failsafe::backoff::constant(HOUR);
@@ -242,9 +240,7 @@ async fn by_hand(shape: Shape) -> Reply {
 }
 
 async fn composed(shape: Shape) -> Reply {
-    let guarded = || async {
-        RECLOSER.call(by_semaphore(shape)).await.map_err(|_| Fault::Unreachable)
-    };
+    let guarded = || async { RECLOSER.call(by_semaphore(shape)).await.map_err(|_| Fault::Unreachable) };
     let repeated = guarded.retry(ConstantBuilder::default().with_max_times(2));
     tokio::time::timeout(TWO_SECONDS, repeated).await.unwrap_or(Err(Fault::Unreachable))
 }

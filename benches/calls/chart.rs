@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::report::Row;
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 const LABELS: f64 = 330.0;
 const BAR: f64 = 14.0;
 const LINE: f64 = 18.0;
@@ -19,7 +19,13 @@ pub(crate) fn draw(rows: &[Row], about: &[(&'static str, String)]) -> String {
         .filter(|row| row.tasks == 2 && (row.shape == "pending" || row.case.starts_with("rejection")))
         .collect();
     let (mut body, mut y) = (String::new(), 24.0);
-    text(&mut body, "title", 12.0, y, "nanoseconds added to a call that waits once, two tasks on two workers");
+    text(
+        &mut body,
+        "title",
+        12.0,
+        y,
+        "nanoseconds added to a call that waits once, two tasks on two workers",
+    );
     for case in shown.chunk_by(|one, two| one.case == two.case) {
         y += LINE * 1.6;
         text(&mut body, "title", 12.0, y, case[0].case);
@@ -27,14 +33,19 @@ pub(crate) fn draw(rows: &[Row], about: &[(&'static str, String)]) -> String {
         for row in case {
             y += LINE;
             let class = if row.candidate.starts_with("resilience") { "ours" } else { "other" };
-            let length = (row.added.max(0.0) / longest * (WIDTH - LABELS - 140.0)).max(1.0);
+            let length = (row.added.max(0.0) / longest * (WIDTH - LABELS - 180.0)).max(1.0);
             text(&mut body, "", 24.0, y, row.candidate);
             let _ = write!(
                 body,
                 "<rect class=\"{class}\" x=\"{LABELS}\" y=\"{}\" width=\"{length:.0}\" height=\"{BAR}\"/>",
                 y - BAR + 3.0
             );
-            let label = format!("{:.0} ns, {:.0} allocations", row.added, row.allocations);
+            let heap = match row.allocations.round() {
+                0.0 => String::new(),
+                1.0 => ", 1 allocation".to_owned(),
+                many => format!(", {many} allocations"),
+            };
+            let label = format!("{:.0} ns{heap}", row.added);
             text(&mut body, "", LABELS + length + 6.0, y, &label);
         }
     }

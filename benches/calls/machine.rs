@@ -22,5 +22,8 @@ fn processor() -> String {
 
 fn said(words: &[&str]) -> String {
     let output = Command::new(words[0]).args(&words[1..]).output();
-    output.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
 }

@@ -25,7 +25,8 @@ fn main() {
         let bench = Bench::new(tasks);
         for shape in Shape::ALL {
             for case in Case::ALL.iter().filter(|case| case.has(shape)) {
-                let candidates: Vec<_> = CANDIDATES.iter().filter(|candidate| candidate.case == *case).collect();
+                let candidates: Vec<_> =
+                    CANDIDATES.iter().filter(|candidate| candidate.case == *case).collect();
                 let measured = bench.compare(shape, &candidates);
                 let found = candidates.iter().zip(measured).map(|(candidate, added)| Row {
                     case: case.name(),

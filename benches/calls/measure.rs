@@ -21,7 +21,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(tasks: usize) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(tasks).enable_time().build().expect("a runtime");
+        let runtime =
+            Builder::new_multi_thread().worker_threads(tasks).enable_time().build().expect("a runtime");
         Self { runtime, tasks }
     }
 

@@ -70,7 +70,10 @@ impl Candidate for Arc<PostgresByHand> {
             let claim = client.prepare_typed_cached(CLAIM, CLAIMED).await.expect("prepared");
             let (text, none) = (order.to_string(), None::<&[u8]>);
             client
-                .query_one(&claim, &[&key, &"by hand", &text, &owner, &none, &1_i64, &TTL_MS, &false, &LEASE_MS])
+                .query_one(
+                    &claim,
+                    &[&key, &"by hand", &text, &owner, &none, &1_i64, &TTL_MS, &false, &LEASE_MS],
+                )
                 .await
                 .expect("claimed")
         };
