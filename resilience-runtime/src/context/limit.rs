@@ -67,6 +67,7 @@ impl Context {
     }
 
     /// The limit of something that begins now, and that is watched. At the start of a call it needs no clock.
+    #[inline]
     pub(crate) fn limit_in(&self, time: Duration) -> Limit {
         let from_start = self.start.is_none();
         let from = if from_start { Tick::BASE } else { Tick::now() };
