@@ -1,14 +1,15 @@
 //! Who does the same thing.
 
-use std::sync::LazyLock;
+use std::hint::black_box;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ConstantBuilder, Retryable};
 use failsafe::futures::CircuitBreaker as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use recloser::{AsyncRecloser, Recloser};
-use resilience::{bulkhead, circuit_breaker, policies, rate_limit, retry, timeout};
+use resilience::{bulkhead, circuit_breaker, fallback, policies, rate_limit, retry, timeout};
 use tokio::sync::Semaphore;
 
 use crate::bodies::{Fault, Reply, Shape, body, failing};
@@ -18,6 +19,8 @@ use crate::towers;
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
+    /// A fallback that has nothing to answer: what every annotated call has.
+    Context,
     Timeout,
     Retry,
     Breaker,
@@ -28,7 +31,8 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Context,
         Self::Timeout,
         Self::Retry,
         Self::Breaker,
@@ -40,6 +44,7 @@ impl Case {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Context => "a call and its context",
             Self::Timeout => "timeout",
             Self::Retry => "retry that need not repeat",
             Self::Breaker => "breaker",
@@ -83,6 +88,7 @@ macro_rules! candidates {
 }
 
 candidates! {
+    Context "resilience": |shape| answered(shape);
     Timeout "resilience": |shape| timed(shape);
     Timeout "tokio::time::timeout": |shape| tokio::time::timeout(TWO_SECONDS, body(shape));
     Retry "resilience": |shape| retried(shape);
@@ -102,6 +108,7 @@ candidates! {
     Stack "resilience": |shape| stacked(shape);
     Stack "resilience, boxed": |shape| stacked_in_a_box(shape);
     Stack "by hand": |shape| by_hand(shape);
+    Stack "the least: atomics and a clock": |shape| least(shape);
     Stack "backon, recloser, semaphore, tokio": |shape| composed(shape);
     => Stack "tower-resilience": towers::resilience;
     => Stack "tower, timeout and limit alone": towers::plain;
@@ -109,6 +116,11 @@ candidates! {
 
 pub(crate) const TWO_SECONDS: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_hours(1);
+
+#[fallback(Err)]
+async fn answered(shape: Shape) -> Reply {
+    body(shape).await
+}
 
 #[timeout(secs = 2)]
 async fn timed(shape: Shape) -> Reply {
@@ -237,6 +249,30 @@ async fn by_hand(shape: Shape) -> Reply {
         }
     };
     tokio::time::timeout(TWO_SECONDS, all).await.unwrap_or(Err(Fault::Unreachable))
+}
+
+static INSIDE: AtomicU64 = AtomicU64::new(0);
+static DEADLINES: Mutex<u64> = Mutex::new(0);
+
+thread_local! {
+    static SUCCEEDED: AtomicU64 = const { AtomicU64::new(0) };
+}
+
+/// No policy at all, and only what the four cannot do without: a place that is taken and given back, a success that is counted by
+/// thread, and for a call that waits the clock and a lock for its deadline, at its beginning and at its end.
+async fn least(shape: Shape) -> Reply {
+    INSIDE.fetch_add(1, Ordering::AcqRel);
+    if shape != Shape::Ready {
+        black_box(Instant::now());
+        *DEADLINES.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+    let reply = body(shape).await;
+    if shape != Shape::Ready {
+        *DEADLINES.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
+    SUCCEEDED.with(|count| count.fetch_add(1, Ordering::SeqCst));
+    INSIDE.fetch_sub(1, Ordering::AcqRel);
+    reply
 }
 
 async fn composed(shape: Shape) -> Reply {

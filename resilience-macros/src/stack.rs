@@ -259,6 +259,9 @@ impl Options {
         match item {
             Item::Crate(path) => self.facade = Some(path),
             Item::Arg(arg) if arg.name == "allow" => self.allow.extend(allowed(&arg)?),
+            Item::Arg(arg) if arg.name == "boxed" && self.boxed.is_some() => {
+                return Err(at(&arg.name, "`boxed` is given twice", "remove one of them").into());
+            }
             Item::Arg(arg) if arg.name == "boxed" => self.boxed = Some(Boxed::from_arg(&arg)?),
             Item::Arg(arg) => return Ok(Some(arg)),
         }
